@@ -1,0 +1,38 @@
+# Everything that a newcomer types; each target makes .venv and installs what it needs.
+PYTHON ?= python3
+PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test compat benchmark clean
+
+demo: .venv/demo
+	.venv/bin/pass-utils demo
+
+test: .venv/test
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/pytest
+
+compat: .venv/demo
+	.venv/bin/python tests/compat.py
+
+benchmark: .venv/benchmark
+	.venv/bin/python benchmarks/opening.py
+
+clean:
+	rm -rf .venv .compat build *.egg-info
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/demo: setup.cfg pyproject.toml | .venv/bin/python
+	$(PIP) -e .
+	@touch $@
+
+.venv/test: setup.cfg pyproject.toml | .venv/bin/python
+	$(PIP) -e '.[test]'
+	@touch $@ .venv/demo
+
+.venv/benchmark: setup.cfg pyproject.toml | .venv/bin/python
+	$(PIP) -e '.[benchmark]'
+	@touch $@

@@ -1,0 +1,52 @@
+"""PASS on a modern Hugging Face stack.
+
+Importing this package makes `datasets.load_dataset("pass")` work on every `datasets` from 2.21 on. See README.md.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from .errors import DownloadError, MetadataError, PassError, ReleaseError, RemoteError, ShardError
+from .registry import register
+
+if TYPE_CHECKING:
+    from .fetch import download
+    from .releases import RELEASES, File, Release
+    from .verification import verify
+
+__version__ = "0.1.0"
+__all__ = [
+    "RELEASES",
+    "DownloadError",
+    "File",
+    "MetadataError",
+    "PassError",
+    "Release",
+    "ReleaseError",
+    "RemoteError",
+    "ShardError",
+    "download",
+    "verify",
+]
+
+_MODULE_OF = {  # imported when asked for
+    "RELEASES": "releases",
+    "File": "releases",
+    "Release": "releases",
+    "download": "fetch",
+    "verify": "verification",
+}
+
+register()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,234 @@
+"""The command `pass-utils`: parse, one library call, print."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from .errors import PassError
+
+if TYPE_CHECKING:
+    import datasets
+
+    from .summary import Summary
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class ShardNumbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic since click 8.4
+    """Shard numbers as people write them: `0,3-5`."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        """`"0,3-5"` as `[0, 3, 4, 5]`."""
+        if isinstance(value, list):
+            return value
+        numbers: list[int] = []
+        for part in str(value).split(","):
+            first, dash, last = part.partition("-")
+            if not first.strip().isdecimal() or (dash and not last.strip().isdecimal()):
+                self.fail(f"expected shard numbers such as 0,3-5, found {value!r}.", param, ctx)
+            numbers += range(int(first), int(last if dash else first) + 1)
+        return numbers
+
+
+def selection(command: Command) -> Command:
+    """The options that choose which part of PASS a command speaks of."""
+    for option in (
+        click.option("--shards", type=ShardNumbers(), help="Shard numbers, such as 0,3-5.  [default: all]"),
+        click.option("--release", default="v2", show_default=True, help="v2 or v3."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pass-utils")
+@click.option("-v", "--verbose", is_flag=True, help="Say what is being done.")
+def cli(verbose: bool) -> None:
+    """PASS: 1.4 million CC-BY pictures without people, for self-supervised pretraining."""
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s")
+
+
+@cli.command()
+def demo() -> None:
+    """Open the bundled miniature of PASS, and show what there is.
+
+    Example: pass-utils demo
+    """
+    from .releases import dummy_folder
+
+    folder = dummy_folder()
+    _heading("In place: the tars stay as they are, nothing is copied")
+    _code(f'ds = load_dataset("pass", data_dir="{folder}", split="train")')
+    begin = time.perf_counter()
+    ds = _load(folder, "v2", None)
+    seconds = time.perf_counter() - begin
+    click.echo(f"{len(ds)} rows in {seconds:.2f} s\n")
+    for row in (ds[0], ds[1]):
+        _row(row)
+    click.echo("the cache holds the first image as its place in its shard (offset, size, stamp):")
+    click.echo(f"  {ds.data['image'][0]['path']}")
+
+    _heading("Streaming: byte ranges, for any number of readers")
+    _code('ds = load_dataset("pass", data_dir="...", split="train", streaming=True)')
+    stream = _load(folder, "v2", None, streaming=True)
+    for row in stream.take(1):
+        _row(row)
+
+    _heading("What it is made of")
+    from .summary import summarize
+
+    _print_summary(summarize(ds))
+    click.echo(f"  shards      {folder}")
+    click.echo(f"  cache       {Path(ds.cache_files[0]['filename']).parent}")
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@selection
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def info(folder: Path, release: str, shards: list[int] | None, as_json: bool) -> None:
+    """Describe the pictures of FOLDER, which holds the shards and the CSV.
+
+    Example: pass-utils info ~/pass --shards 0,3-5
+    """
+    from .summary import summarize
+
+    summary = summarize(_load(folder, release, shards))
+    if as_json:
+        click.echo(json.dumps(summary._asdict()))
+    else:
+        _print_summary(summary)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@selection
+@click.option("--base-url", help="A mirror laid out as Zenodo's /records.  [default: PASS_BASE_URL, or Zenodo]")
+@click.option("--connections", type=click.IntRange(1, 8), default=2, show_default=True, help="Files fetched at a time.")
+@click.option("--dry-run", is_flag=True, help="Say what would be fetched, how large and from where.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+def download(
+    folder: Path,
+    release: str,
+    shards: list[int] | None,
+    base_url: str | None,
+    connections: int,
+    dry_run: bool,
+    quiet: bool,
+) -> None:
+    """Fetch a release into FOLDER, verified; run it again to go on after a break.
+
+    Example: pass-utils download ~/pass --release v3
+    """
+    from .fetch import download, look_and_plan
+
+    if dry_run:
+        made = look_and_plan(folder, release, shards=shards)
+        for task in made.tasks:
+            url = made.release.url(task.file, base_url) if task.to_go else "-"
+            click.echo(
+                f"{task.state.value:<10} {_bytes(task.to_go):>9} of {_bytes(task.file.size):>9}  {task.file.name:<18} {url}"
+            )
+        click.echo(f"{made.to_go:,} bytes to fetch")
+        return
+    try:
+        where = download(folder, release, shards=shards, base_url=base_url, connections=connections, quiet=quiet)
+    except KeyboardInterrupt:
+        click.echo("pass-utils: interrupted. Run the same command again to go on where this one stopped.", err=True)
+        sys.exit(130)
+    click.echo(f"{where} holds the chosen files of release {release}, verified.")
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@selection
+@click.option("--quick", is_flag=True, help="Compare sizes and walk the headers of the tars only.")
+@click.option("--force", is_flag=True, help="Read files again that were verified before.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+def verify(folder: Path, release: str, shards: list[int] | None, quick: bool, force: bool, quiet: bool) -> None:
+    """Compare the files of FOLDER with the release's sizes and checksums; exit 1 if one differs.
+
+    Example: pass-utils verify ~/pass --release v3
+    """
+    from .verification import verify
+
+    findings = verify(folder, release, shards=shards, quick=quick, force=force, quiet=quiet)
+    for finding in findings:
+        click.echo(f"{finding.name}: {finding.trouble}")
+    if findings:
+        click.echo(f"pass-utils: run `pass-utils download {folder} --release {release}` to mend it.", err=True)
+        sys.exit(1)
+    click.echo(f"{folder}: what is there is whole.")
+
+
+def _load(folder: Path, release: str, shards: list[int] | None, **options: Any) -> datasets.Dataset:
+    import datasets
+
+    datasets.disable_progress_bars()
+    return datasets.load_dataset("pass", release, data_dir=str(folder), shards=shards, split="train", **options)
+
+
+def _print_summary(summary: Summary) -> None:
+    def share(count: int) -> str:
+        return f"{count:,}  ({count / max(summary.images, 1):.0%})"
+
+    taken = f"{summary.first_year} to {summary.last_year}" if summary.first_year else "unknown"
+    for name, value in (
+        ("images", f"{summary.images:,}"),
+        ("size", _bytes(summary.image_bytes)),
+        ("creators", f"{summary.creators:,}"),
+        ("taken", taken),
+        ("with date", share(summary.with_date)),
+        ("with place", share(summary.with_place)),
+        ("licences", "CC BY 4.0 (the dataset), CC BY 2.0 (each photo)"),
+    ):
+        click.echo(f"  {name:<11} {value}")
+
+
+def _bytes(count: int) -> str:
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def _heading(text: str) -> None:
+    click.echo()
+    click.secho(text, bold=True)
+
+
+def _code(text: str) -> None:
+    click.secho(f"  {text}", fg="cyan")
+
+
+def _row(row: dict[str, Any]) -> None:
+    """A row in the form of the dataset card."""
+    lines = [f"  {name!r}: {value!r}," for name, value in row.items()]
+    click.echo("\n".join(["{", *lines, "}"]))
+
+
+def main() -> None:
+    """Run the command; exit 0, 1 (what went wrong, and what to do), 2 (usage) or 130 (interrupted)."""
+    try:
+        cli(standalone_mode=False)
+    except PassError as err:
+        click.secho(f"pass-utils: {err}", err=True, fg="red")
+        sys.exit(1)
+    except click.ClickException as err:
+        err.show()
+        sys.exit(err.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("pass-utils: interrupted.", err=True)
+        sys.exit(130)

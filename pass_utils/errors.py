@@ -1,0 +1,56 @@
+"""The errors that the library raises on purpose.
+
+    PassError
+    ├── ReleaseError      an unknown release, shard number or option; files that are not there
+    ├── ShardError        a tar that is missing, damaged, cut short, changed, or holds what PASS does not
+    ├── MetadataError     a CSV that is missing, has other columns or bad values, or lacks an image's row
+    ├── RemoteError       a URL that gives nothing, something else, or nothing more
+    └── DownloadError     a folder in use, full, or of another release; a file that came wrong twice
+
+None of them is an OSError: `datasets` hides those behind "Cannot find data file". Each message says what was expected,
+what was found and what to do; the facts are attributes as well.
+"""
+
+from __future__ import annotations
+
+
+class PassError(Exception):
+    """Root of every error that pass_utils raises on purpose."""
+
+
+class ReleaseError(PassError):
+    """What was asked for is not in the release, or not in the folder."""
+
+
+class ShardError(PassError):
+    """A tar that cannot be read as a shard of PASS.
+
+    `shard` is its path or URL, `offset` the byte where the trouble begins (None when it is the whole file).
+    """
+
+    def __init__(self, message: str, *, shard: str = "", offset: int | None = None) -> None:
+        super().__init__(message)
+        self.shard = shard
+        self.offset = offset
+
+
+class MetadataError(PassError):
+    """A metadata CSV that cannot be joined with the shards. `path` is the CSV's, `hash` the row's where one is to blame."""
+
+    def __init__(self, message: str, *, path: str = "", hash: str | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+        self.hash = hash
+
+
+class RemoteError(PassError):
+    """A server that does not give what it should. `status` is the HTTP status where that is the trouble."""
+
+    def __init__(self, message: str, *, url: str = "", status: int | None = None) -> None:
+        super().__init__(message)
+        self.url = url
+        self.status = status
+
+
+class DownloadError(PassError):
+    """A release that cannot be brought into a folder."""

@@ -1,0 +1,291 @@
+"""The metadata CSV in, a memory-mapped Arrow table out that finds rows by hash in batches.
+
+The 1.4 million lines are parsed once, block by block, and written beside the `datasets` cache, sorted by hash, under a name
+that changes when the CSV does. Every process maps that same file: a hash is a 128-bit number and a length, a look-up is a
+binary search over the numbers, and no Python object stands for a row that nobody asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from csv import reader as csv_reader
+from functools import lru_cache
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from .errors import MetadataError
+from .releases import METADATA_COLUMNS, METADATA_FILE
+
+logger = logging.getLogger(__name__)
+
+_FORMAT = 1  # of the cached file; raise it when what is written there changes
+_HASH_LENGTHS = (16, 32)  # characters; PASS has 28 to 32
+_BLOCK_BYTES = 1 << 19  # of the CSV parsed at a time; Arrow reads some 30 blocks ahead
+_HEADER_CHARACTERS = 1000  # read of the first line at most, as the file may be anything; PASS's has 59
+_LIMITS = {"gps_latitude": 90.0, "gps_longitude": 180.0}  # degrees
+
+_VALUES = {name: kind for _, name, kind in METADATA_COLUMNS if name != "hash"}
+_KEY_COLUMNS = ("key_high", "key_low", "key_length")
+
+Numbers = npt.NDArray[np.uint64]
+Places = npt.NDArray[np.int64]
+
+
+class Keys:
+    """Hashes as numbers, in parallel arrays: the upper and lower 64 bits and the number of characters of each."""
+
+    def __init__(self, high: Numbers, low: Numbers, length: npt.NDArray[np.uint8]) -> None:
+        self.high, self.low, self.length = high, low, length
+
+    def __len__(self) -> int:
+        return len(self.high)
+
+    @classmethod
+    def of(cls, hashes: pa.StringArray) -> Keys:
+        """The keys of an array of hashes.
+
+        Raises:
+            ValueError: one is not 16 to 32 lower-case hex characters.
+        """
+        lengths = pc.binary_length(hashes).to_numpy(zero_copy_only=False)
+        if hashes.null_count or (len(hashes) and not _HASH_LENGTHS[0] <= lengths.min() <= lengths.max() <= _HASH_LENGTHS[1]):
+            raise ValueError("a hash is too short or too long")
+        padded = pc.utf8_lpad(hashes, _HASH_LENGTHS[1], "0")
+        text = str(padded.buffers()[2] or b"", "ascii")[: _HASH_LENGTHS[1] * len(hashes)]
+        numbers = bytes.fromhex(text)
+        if numbers.hex() != text:
+            raise ValueError("a hash is not lower-case hex")
+        pairs = np.frombuffer(numbers, dtype=">u8").reshape(-1, 2)
+        return cls(pairs[:, 0].astype(np.uint64), pairs[:, 1].astype(np.uint64), lengths.astype(np.uint8))
+
+    @classmethod
+    def concat(cls, parts: Iterable[Keys]) -> Keys:
+        """The keys of all parts, one part after the other."""
+        listed = list(parts)
+        return cls(
+            np.concatenate([part.high for part in listed]),
+            np.concatenate([part.low for part in listed]),
+            np.concatenate([part.length for part in listed]),
+        )
+
+    def take(self, places: Places) -> Keys:
+        """The keys at `places`."""
+        return Keys(self.high[places], self.low[places], self.length[places])
+
+    def order(self) -> Places:
+        """The places of the keys from the smallest to the largest."""
+        order = np.argsort(self.high)
+        if (np.diff(self.high[order]) == 0).any():
+            order = np.lexsort((self.length, self.low, self.high))
+        return order
+
+    def repeated(self) -> str | None:
+        """A hash that stands twice in sorted keys, or None."""
+        same = (np.diff(self.high) == 0) & (np.diff(self.low) == 0) & (np.diff(self.length) == 0)
+        if not same.any():
+            return None
+        place = int(same.argmax())
+        return f"{int(self.high[place]) << 64 | int(self.low[place]):0{_HASH_LENGTHS[1]}x}"[-int(self.length[place]) :]
+
+    def find(self, wanted: Keys) -> Places:
+        """Where each of `wanted` stands in sorted keys; -1 where it does not."""
+        first = np.searchsorted(self.high, wanted.high).astype(np.int64)
+        end = np.searchsorted(self.high, wanted.high, side="right").astype(np.int64)
+        while (first < end).any():  # bisect what shares the upper half: all rows, if the hashes have 16 characters
+            middle = (first + end) // 2
+            inside = np.minimum(middle, len(self) - 1)
+            low = self.low[inside]
+            less = (low < wanted.low) | ((low == wanted.low) & (self.length[inside] < wanted.length))
+            less &= first < end
+            first, end = np.where(less, middle + 1, first), np.where(less, end, middle)
+        inside = np.minimum(first, len(self) - 1)
+        equal = self.high[inside] == wanted.high
+        equal &= (self.low[inside] == wanted.low) & (self.length[inside] == wanted.length)
+        return np.where(equal, first, -1)
+
+
+class Metadata:
+    """The rows of a metadata CSV, sorted by hash and mapped from the file that `open_metadata` keeps.
+
+    `csv` is the path of the CSV, `len()` its number of rows.
+    """
+
+    def __init__(self, path: Path, csv: str) -> None:
+        self.csv = csv
+        self._rows = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+        self._keys = Keys(*(self._rows.column(name).to_numpy() for name in _KEY_COLUMNS))
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def find(self, hashes: pa.StringArray) -> Places:
+        """The row number of each hash.
+
+        Raises:
+            MetadataError: a hash has no row in the CSV.
+        """
+        places = self._keys.find(Keys.of(hashes))
+        if len(places) and places.min() < 0:
+            lost = hashes[int(places.argmin())].as_py()
+            raise MetadataError(
+                f"{self.csv}: expected a row for image {lost}, found none among {len(self):,}. Do shards and CSV belong to "
+                "the same release?",
+                path=self.csv,
+                hash=lost,
+            )
+        return places
+
+    def take(self, places: Places) -> list[pa.Array]:
+        """The columns creator_username, gps_latitude, gps_longitude and date_taken at these row numbers."""
+        rows = self._rows.take(pa.array(places))
+        return [rows.column(name).cast(kind) for name, kind in _VALUES.items()]
+
+
+def open_metadata(csv: str | os.PathLike[str], cache_dir: str | os.PathLike[str]) -> Metadata:
+    """The metadata of a CSV: parsed at the first call, mapped from `cache_dir` at every later one.
+
+    Raises:
+        MetadataError: there is no such file, it has other columns, a bad hash, date or coordinate, or a hash twice.
+    """
+    path = Path(csv).absolute()
+    try:
+        status = path.stat()
+    except OSError as err:
+        raise MetadataError(
+            f"{path}: expected the metadata CSV here, found none. `pass-utils download {path.parent}` fetches it.",
+            path=str(path),
+        ) from err
+    whose = hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    cached = Path(cache_dir) / f"metadata-{whose}-{status.st_size:x}-{status.st_mtime_ns:x}-{_FORMAT}.arrow"
+    return _open(cached, str(path))
+
+
+@lru_cache(maxsize=4)
+def _open(cached: Path, csv: str) -> Metadata:
+    if not cached.exists():
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        outdated = set(cached.parent.glob("-".join(cached.name.split("-")[:2]) + "-*.arrow"))
+        outdated.discard(cached)  # another process may have written it meanwhile
+        _write(_parse(csv), cached)
+        for file in outdated:
+            file.unlink(missing_ok=True)
+    return Metadata(cached, csv)
+
+
+def _write(rows: pa.RecordBatch, path: Path) -> None:
+    """Write beside the target, then take its name."""
+    part = path.with_name(f"{path.name}.{uuid4().hex}.part")  # threads share a process id, and so may containers
+    try:
+        with pa.ipc.new_file(str(part), rows.schema) as writer:
+            writer.write_batch(rows)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _parse(csv: str) -> pa.RecordBatch:
+    """The CSV as one record batch: keys and values, sorted by key."""
+    _check_header(csv)
+    keys: list[Keys] = []
+    values: dict[str, list[pa.Array]] = {name: [] for name in _VALUES}
+    rows = 0
+    for batch in _read_blocks(csv):
+        hashes = batch.column("hash")
+        try:
+            keys.append(Keys.of(hashes))
+        except ValueError as err:
+            bad = pc.fill_null(pc.invert(pc.match_substring_regex(hashes, "^[0-9a-f]{16,32}$")), True)
+            raise _bad_value(csv, rows, bad, hashes, "a hash of 16 to 32 lower-case hex characters") from err
+        for name, limit in _LIMITS.items():
+            degrees = batch.column(name)
+            bad = pc.fill_null(pc.invert(pc.less_equal(pc.abs(degrees), limit)), False)
+            if pc.any(bad).as_py():
+                raise _bad_value(csv, rows, bad, degrees, f"a {name} within {limit:g} degrees")
+        for name, arrays in values.items():
+            arrays.append(batch.column(name))
+        rows += len(batch)
+    if not rows:
+        raise MetadataError(f"{csv}: expected a row for each image, found none. Fetch the CSV again.", path=csv)
+    joined = Keys.concat(keys)
+    keys.clear()
+    pa.default_memory_pool().release_unused()  # what the blocks took
+    order = joined.order()
+    joined = joined.take(order)
+    twice = joined.repeated()
+    if twice is not None:
+        raise MetadataError(
+            f"{csv}: expected each hash once, found {twice} in two rows. Fetch the CSV again.", path=csv, hash=twice
+        )
+    columns = {name: pa.array(getattr(joined, name.removeprefix("key_"))) for name in _KEY_COLUMNS}
+    taken = pa.array(order)
+    for name in _VALUES:
+        column = pa.concat_arrays(values.pop(name))
+        if name == "creator_username":  # up to 80 pictures each: a dictionary spares memory in every reader
+            encoded = column.dictionary_encode()
+            columns[name] = pa.DictionaryArray.from_arrays(encoded.indices.take(taken), encoded.dictionary)
+        else:
+            columns[name] = column.take(taken)
+    logger.info("%s: %s rows", csv, f"{rows:,}")
+    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _check_header(csv: str) -> None:
+    try:
+        with Path(csv).open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            line = file.readline(_HEADER_CHARACTERS)
+    except OSError as err:
+        raise MetadataError(
+            f"{csv}: expected the metadata CSV here, found something unreadable ({err.strerror}). "
+            f"`pass-utils download {Path(csv).parent}` fetches it.",
+            path=csv,
+        ) from err
+    found = next(csv_reader([line.replace("\0", "\ufffd")]), [])  # the csv module of Python 3.10 refuses NUL
+    lacking = [column for column, _, _ in METADATA_COLUMNS if found.count(column) != 1]
+    if lacking:
+        raise MetadataError(
+            f"{csv}: expected the columns {', '.join(column for column, _, _ in METADATA_COLUMNS)}, found "
+            f"{', '.join(map(repr, found[:20])) or 'an empty file'}. Is this PASS's {METADATA_FILE}?",
+            path=csv,
+        )
+
+
+def _read_blocks(csv: str) -> Iterator[pa.RecordBatch]:
+    """The wanted columns of the CSV under the dataset's names, block by block; empty fields are null.
+
+    One thread: with more, Arrow holds far more blocks, is no faster, and leaves the row number out of its errors.
+    """
+    try:
+        reader = pa.csv.open_csv(
+            pa.OSFile(os.fsencode(csv)),  # bytes: a path need not be UTF-8
+            read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
+            convert_options=pa.csv.ConvertOptions(
+                include_columns=[column for column, _, _ in METADATA_COLUMNS],
+                column_types={column: kind for column, _, kind in METADATA_COLUMNS},
+                null_values=[""],
+                strings_can_be_null=True,
+            ),
+        )
+        for batch in reader:
+            yield pa.RecordBatch.from_arrays(batch.columns, names=[name for _, name, _ in METADATA_COLUMNS])
+    except pa.ArrowInvalid as err:
+        raise MetadataError(
+            f"{csv}: expected dates like 2004-05-17 00:44:29.0 and coordinates in degrees, found: {err}. Fetch the CSV again.",
+            path=csv,
+        ) from err
+
+
+def _bad_value(csv: str, rows: int, bad: pa.BooleanArray, values: pa.Array, expected: str) -> MetadataError:
+    place = pc.index(bad, True).as_py()
+    return MetadataError(
+        f"{csv}: expected {expected}, found {values[place].as_py()!r} in line {rows + place + 2:,}. Fetch the CSV again.",
+        path=csv,
+    )

@@ -1,0 +1,82 @@
+"""The command line: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import image_hash, write_tar
+
+from pass_utils.releases import dummy_folder
+
+
+def pass_utils(*arguments: object, cache) -> subprocess.CompletedProcess[str]:
+    code = "from pass_utils.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={"HF_DATASETS_CACHE": str(cache), "PATH": "", "HOME": str(cache)},
+    )
+
+
+def test_the_demo_shows_rows_their_number_and_where_the_files_are(cache):
+    done = pass_utils("demo", cache=cache)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("'creator_username': 'north+ridge'") == 2
+    assert "24 rows in" in done.stdout
+    assert f"shards      {dummy_folder('v2')}" in done.stdout
+    assert f"cache       {cache}" in done.stdout
+
+
+def test_info_describes_a_folder(cache):
+    done = pass_utils("info", dummy_folder("v3"), "--release", "v3", "--json", cache=cache)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == {
+        "images": 23,
+        "image_bytes": json.loads(done.stdout)["image_bytes"],
+        "creators": 8,
+        "with_date": 20,
+        "with_place": 7,
+        "first_year": 2004,
+        "last_year": 2012,
+    }
+    people = pass_utils("info", dummy_folder("v3"), "--release", "v3", cache=cache).stdout
+    assert "images      23" in people
+    assert "with place  7  (30%)" in people
+
+
+def test_shards_are_chosen_as_people_write_them(cache):
+    done = pass_utils("info", dummy_folder("v2"), "--shards", "0,3-5", "--json", cache=cache)
+    parts = [pass_utils("info", dummy_folder("v2"), "--shards", n, "--json", cache=cache) for n in (0, 3, 4, 5)]
+    assert json.loads(done.stdout)["images"] == sum(json.loads(part.stdout)["images"] for part in parts)
+    assert json.loads(done.stdout)["image_bytes"] == sum(json.loads(part.stdout)["image_bytes"] for part in parts)
+
+
+@pytest.mark.parametrize("shards", ["x", "1-", "-1", "1,,2", ""])
+def test_bad_shard_numbers_are_a_matter_of_usage(cache, shards):
+    done = pass_utils("info", dummy_folder("v2"), f"--shards={shards}", cache=cache)
+    assert done.returncode == 2
+    assert "expected shard numbers such as 0,3-5" in done.stderr
+
+
+def test_an_error_is_one_line_that_says_what_to_do(cache, folder):
+    shards = folder()
+    write_tar(shards / "PASS.0.tar", {f"{image_hash(9)}.jpg": b""})
+    for arguments, match in (
+        ((shards,), "missing PASS.2.tar"),
+        ((shards, "--shards", "0"), f"expected a row for image {image_hash(9)}"),
+        ((shards, "--release", "v9"), "expected one of v2, v3, found 'v9'"),
+    ):
+        done = pass_utils("info", *arguments, cache=cache)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert match in done.stderr
+
+
+def test_help_imports_nothing_heavy(cache):
+    code = "import sys; from pass_utils.cli import cli; cli(['--help'], standalone_mode=False); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Describe the pictures" in done.stdout
+    assert not {"datasets", "pyarrow", "numpy", "requests"} & set(done.stdout.split())

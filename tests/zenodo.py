@@ -1,0 +1,196 @@
+"""A server on this machine with Zenodo's manners, and faults to order.
+
+It says `Accept-Ranges: none` yet serves ranges, gives each file the ETag `"md5:<hex>"`, and redirects `/record/` to
+`/records/`. `server.faults` is a list; each request for a file takes the first fault that wants it, and obeys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import NamedTuple
+
+from pass_utils import File, Release
+
+CHUNK = 1 << 16
+
+
+class Request(NamedTuple):
+    """What was asked, and what was given."""
+
+    path: str
+    range: str | None
+    headers: dict[str, str]
+    status: int
+    sent: int  # bytes of the body
+
+
+class Fault(NamedTuple):
+    """What to do instead of answering well. Offsets are bytes of the body."""
+
+    status: int | None = None  # answer with this and no file
+    headers: tuple[tuple[str, str], ...] = ()
+    cut: int | None = None  # close the connection after so many bytes
+    stall: tuple[int, float] | None = None  # after so many bytes, be silent for so many seconds, then close
+    ignore_range: bool = False  # 200 and the whole file
+    shift: int = 0  # serve a range that begins so many bytes later than asked
+    etag: str | None = None
+    corrupt: int | None = None  # flip this byte of the file
+    extend: int = 0  # say that the file is so many bytes longer
+    name: str = ""  # only for paths that end so
+
+
+def describe(folder: Path, record: int = 1) -> Release:
+    """The files of a folder as a release of its own, with their sizes and checksums."""
+    paths = sorted(path for path in folder.iterdir() if path.suffix in (".csv", ".tar"))
+    files = tuple(File(path.name, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest()) for path in paths)
+    return Release("test", "1.0.0", record, "2026-11-01", 0, 0, files)
+
+
+class Zenodo(ThreadingHTTPServer):
+    """Serves `<folder>/<name>` as `/records/<record>/files/<name>`; a context manager."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, folder: Path, record: int = 1) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.folder, self.record = folder, record
+        self.faults: list[Fault] = []
+        self.always: Callable[[str, int], Fault | None] = lambda path, start: None
+        self.requests: list[Request] = []
+        self.lock = threading.Lock()
+        self._etags: dict[tuple[str, int], str] = {}
+
+    @property
+    def host(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.host}/records"
+
+    def url(self, name: str) -> str:
+        return f"{self.base_url}/{self.record}/files/{name}"
+
+    @property
+    def sent(self) -> int:
+        """Bytes of all bodies."""
+        return sum(request.sent for request in self.requests)
+
+    def etag(self, path: Path) -> str:
+        key = (str(path), path.stat().st_mtime_ns)
+        if key not in self._etags:
+            self._etags[key] = f'"md5:{hashlib.md5(path.read_bytes()).hexdigest()}"'
+        return self._etags[key]
+
+    def take_fault(self, path: str, start: int) -> Fault:
+        with self.lock:
+            for fault in self.faults:
+                if path.endswith(fault.name):
+                    self.faults.remove(fault)
+                    return fault
+        return self.always(path, start) or Fault()
+
+    def __enter__(self) -> Zenodo:
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Zenodo
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        match = re.fullmatch(r"/(records?)/(\d+)/files/([^/?]+)", self.path)
+        path = self.server.folder / match[3] if match and int(match[2]) == self.server.record else None
+        if match and match[1] == "record":
+            self.answer(301, (("Location", self.path.replace("/record/", "/records/")),))
+        elif path is None or not path.is_file():
+            self.answer(404)
+        else:
+            self.serve(path)
+
+    def answer(self, status: int, headers: tuple[tuple[str, str], ...] = (), sent: int = 0) -> None:
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        if not any(name == "Content-Length" for name, _ in headers):
+            self.send_header("Content-Length", "0")
+        self.end_headers()
+        self.note(status, sent)
+
+    def note(self, status: int, sent: int) -> None:
+        with self.server.lock:
+            self.server.requests.append(
+                Request(self.path, self.headers.get("Range"), {k.lower(): v for k, v in self.headers.items()}, status, sent)
+            )
+
+    def serve(self, path: Path) -> None:
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        fault = self.server.take_fault(self.path, int(asked[1]) if asked else 0)
+        if fault.status is not None:
+            self.answer(fault.status, fault.headers)
+            return
+        size = path.stat().st_size
+        etag = fault.etag or self.server.etag(path)
+        condition = self.headers.get("If-Range")
+        whole = asked is None or fault.ignore_range or (condition is not None and condition != etag)
+        start = 0 if whole else int(asked[1]) + fault.shift
+        end = size if whole or not asked[2] else min(int(asked[2]) + 1, size)
+        total = size + fault.extend
+        common = (("ETag", etag), ("Accept-Ranges", "none"), *fault.headers)
+        if start >= size:
+            self.answer(416, (("Content-Range", f"bytes */{total}"),))
+            return
+        self.send_response(200 if whole else 206)
+        for name, value in common:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(end - start + (fault.extend if whole else 0)))
+        if not whole:
+            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{total}")
+        self.end_headers()
+        sent = 0
+        try:
+            sent = self.send(path, start, end, fault)
+        finally:
+            self.note(200 if whole else 206, sent)
+
+    def send(self, path: Path, start: int, end: int, fault: Fault) -> int:
+        stop = min(
+            limit for limit in (end, *(start + at for at in (fault.cut, fault.stall and fault.stall[0]) if at is not None))
+        )
+        position = start
+        with path.open("rb") as file:
+            file.seek(start)
+            while position < stop:
+                data = file.read(min(CHUNK, stop - position))
+                if fault.corrupt is not None and position <= fault.corrupt < position + len(data):
+                    at = fault.corrupt - position
+                    data = data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
+                try:
+                    self.wfile.write(data)
+                except OSError:
+                    break
+                position += len(data)
+        if stop < end:
+            if fault.stall:
+                self.wfile.flush()
+                time.sleep(fault.stall[1])
+            self.close_connection = True
+        return position - start
