@@ -18,6 +18,8 @@ compat: .venv/demo
 
 benchmark: .venv/benchmark
 	.venv/bin/python benchmarks/opening.py
+	.venv/bin/python benchmarks/streaming.py
+	.venv/bin/python benchmarks/downloading.py
 
 clean:
 	rm -rf .venv .compat build *.egg-info

@@ -96,9 +96,8 @@ class Release(NamedTuple):
         """Bytes of all files together."""
         return sum(file.size for file in self.files)
 
-    def url(self, file: File, base_url: Optional[str] = None) -> str:
-        """Where `file` lies: on the mirror given, else on the one in the environment's PASS_BASE_URL, else on Zenodo."""
-        base_url = base_url or os.environ.get("PASS_BASE_URL") or BASE_URL
+    def url(self, file: File, base_url: str = BASE_URL) -> str:
+        """Where `file` lies on Zenodo, or on a mirror that is laid out as Zenodo is."""
         return f"{base_url.rstrip('/')}/{self.record}/files/{file.name}"
 
 
@@ -153,12 +152,12 @@ RELEASES = {
 class PASSConfig(datasets.BuilderConfig):
     """Which part of a release, and where its files are.
 
-    `data_dir` is a folder with the shards and the CSV; without it they come from `base_url`, None for Zenodo. `shards` are
-    shard numbers, None for all.
+    `data_dir` is a folder with the shards and the CSV; without it they come from `base_url`. `shards` are shard numbers,
+    None for all.
     """
 
     shards: Optional[List[int]] = None
-    base_url: Optional[str] = None
+    base_url: str = BASE_URL
 
 
 class PASS(datasets.GeneratorBasedBuilder):
@@ -277,7 +276,7 @@ def dataset_infos() -> Dict[str, Dict[str, Any]]:
                 }
             },
             "download_checksums": {
-                release.url(file, BASE_URL): {"num_bytes": file.size, "checksum": file.sha256} for file in release.files
+                release.url(file): {"num_bytes": file.size, "checksum": file.sha256} for file in release.files
             },
             "download_size": release.download_size,
             "dataset_size": release.image_bytes,

@@ -1,7 +1,8 @@
 """Rows in, `datasets` out: the builder that `load_dataset("pass")` opens once pass_utils is imported.
 
 When a dataset is streamed, `datasets` replaces `open`, `os.path` and `pathlib.Path` in the module of its builder by versions
-that read URLs, in which `::` means something. So paths are made and looked at elsewhere, in `folders`.
+that read URLs, in which `::` means something; before 4.0 also in every module that the builder imports with a leading dot. So
+paths are looked at elsewhere, in `folders`, and the imports here are absolute.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .errors import PassError, ReleaseError, ShardError
-from .fetch import download, fetch
-from .folders import file_identity, find_files
-from .metadata import Keys, open_metadata
-from .releases import Release, choose_shards, find_release, script
-from .remote import check_online
-from .rows import Join, read_images, read_places
-from .shards import ShardFile
-from .sources import RemoteShard
+from pass_utils.errors import PassError, ReleaseError, ShardError
+from pass_utils.fetch import download, fetch
+from pass_utils.folders import file_identity, find_files
+from pass_utils.metadata import Keys, open_metadata
+from pass_utils.releases import Release, choose_shards, file_url, find_release, script
+from pass_utils.remote import check_online
+from pass_utils.rows import Join, read_images, read_places
+from pass_utils.shards import ShardFile
+from pass_utils.sources import RemoteShard
 
 RANGE_SIZE = 256 << 20  # bytes
 
@@ -62,11 +63,12 @@ class PassConfig(script.PASSConfig):
 
     `data_dir`: folder with the shards and the CSV. `shards`: their numbers, None for all. `embed_images`: write the bytes of
     the images into the Arrow cache instead of their places in the tars. `range_size`: bytes of a shard that streams read as
-    one unit. `base_url`: a mirror laid out as Zenodo is.
+    one unit. `base_url`: a mirror laid out as Zenodo is, None for the environment's `PASS_BASE_URL` or Zenodo.
     """
 
     embed_images: bool = False
     range_size: int = RANGE_SIZE
+    base_url: str | None = None
 
     @property
     def release(self) -> Release:
@@ -138,7 +140,7 @@ class Pass(datasets.ArrowBasedBuilder):
             chosen = choose_shards(release, config.shards).values()
             folder = fetch(release, [release.metadata], self._downloads, base_url=config.base_url, quiet=True)
             csv = f"{folder}/{release.metadata.name}"
-            wholes = [Range(release.url(file, config.base_url), 0, file.size, file.size) for file in chosen]
+            wholes = [Range(file_url(release, file, config.base_url), 0, file.size, file.size) for file in chosen]
         else:
             csv, *shards = find_files(config.data_dir, release, shards=config.shards)
             wholes = [Range(shard, 0, size, size) for shard in shards for size in [file_identity(shard).size]]

@@ -131,11 +131,12 @@ def download(
     Example: pass-utils download ~/pass --release v3
     """
     from .fetch import download, look_and_plan
+    from .releases import file_url
 
     if dry_run:
         made = look_and_plan(folder, release, shards=shards)
         for task in made.tasks:
-            url = made.release.url(task.file, base_url) if task.to_go else "-"
+            url = file_url(made.release, task.file, base_url) if task.to_go else "-"
             click.echo(
                 f"{task.state.value:<10} {_bytes(task.to_go):>9} of {_bytes(task.file.size):>9}  {task.file.name:<18} {url}"
             )
@@ -166,7 +167,8 @@ def verify(folder: Path, release: str, shards: list[int] | None, quick: bool, fo
     for finding in findings:
         click.echo(f"{finding.name}: {finding.trouble}")
     if findings:
-        click.echo(f"pass-utils: run `pass-utils download {folder} --release {release}` to mend it.", err=True)
+        chosen = f" --shards {','.join(map(str, shards))}" if shards else ""
+        click.echo(f"pass-utils: run `pass-utils download {folder} --release {release}{chosen}` to mend it.", err=True)
         sys.exit(1)
     click.echo(f"{folder}: what is there is whole.")
 

@@ -7,25 +7,21 @@ while it does, and takes its name only when size and SHA-256 agree.
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import os
 import shutil
-import threading
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from .errors import DownloadError
-from .folders import Present, check_release, fingerprint, lock, look, read_file, write_state
+from .folders import Present, check_release, fingerprint, hash_file, lock, look, write_state
+from .parallel import run_all
 from .progress import Progress
-from .releases import File, Release, choose_shards, find_release
-from .remote import RemoteFile, Stopped, check_online
-
-if TYPE_CHECKING:
-    from hashlib import _Hash
+from .releases import File, Release, choose_shards, file_url, find_release
+from .remote import RemoteFile, check_online
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +33,7 @@ class State(Enum):
     UNVERIFIED = "unverified"  # the right size, never hashed
     PARTIAL = "partial"  # some bytes, to go on from
     MISSING = "missing"
-    WRONG = "wrong"  # too large, or not what it should be
+    WRONG = "wrong"  # another size than the file should have, or more than it
 
 
 class Task(NamedTuple):
@@ -64,6 +60,11 @@ class Plan(NamedTuple):
         """Bytes to fetch."""
         return sum(task.to_go for task in self.tasks)
 
+    @property
+    def todo(self) -> list[Task]:
+        """The tasks with something to do."""
+        return [task for task in self.tasks if task.state is not State.WHOLE]
+
 
 def plan(release: Release, files: Iterable[File], present: Mapping[str, Present]) -> Plan:
     """What to do about each file, given what is there; touches neither disk nor network."""
@@ -73,22 +74,35 @@ def plan(release: Release, files: Iterable[File], present: Mapping[str, Present]
 def _task(file: File, found: Present) -> Task:
     if found.size == file.size:
         return Task(file, State.WHOLE if found.verified else State.UNVERIFIED, file.size)
+    have = found.part or 0
+    if have > file.size:
+        return Task(file, State.WRONG, 0)
     if found.size is not None:
-        return Task(file, State.WRONG, 0)
-    if found.part is None:
-        return Task(file, State.MISSING, 0)
-    if found.part > file.size:
-        return Task(file, State.WRONG, 0)
-    return Task(file, State.PARTIAL, found.part)
+        return Task(file, State.WRONG, have)
+    return Task(file, State.PARTIAL if have else State.MISSING, have)
 
 
 def look_and_plan(
     folder: str | os.PathLike[str], release: str | Release = "v2", *, shards: Iterable[int] | None = None
 ) -> Plan:
-    """What `download` with the same arguments would do."""
+    """What `download` with the same arguments would do.
+
+    Raises:
+        ReleaseError: there is no such release or shard.
+        DownloadError: the folder holds another release, or may not be read.
+    """
     release = find_release(release)
-    files = [release.metadata, *choose_shards(release, shards).values()]
-    return plan(release, files, look(Path(folder).expanduser().absolute(), files))
+    return _look_and_plan(Path(folder).expanduser().absolute(), release, _choose_files(release, shards))
+
+
+def _look_and_plan(folder: Path, release: Release, files: list[File]) -> Plan:
+    present = look(folder, files)
+    check_release(folder, release)
+    return plan(release, files, present)
+
+
+def _choose_files(release: Release, shards: Iterable[int] | None) -> list[File]:
+    return [release.metadata, *choose_shards(release, shards).values()]
 
 
 def download(
@@ -111,7 +125,7 @@ def download(
         DownloadError: the folder is in use, holds another release, or has no room; or a file is wrong twice.
     """
     release = find_release(release)
-    files = [release.metadata, *choose_shards(release, shards).values()]
+    files = _choose_files(release, shards)
     return fetch(release, files, folder, base_url=base_url, connections=connections, quiet=quiet)
 
 
@@ -127,137 +141,113 @@ def fetch(
     """Have these files of a release in a folder, whole and verified, and return the folder."""
     where = Path(folder).expanduser().absolute()
     files = list(files)
-    made = plan(release, files, look(where, files))
-    if all(task.state is State.WHOLE for task in made.tasks):
+    made = _look_and_plan(where, release, files)
+    if not made.todo:
         return where
     if made.to_go:
         check_online(", ".join(task.file.name for task in made.tasks if task.to_go))
-    try:
-        where.mkdir(parents=True, exist_ok=True)
-    except OSError as err:
-        raise DownloadError(f"{where}: expected a folder that can be made and written, found: {err.strerror}.") from err
+        _check_space(where, made.to_go)
     with lock(where):
-        check_release(where, release)
-        made = plan(release, files, look(where, files))
-        _check_space(where, made)
+        made = _look_and_plan(where, release, files)  # again: who held the lock until now may have fetched something
         write_state(where, record=release.record)
-        todo = [task for task in made.tasks if task.state is not State.WHOLE]
-        total = sum(task.file.size for task in todo)
-        with Progress(total, title=f"PASS {release.name}", quiet=quiet) as progress:
+        with Progress(sum(task.file.size for task in made.todo), title=f"PASS {release.name}", quiet=quiet) as progress:
             fetcher = _Fetcher(where, release, base_url, progress)
-            fetcher.run(todo, connections)
+            run_all(fetcher.bring, made.todo, threads=max(1, connections), stopped=progress.stopped)
     return where
 
 
-def _check_space(folder: Path, made: Plan) -> None:
-    free = shutil.disk_usage(folder).free
-    if made.to_go > free:
+def _check_space(folder: Path, needed: int) -> None:
+    disk = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(disk).free
+    if needed > free:
         raise DownloadError(
-            f"{folder}: expected {made.to_go:,} bytes of free space for what is missing, found {free:,}. Make room, or fetch "
+            f"{folder}: expected {needed:,} bytes of free space for what is missing, found {free:,}. Make room, or fetch "
             "part of it with `shards=[...]` (`--shards 0,3-5`)."
         )
 
 
 class _Fetcher:
-    """Carries out the tasks of a plan with several connections; the first trouble stops them all."""
+    """Carries out the tasks of a plan, each by itself.
+
+    Who has been stopped must change nothing more, since another process may be at it by then. So counting, which raises
+    `Stopped`, comes before every change, and writing is not buffered.
+    """
 
     def __init__(self, folder: Path, release: Release, base_url: str | None, progress: Progress) -> None:
         self.folder, self.release, self.base_url, self.progress = folder, release, base_url, progress
-        self.stopped = threading.Event()
-        self.state_lock = threading.Lock()
-
-    def run(self, tasks: list[Task], connections: int) -> None:
-        with ThreadPoolExecutor(max(1, connections)) as pool:
-            futures = [pool.submit(self.bring, task) for task in tasks]
-            try:
-                for future in futures:
-                    future.result()
-            except BaseException:
-                self.stopped.set()
-                pool.shutdown(cancel_futures=True)
-                failures = [err for future in futures if not future.cancelled() and (err := future.exception()) is not None]
-                first = next((err for err in failures if not isinstance(err, Stopped)), None)
-                if first is not None:
-                    raise first from None
-                raise
 
     def bring(self, task: Task) -> None:
         """Have one file whole and verified."""
-        try:
-            self._bring(task)
-        except Stopped:
-            raise
-        except OSError as err:
-            self.stopped.set()
-            if err.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DownloadError(
-                    f"{self.folder}: expected room for {task.file.name}, found the disk full. Make room for "
-                    f"{task.to_go:,} bytes, and run the same command again: it goes on where this one stopped."
-                ) from err
-            raise DownloadError(f"{self.folder / task.file.name}: expected to write it, found: {err}.") from err
-        except BaseException:
-            self.stopped.set()
-            raise
-
-    def _bring(self, task: Task) -> None:
         file = task.file
-        path, part, bad = (self.folder / f"{file.name}{suffix}" for suffix in ("", ".part", ".bad"))
         self.progress.start(file.name, file.size)
-        if task.state is State.UNVERIFIED:
-            found = self._hash(path, hashlib.sha256(), file).hexdigest()
-            if found == file.sha256:
-                self._keep(file, path)
-                return
-            self._set_aside(path, bad, file, f"sha256 {file.sha256}, found {found}")
-        elif task.state is State.WRONG:
-            for wrong in filter(Path.exists, (path, part)):
-                self._set_aside(wrong, bad, None, f"{file.size:,} bytes, found {wrong.stat().st_size:,}")
-        for _ in range(2):
-            found = self._fill(file, part)
-            if found == file.sha256:
-                part.replace(path)
-                self._keep(file, path)
-                return
-            self._set_aside(part, bad, file, f"sha256 {file.sha256}, found {found}")
-        raise DownloadError(
-            f"{path}: expected sha256 {file.sha256}, found {found}, after fetching it twice. What came is kept as {bad.name}; "
-            "check release and server, and run the same command again."
-        )
-
-    def _keep(self, file: File, path: Path) -> None:
-        with self.state_lock:
-            write_state(self.folder, verified={file.name: fingerprint(path, file.sha256)})
+        try:
+            self._bring(file, unverified=task.state is State.UNVERIFIED)
+        except OSError as err:
+            if err.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise DownloadError(
+                    f"{self.folder / file.name}: expected to read and write it, found: {err}. Mend that."
+                ) from err
+            left = file.size - (look(self.folder, [file])[file.name].part or 0)
+            raise DownloadError(
+                f"{self.folder}: expected room for {file.name}, found the disk full. Make room for {left:,} bytes, and run "
+                "the same command again: it goes on where this one stopped."
+            ) from err
         self.progress.finish(file.name)
 
-    def _set_aside(self, wrong: Path, bad: Path, counted: File | None, trouble: str) -> None:
-        wrong.replace(bad)
-        logger.warning("%s: expected %s; kept as %s, and fetched again", wrong, trouble, bad.name)
-        if counted is not None:
-            self.progress.advance(counted.name, -counted.size)
+    def _bring(self, file: File, *, unverified: bool) -> None:
+        path, part = self.folder / file.name, self.folder / f"{file.name}.part"
+        for arrived, sizes in ((path, (file.size,)), (part, range(file.size + 1))):
+            if arrived.is_file() and (size := arrived.stat().st_size) not in sizes:
+                self._set_aside(file, arrived, f"{file.size:,} bytes, found {size:,}")
+        if unverified:
+            status = path.stat()  # of what is hashed, not of what may take its place meanwhile
+            found = hash_file(path, self._count(file)).hexdigest()
+            if self._accept(file, path, status, found):
+                return
+        for _ in range(2):
+            found = self._fill(file, part)
+            if self._accept(file, part, part.stat(), found):
+                return
+        raise DownloadError(
+            f"{path}: expected sha256 {file.sha256}, found {found}, after fetching it twice. What came is kept as "
+            f"{file.name}.bad; check release and server, and run the same command again."
+        )
 
     def _fill(self, file: File, part: Path) -> str:
         """Append to the `.part` what it lacks, and return the SHA-256 of all of it."""
-        with part.open("ab") as out:
+        count = self._count(file)
+        with part.open("ab", buffering=0) as out:
             have = out.tell()
-            digest = self._hash(part, hashlib.sha256(), file)
+            digest = hash_file(part, count)
             if have < file.size:
-                url = self.release.url(file, self.base_url)
-                with RemoteFile(url, file.size, stopped=self.stopped) as remote:
+                check_online(file.name)
+                with RemoteFile(
+                    file_url(self.release, file, self.base_url), file.size, stopped=self.progress.stopped
+                ) as remote:
                     for data in remote.read(have, file.size - have):
-                        out.write(data)
+                        count(len(data))
                         digest.update(data)
-                        self._advance(file, len(data))
-            out.flush()
+                        while data:  # a disk that fills up takes a part
+                            data = data[out.write(data) :]
             os.fsync(out.fileno())
+        count(0)
         return digest.hexdigest()
 
-    def _hash(self, path: Path, digest: _Hash, file: File) -> _Hash:
-        for data in read_file(path):
-            digest.update(data)
-            self._advance(file, len(data))
-        return digest
+    def _accept(self, file: File, arrived: Path, status: os.stat_result, found: str) -> bool:
+        """Give what arrived its name, and remember it as verified, or set it aside; whether it was right."""
+        if found != file.sha256:
+            self._set_aside(file, arrived, f"sha256 {file.sha256}, found {found}")
+            self._count(file)(-status.st_size)
+            return False
+        arrived.replace(self.folder / file.name)
+        write_state(self.folder, verified={file.name: fingerprint(status, file.sha256)})
+        return True
 
-    def _advance(self, file: File, count: int) -> None:
-        self.progress.advance(file.name, count)
-        if self.stopped.is_set():
-            raise Stopped
+    def _set_aside(self, file: File, wrong: Path, trouble: str) -> None:
+        bad = self.folder / f"{file.name}.bad"
+        wrong.replace(bad)
+        logger.warning("%s: expected %s; kept as %s", wrong, trouble, bad.name)
+
+    def _count(self, file: File) -> Callable[[int], None]:
+        """Takes the bytes of a file that went by, and raises `Stopped` when there should be no more."""
+        return partial(self.progress.advance, file.name)

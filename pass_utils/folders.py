@@ -7,17 +7,23 @@ from fetching into it.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+import stat
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
 from .errors import DownloadError, ReleaseError
 from .releases import METADATA_FILE, RELEASES, File, Release, choose_shards, find_release
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 STATE_FILE = ".pass-utils.json"
 LOCK_FILE = ".pass-utils.lock"
@@ -70,18 +76,38 @@ class Present(NamedTuple):
 
 
 def look(folder: Path, files: Iterable[File]) -> dict[str, Present]:
-    """What is in a folder of these files."""
+    """What is in a folder of these files.
+
+    Raises:
+        DownloadError: the folder may not be read.
+    """
     verified = read_state(folder)["verified"]
     present = {}
-    for file in files:
-        path, part = folder / file.name, folder / f"{file.name}.part"
-        known = path.is_file() and verified.get(file.name) == fingerprint(path, file.sha256)
-        present[file.name] = Present(
-            size=path.stat().st_size if path.is_file() else None,
-            verified=known,
-            part=part.stat().st_size if part.is_file() else None,
-        )
+    try:
+        for file in files:
+            status, part = _status(folder / file.name), _status(folder / f"{file.name}.part")
+            present[file.name] = Present(
+                size=status and status.st_size,
+                verified=status is not None and verified.get(file.name) == fingerprint(status, file.sha256),
+                part=part and part.st_size,
+            )
+    except OSError as err:
+        raise DownloadError(f"{folder}: expected a folder that can be read, found: {err}. Choose another folder.") from err
     return present
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """What the system knows of a file; None where there is none."""
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None
+
+
+def fingerprint(status: os.stat_result, sha256: str) -> list[int | str]:
+    """What must not change for a verified file to stay verified."""
+    return [status.st_size, status.st_mtime_ns, status.st_ino, sha256]
 
 
 def read_file(path: Path) -> Iterator[memoryview]:
@@ -92,14 +118,26 @@ def read_file(path: Path) -> Iterator[memoryview]:
             yield view[:count]
 
 
+def hash_file(path: Path, seen: Callable[[int], None]) -> _Hash:
+    """The SHA-256 of a file, to which more can be added; `seen` is told of each piece how large it is, and may raise."""
+    digest = hashlib.sha256()
+    for data in read_file(path):
+        digest.update(data)
+        seen(len(data))
+    return digest
+
+
 def check_release(folder: Path, release: Release) -> None:
-    """Refuse to mix releases in one folder."""
+    """Refuse to mix releases in one folder.
+
+    Raises:
+        DownloadError: it is remembered as another's, or a file in it has the size that only another's has.
+    """
     record = read_state(folder)["record"]
-    for other in RELEASES.values():
-        for file in other.files:
-            path = folder / file.name
-            if record is None and other.record != release.record and path.is_file() and path.stat().st_size == file.size:
-                record = other.record
+    others = [other for other in RELEASES.values() if other.record != release.record] if record is None else []
+    for other in others:
+        if any((status := _status(folder / file.name)) and status.st_size == file.size for file in other.files):
+            record = other.record
     if record not in (None, release.record):
         raise DownloadError(
             f"{folder}: expected a folder for record {release.record} ({release.name}), found files of record {record}. "
@@ -109,44 +147,58 @@ def check_release(folder: Path, release: Release) -> None:
 
 @contextlib.contextmanager
 def lock(folder: Path) -> Iterator[None]:
-    """Keep other processes from fetching into the folder."""
-    file = FileLock(folder / LOCK_FILE)
-    try:
-        file.acquire(timeout=0)
-    except Timeout as err:
-        raise DownloadError(
-            f"{folder}: expected a folder that nobody fetches into, found {read_state(folder)['holder']} doing so. "
-            "Wait until it has ended."
-        ) from err
-    except OSError as err:
-        raise DownloadError(f"{folder}: expected a folder that can be written, found: {err.strerror}.") from err
-    try:
-        write_state(folder, holder=f"process {os.getpid()} on {socket.gethostname()}")
+    """Make the folder where it is not there, and keep other processes from fetching into it.
+
+    Raises:
+        DownloadError: another process does, or the folder cannot be written.
+    """
+    with contextlib.ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(FileLock(folder / LOCK_FILE).acquire(timeout=0))
+            write_state(folder, holder=f"process {os.getpid()} on {socket.gethostname()}")
+        except Timeout as err:
+            raise DownloadError(
+                f"{folder}: expected a folder that nobody fetches into, found {read_state(folder)['holder']} doing so. "
+                "Wait until it has ended."
+            ) from err
+        except OSError as err:
+            raise DownloadError(
+                f"{folder}: expected a folder that can be made and written, found: {err}. Mend it, or choose another folder."
+            ) from err
         yield
-    finally:
-        file.release()
 
 
-def fingerprint(path: Path, sha256: str) -> list[int | str]:
-    """What must not change for a verified file to stay verified."""
-    status = path.stat()
-    return [status.st_size, status.st_mtime_ns, status.st_ino, sha256]
+_state_lock = threading.Lock()  # what is remembered is read, changed and written by one thread at a time
 
 
 def read_state(folder: Path) -> dict[str, Any]:
-    """What is remembered of the folder: its `record`, its last `holder`, and the fingerprints of `verified` files."""
+    """What is remembered of the folder: its `record`, its last `holder`, and the fingerprints of `verified` files.
+
+    What is damaged counts as forgotten: a file is hashed once more, and no more than that.
+    """
     state: dict[str, Any] = {"record": None, "holder": "another process", "verified": {}}
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, RecursionError):
         kept = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
-        if isinstance(kept, dict) and isinstance(kept.get("verified"), dict):
-            state |= kept
+        for key, kind in (("record", int), ("holder", str), ("verified", dict)):
+            if isinstance(kept, dict) and isinstance(kept.get(key), kind):
+                state[key] = kept[key]
     return state
 
 
 def write_state(folder: Path, *, verified: Mapping[str, Any] | None = None, **facts: object) -> None:
-    """Remember more of the folder; `verified` is added to what is remembered."""
-    state = read_state(folder) | facts
-    state["verified"] |= verified or {}
-    part = folder / f"{STATE_FILE}.{os.getpid()}.part"
-    part.write_text(json.dumps(state, indent=1), encoding="utf-8")
-    part.replace(folder / STATE_FILE)
+    """Remember more of the folder; `verified` is added to what is remembered, and None forgets a file.
+
+    Raises:
+        DownloadError: the folder cannot be written.
+    """
+    path, part = folder / STATE_FILE, folder / f"{STATE_FILE}.{os.getpid()}.part"
+    with _state_lock:
+        state = read_state(folder) | facts
+        known = state["verified"] | (verified or {})
+        state["verified"] = {name: kept for name, kept in known.items() if kept is not None}
+        try:
+            part.write_text(json.dumps(state, indent=1), encoding="utf-8")
+            part.replace(path)
+        except OSError as err:
+            raise DownloadError(f"{path}: expected to write it, found: {err}. Mend that, and run the same again.") from err

@@ -1,13 +1,17 @@
-"""Bytes as they come in, bars on a terminal or a line each half minute out."""
+"""Bytes as they come in, bars on a terminal or a line each half minute out; and a way to stop what brings them."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
 from typing import Any, TextIO
 
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from .remote import Stopped
 
 _SECONDS_BETWEEN_LINES = 30.0
 
@@ -15,10 +19,11 @@ _SECONDS_BETWEEN_LINES = 30.0
 class Progress:
     """Shows how far several files and all of them together have come, with speed and time left; a context manager.
 
-    Counts are bytes. Safe to use from several threads.
+    Counts are bytes. Safe to use from several threads. `stopped` is for whoever wants them to end.
     """
 
     def __init__(self, total: int, *, title: str, quiet: bool = False, stream: TextIO | None = None) -> None:
+        self.stopped = threading.Event()
         self._stream = stream or sys.stderr
         self._bars = not quiet and self._stream.isatty()
         self._lines = not quiet and not self._bars
@@ -28,6 +33,7 @@ class Progress:
         self._begin = self._last = time.monotonic()
         self._done, self._total = 0, total
         self._all = self._bar(title, total) if self._bars else None
+        self._logs = contextlib.ExitStack()
 
     def start(self, name: str, size: int) -> None:
         """A file of `size` bytes."""
@@ -36,7 +42,13 @@ class Progress:
                 self._files[name] = self._bar(name, size)
 
     def advance(self, name: str, count: int) -> None:
-        """So many more bytes of a file; negative when they had to be set aside."""
+        """So many more bytes of a file; negative when they had to be set aside.
+
+        Raises:
+            Stopped: `stopped` is set; they are not counted.
+        """
+        if self.stopped.is_set():
+            raise Stopped
         with self._lock:
             self._done += count
             if self._all is not None:
@@ -64,6 +76,8 @@ class Progress:
         )
 
     def __enter__(self) -> Progress:
+        if self._bars:
+            self._logs.enter_context(logging_redirect_tqdm())  # above the bars, instead of in the middle of one
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -71,3 +85,4 @@ class Progress:
             self.finish(name)
         if self._all is not None:
             self._all.close()
+        self._logs.close()

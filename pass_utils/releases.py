@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
         def shards(self) -> dict[int, File]: ...  # noqa: D102
         @property
         def download_size(self) -> int: ...  # noqa: D102
-        def url(self, file: File, base_url: str | None = ...) -> str: ...  # noqa: D102
+        def url(self, file: File, base_url: str = ...) -> str: ...  # noqa: D102
 
 
 script: Any = importlib.import_module("pass")
@@ -89,6 +90,11 @@ def choose_shards(release: Release, shards: Iterable[Any] | None) -> dict[int, F
             f"shards: expected different numbers from {min(known)} to {max(known)}, as in `shards=[0, 3]`, found {numbers}."
         )
     return {number: known[number] for number in numbers}
+
+
+def file_url(release: Release, file: File, base_url: str | None = None) -> str:
+    """Where a file lies: on the mirror given, else on the one in the environment's `PASS_BASE_URL`, else on Zenodo."""
+    return release.url(file, base_url or os.environ.get("PASS_BASE_URL") or script.BASE_URL)
 
 
 def dummy_folder(release: str | Release = "v2") -> Path:

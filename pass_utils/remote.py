@@ -217,7 +217,7 @@ class RemoteFile:
         assert self._response is not None
         raw = self._response.raw
         read = getattr(raw, "read1", raw.read)  # urllib3 1 has only `read`, which waits for all of them
-        data: bytes = read(min(size, _CHUNK), decode_content=False)
+        data: bytes = read(min(size, self._response_end - self._position, _CHUNK), decode_content=False)
         if not data:
             raise requests.ConnectionError("the answer ended early")
         self._position += len(data)

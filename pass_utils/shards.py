@@ -175,6 +175,7 @@ def _read_entry(source: Source, position: int) -> _Entry | None:
     """The member whose first header is at `position`, with the headers that extend it; None for a block of zeros."""
     name: str | None = None
     size: int | None = None
+    kind: bytes | None = None
     for extensions in range(_MAX_EXTENSIONS + 1):
         block = source.pread(position, BLOCK)
         header = _parse(block)
@@ -196,6 +197,8 @@ def _read_entry(source: Source, position: int) -> _Entry | None:
                 raise _damage(source, position, block)
             name = records.get("path", name)
             size = int(records["size"]) if "size" in records else size
+            if any(key.startswith("GNU.sparse.") for key in records):  # its data are not the file's: holes are left out
+                kind = _SPARSE
         position = data + _padded(header.size)
     else:
         raise _damage(source, position, block)
@@ -212,7 +215,8 @@ def _read_entry(source: Source, position: int) -> _Entry | None:
             shard=source.name,
             offset=data,
         )
-    return _Entry(Member(header.name if name is None else name, data, size, header.type), data + _padded(size))
+    member = Member(header.name if name is None else name, data, size, header.type if kind is None else kind)
+    return _Entry(member, data + _padded(size))
 
 
 def _parse(block: bytes) -> _Header | None:
@@ -248,7 +252,7 @@ def _pax_records(text: bytes) -> dict[str, str] | None:
         space = text.find(b" ", position, position + 8)  # seven digits count to _MAX_EXTENSION
         digits = text[position : max(space, 0)]
         after = position + int(digits) if digits.isdigit() else 0
-        if after <= space + 1 or text[after - 1 : after] != b"\n":
+        if text[after - 1 : after] != b"\n":
             return None
         key, equals, value = text[space + 1 : after - 1].partition(b"=")
         if not equals or (key == b"size" and not (value.isdigit() and len(value) < 20)):

@@ -30,12 +30,12 @@ class RemoteShard:
         """`size` bytes from `offset` on, fewer only where the shard ends."""
         size = max(0, min(size, self.size - offset))
         at = offset - self._begin
-        if not 0 <= at <= at + size <= len(self._chunk):
+        if size and not 0 <= at <= at + size <= len(self._chunk):
             data = bytearray(size)
             self.readinto(offset, memoryview(data))
             self._chunk = bytes(data) + self._chunk[offset + size - self._begin :]  # much of a look around is read again
             self._begin, at = offset, 0
-        return self._chunk[at : at + size]
+        return self._chunk[at : at + size] if size else b""
 
     def readinto(self, offset: int, buffer: memoryview) -> None:
         """Fill `buffer` with the bytes from `offset` on."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import ShardError
-from .folders import fingerprint, look, read_file, write_state
+from .errors import DownloadError, ShardError
+from .folders import fingerprint, hash_file, look, write_state
+from .parallel import run_all
 from .progress import Progress
 from .releases import File, Release, choose_shards, find_release
 from .shards import ShardFile, read_members
+
+_LONGEST_END = 24 * 512  # bytes: the rest of a block, two of zeros, and what fills up tar's records of 20 blocks
 
 
 class Finding(NamedTuple):
@@ -41,6 +43,7 @@ def verify(
 
     Raises:
         ReleaseError: there is no such release or shard.
+        DownloadError: the folder may not be read.
     """
     release = find_release(release)
     where = Path(folder).expanduser().absolute()
@@ -49,39 +52,47 @@ def verify(
     missing = [file for file in files if present[file.name].size is None]
     findings = [Finding(file.name, "expected here, found none") for file in missing if shards is not None or missing == files]
     todo = [file for file in files if file not in missing and (force or not present[file.name].verified)]
-    check = _check_quickly if quick else _check_whole
-    with Progress(sum(file.size for file in todo), title="verify", quiet=quiet) as progress, ThreadPoolExecutor() as pool:
-        for file, trouble in zip(todo, pool.map(lambda file: check(where / file.name, file, progress), todo), strict=True):
-            if trouble:
-                findings.append(Finding(file.name, trouble))
-            elif not quick:
-                with contextlib.suppress(OSError):  # a folder that may not be written is verified again the next time
-                    write_state(where, verified={file.name: fingerprint(where / file.name, file.sha256)})
+    with Progress(sum(file.size for file in todo), title="verify", quiet=quiet) as progress:
+        check = partial(_check, where, quick=quick, progress=progress)
+        troubles = run_all(check, todo, threads=os.cpu_count() or 1, stopped=progress.stopped)
+    findings += [Finding(file.name, trouble) for file, trouble in zip(todo, troubles, strict=True) if trouble]
     return sorted(findings)
 
 
-def _check_quickly(path: Path, file: File, progress: Progress) -> str | None:
-    size = path.stat().st_size
-    if size != file.size:
-        return f"expected {file.size:,} bytes, found {size:,}"
-    if path.suffix == ".tar":
-        try:
-            with ShardFile(path, random_access=True) as shard:
-                for _ in read_members(shard):
-                    pass
-        except ShardError as err:
-            return str(err)
-    return None
-
-
-def _check_whole(path: Path, file: File, progress: Progress) -> str | None:
-    size = path.stat().st_size
-    if size != file.size:
-        return f"expected {file.size:,} bytes, found {size:,}"
-    digest = hashlib.sha256()
+def _check(folder: Path, file: File, *, quick: bool, progress: Progress) -> str | None:
+    """What is wrong with a file, in words; it is remembered as verified, or no longer."""
+    path = folder / file.name
     progress.start(file.name, file.size)
-    for data in read_file(path):
-        digest.update(data)
-        progress.advance(file.name, len(data))
+    try:
+        status = path.stat()  # of what is compared, not of what may take its place meanwhile
+        trouble = _compare(path, file, quick=quick, count=partial(progress.advance, file.name))
+    except ShardError as err:
+        trouble = str(err).removeprefix(f"{path}: ")
+    except OSError as err:
+        trouble = f"expected to read it, found: {err}"
     progress.finish(file.name)
-    return None if digest.hexdigest() == file.sha256 else f"expected sha256 {file.sha256}, found {digest.hexdigest()}"
+    if trouble or not quick:
+        with contextlib.suppress(DownloadError):  # a folder that may not be written is verified again the next time
+            write_state(folder, verified={file.name: None if trouble else fingerprint(status, file.sha256)})
+    return trouble
+
+
+def _compare(path: Path, file: File, *, quick: bool, count: Callable[[int], None]) -> str | None:
+    if (size := path.stat().st_size) != file.size:
+        return f"expected {file.size:,} bytes, found {size:,}"
+    if quick:
+        return _walk(path, count) if path.suffix == ".tar" else None
+    found = hash_file(path, count).hexdigest()
+    return None if found == file.sha256 else f"expected sha256 {file.sha256}, found {found}"
+
+
+def _walk(path: Path, count: Callable[[int], None]) -> str | None:
+    """Read the headers of a tar, each of which says where the next one is."""
+    with ShardFile(path, random_access=True) as shard:
+        end = 0
+        for member in read_members(shard):
+            count(member.offset + member.size - end)
+            end = member.offset + member.size
+        if shard.size - end > _LONGEST_END:
+            return f"expected members up to byte {shard.size:,}, found only zeros from {end:,} on"
+    return None

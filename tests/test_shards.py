@@ -26,7 +26,7 @@ CHECKSUM = range(148, 156)  # of a header; some changes of its leading zeros and
 
 examples = settings(
     deadline=None,
-    max_examples=60,
+    max_examples=50,
     database=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -79,7 +79,7 @@ def check_every_cut(data: bytes) -> None:
     """Ranges over every cut in two, at a block and off it, and over many cuts at once, give the whole."""
     whole = members(data)
     for block in range(0, len(data), 512):
-        for cut in (block, block + 1, block + 257, block + 511):
+        for cut in (block, block + 1, block + 400):
             assert join(data, [cut]) == whole, cut
     for step in (512, 700, 1536, 4096):
         assert join(data, range(step, len(data), step)) == whole, step
@@ -188,7 +188,7 @@ def test_the_members_are_those_that_tarfile_lists(form):
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_ranges_over_any_cuts_give_each_member_once_and_in_order(lookback, form):
-    @settings(examples, max_examples=40)
+    @settings(examples, max_examples=25)
     @given(tars([form]), st.data())
     def check(data, draw):
         assert join(data, some_cuts(draw, data)) == members(data)
@@ -350,6 +350,14 @@ def test_the_extended_blocks_of_an_old_gnu_sparse_file_are_passed_over(lookback)
     check_every_cut(data)
 
 
+@pytest.mark.parametrize("version", ["22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n", "30 GNU.sparse.map=0,100,900,1\n"])
+def test_a_sparse_file_of_a_pax_tar_is_no_file(version):
+    header = make_header(b"x", len(version), type=b"x") + pad(version.encode())
+    data = between(header + make_header(b"GNUSparseFile.1/holes.jpg", 101) + pad(b"s" * 101))
+    assert members(data)[1] == Member("GNUSparseFile.1/holes.jpg", 3072, 101, b"S")
+    assert [member.is_file for member in members(data)] == [True, False, True]
+
+
 def test_a_size_in_base_256_is_read(lookback):
     data = between(make_header(b"gnu", b"\x80" + (600).to_bytes(11, "big")) + pad(b"g" * 600))
     assert members(data)[1] == Member("gnu", 2048, 600)
@@ -437,7 +445,7 @@ PAX_DAMAGE = {
     "length within the record": b"8 path=abc\n",
     "length beyond the header": b"512 path=a\n",
     "negative length": b"-9 path=a\n",
-    "a length of 6000 digits": b"1" * 6000,
+    "a length of 6000 digits": b"1" * 6000 + b" path=a\n",
     "no equals sign": b"9 path:a\n",
     "no new line": b"9 path=a;",
     "a second record of no length": b"9 path=a\n0 ",
@@ -534,7 +542,7 @@ def test_a_damaged_header_that_begins_a_range_is_reported_by_the_range_before_it
     assert found == TRUE[:9]
 
 
-@settings(examples, max_examples=150)
+@settings(examples, max_examples=100)
 @given(st.integers(0, len(SOUND) - 1), st.integers(1, 255), st.data())
 def test_a_changed_byte_anywhere_gives_the_members_or_an_error(at, change, draw):
     damaged = bytearray(SOUND)
@@ -544,7 +552,7 @@ def test_a_changed_byte_anywhere_gives_the_members_or_an_error(at, change, draw)
     assert set(sum(yielded, [])) <= set(TRUE)
 
 
-@settings(examples, max_examples=150)
+@settings(examples, max_examples=100)
 @given(tars(), st.data())
 def test_changed_bytes_raise_no_other_error(data, draw):
     damaged = bytearray(data)
@@ -580,7 +588,7 @@ blocks = st.one_of(
 )
 
 
-@settings(examples, max_examples=400)
+@settings(examples, max_examples=200)
 @given(st.lists(blocks, max_size=24), st.booleans(), st.data())
 def test_headers_in_any_order_give_the_same_members_over_any_cuts_or_an_error(made, ended, draw):
     data = b"".join(made) + (END if ended else b"")
@@ -594,7 +602,7 @@ def test_headers_in_any_order_give_the_same_members_over_any_cuts_or_an_error(ma
         assert sum(yielded[: first + 1], []) == whole
 
 
-@settings(examples, max_examples=300)
+@settings(examples, max_examples=200)
 @given(st.lists(blocks, min_size=1, max_size=16), st.integers(0, 9), st.data())
 def test_headers_in_any_order_give_no_member_when_a_picture_holds_them(made, before, draw):
     plain = [(f"m{n}.jpg", bytes([65 + n]) * (n * 100)) for n in range(20)]

@@ -11,38 +11,61 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
 
 from pass_utils import File, Release
 
 CHUNK = 1 << 16
 
 
-class Request(NamedTuple):
-    """What was asked, and what was given."""
+@dataclass
+class Request:
+    """What was asked, and what was given; noted before the client can have it."""
 
-    path: str
+    path: str  # a whole URL when the client takes the server for its proxy
     range: str | None
     headers: dict[str, str]
     status: int
     sent: int  # bytes of the body
+    length: int = 0  # bytes of the body that were promised
+
+    @property
+    def broken(self) -> bool:
+        """Whether the client got less than promised."""
+        return self.sent < self.length
 
 
 class Fault(NamedTuple):
     """What to do instead of answering well. Offsets are bytes of the body."""
 
     status: int | None = None  # answer with this and no file
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()  # beside the usual ones, or in place of them
+    silence: float = 0  # seconds before the answer
     cut: int | None = None  # close the connection after so many bytes
     stall: tuple[int, float] | None = None  # after so many bytes, be silent for so many seconds, then close
     ignore_range: bool = False  # 200 and the whole file
-    shift: int = 0  # serve a range that begins so many bytes later than asked
+    shift: int = 0  # serve a range so many bytes later than asked
     etag: str | None = None
     corrupt: int | None = None  # flip this byte of the file
     extend: int = 0  # say that the file is so many bytes longer
+    surplus: int = 0  # send a body that is so many bytes longer, or shorter, than its Content-Range
+    content_range: str | None = None  # say this; nothing when empty
+    framed: bool = True  # else no Content-Length: the body ends with the connection
     name: str = ""  # only for paths that end so
+
+
+def clear_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxies, no token, no mirror, and not offline."""
+    proxies = [f"{scheme}_proxy" for scheme in ("http", "https", "all", "no")]
+    for variable in [*proxies, "ZENODO_TOKEN", "PASS_BASE_URL", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"]:
+        monkeypatch.delenv(variable, raising=False)
+        monkeypatch.delenv(variable.upper(), raising=False)
 
 
 def describe(folder: Path, record: int = 1) -> Release:
@@ -89,11 +112,12 @@ class Zenodo(ThreadingHTTPServer):
             self._etags[key] = f'"md5:{hashlib.md5(path.read_bytes()).hexdigest()}"'
         return self._etags[key]
 
-    def take_fault(self, path: str, start: int) -> Fault:
+    def take_fault(self, path: str, start: int, length: int, size: int) -> Fault:
         with self.lock:
-            for fault in self.faults:
-                if path.endswith(fault.name):
-                    self.faults.remove(fault)
+            for index, fault in enumerate(self.faults):
+                breaks_at = max(fault.cut or 0, fault.stall[0] if fault.stall else 0)
+                if path.endswith(fault.name) and breaks_at < (size if fault.ignore_range else length):
+                    del self.faults[index]
                     return fault
         return self.always(path, start) or Fault()
 
@@ -111,13 +135,14 @@ class Zenodo(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each small body waits 40 ms
     server: Zenodo
 
     def log_message(self, format: str, *args: object) -> None:
         pass
 
     def do_GET(self) -> None:
-        match = re.fullmatch(r"/(records?)/(\d+)/files/([^/?]+)", self.path)
+        match = re.fullmatch(r"/(records?)/(\d+)/files/([^/?]+)", urlsplit(self.path).path)
         path = self.server.folder / match[3] if match and int(match[2]) == self.server.record else None
         if match and match[1] == "record":
             self.answer(301, (("Location", self.path.replace("/record/", "/records/")),))
@@ -126,52 +151,55 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.serve(path)
 
-    def answer(self, status: int, headers: tuple[tuple[str, str], ...] = (), sent: int = 0) -> None:
+    def answer(self, status: int, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        self.note(status)
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
         if not any(name == "Content-Length" for name, _ in headers):
             self.send_header("Content-Length", "0")
         self.end_headers()
-        self.note(status, sent)
 
-    def note(self, status: int, sent: int) -> None:
+    def note(self, status: int, length: int = 0) -> Request:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(self.path, self.headers.get("Range"), headers, status, 0, length)
         with self.server.lock:
-            self.server.requests.append(
-                Request(self.path, self.headers.get("Range"), {k.lower(): v for k, v in self.headers.items()}, status, sent)
-            )
+            self.server.requests.append(request)
+        return request
 
     def serve(self, path: Path) -> None:
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-        fault = self.server.take_fault(self.path, int(asked[1]) if asked else 0)
+        size = path.stat().st_size
+        start = int(asked[1]) if asked else 0
+        end = min(int(asked[2]) + 1, size) if asked and asked[2] else size
+        fault = self.server.take_fault(self.path, start, end - start, size)
+        time.sleep(fault.silence)
         if fault.status is not None:
             self.answer(fault.status, fault.headers)
             return
-        size = path.stat().st_size
         etag = fault.etag or self.server.etag(path)
         condition = self.headers.get("If-Range")
         whole = asked is None or fault.ignore_range or (condition is not None and condition != etag)
-        start = 0 if whole else int(asked[1]) + fault.shift
-        end = size if whole or not asked[2] else min(int(asked[2]) + 1, size)
+        start, end = (0, size) if whole else (max(0, start + fault.shift), min(end + fault.shift, size))
         total = size + fault.extend
-        common = (("ETag", etag), ("Accept-Ranges", "none"), *fault.headers)
         if start >= size:
             self.answer(416, (("Content-Range", f"bytes */{total}"),))
             return
-        self.send_response(200 if whole else 206)
-        for name, value in common:
+        length = end - start + fault.surplus + (fault.extend if whole else 0)
+        content_range = f"bytes {start}-{end - 1}/{total}" if fault.content_range is None else fault.content_range
+        request = self.note(200 if whole else 206, length)
+        self.send_response(request.status)
+        for name, value in {"ETag": etag, "Accept-Ranges": "none", **dict(fault.headers)}.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(end - start + (fault.extend if whole else 0)))
-        if not whole:
-            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{total}")
+        if fault.framed:
+            self.send_header("Content-Length", str(length))
+        if not whole and content_range:
+            self.send_header("Content-Range", content_range)
         self.end_headers()
-        sent = 0
-        try:
-            sent = self.send(path, start, end, fault)
-        finally:
-            self.note(200 if whole else 206, sent)
+        self.send(path, start, start + length, fault, request)
+        self.close_connection |= not fault.framed
 
-    def send(self, path: Path, start: int, end: int, fault: Fault) -> int:
+    def send(self, path: Path, start: int, end: int, fault: Fault, request: Request) -> None:
         stop = min(
             limit for limit in (end, *(start + at for at in (fault.cut, fault.stall and fault.stall[0]) if at is not None))
         )
@@ -179,18 +207,22 @@ class _Handler(BaseHTTPRequestHandler):
         with path.open("rb") as file:
             file.seek(start)
             while position < stop:
-                data = file.read(min(CHUNK, stop - position))
+                wanted = min(CHUNK, stop - position)
+                data = file.read(wanted).ljust(wanted if fault.surplus else 0, b"\0")
+                if not data:
+                    break
                 if fault.corrupt is not None and position <= fault.corrupt < position + len(data):
                     at = fault.corrupt - position
                     data = data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
+                request.sent += len(data)
+                position += len(data)
                 try:
                     self.wfile.write(data)
-                except OSError:
+                except OSError:  # the client has hung up
+                    request.sent -= len(data)
                     break
-                position += len(data)
-        if stop < end:
+        if position < end:
             if fault.stall:
                 self.wfile.flush()
                 time.sleep(fault.stall[1])
             self.close_connection = True
-        return position - start
