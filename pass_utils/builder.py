@@ -24,8 +24,7 @@ from pass_utils.metadata import Keys, open_metadata
 from pass_utils.releases import Release, choose_shards, file_url, find_release, script
 from pass_utils.remote import check_online
 from pass_utils.rows import Join, read_images, read_places
-from pass_utils.shards import ShardFile
-from pass_utils.sources import RemoteShard
+from pass_utils.sources import RemoteShard, ShardFile
 
 RANGE_SIZE = 256 << 20  # bytes
 

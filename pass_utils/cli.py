@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from .errors import PassError
 if TYPE_CHECKING:
     import datasets
 
+    from .fetch import Plan
     from .summary import Summary
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -80,9 +82,22 @@ def demo() -> None:
 
     _heading("Streaming: byte ranges, for any number of readers")
     _code('ds = load_dataset("pass", data_dir="...", split="train", streaming=True)')
-    stream = _load(folder, "v2", None, streaming=True)
+    stream = _load(folder, "v2", None, streaming=True, range_size=1 << 15)
     for row in stream.take(1):
         _row(row)
+    _code("state = stream.state_dict()  # after ten rows; later: stream.load_state_dict(state)")
+    rows = iter(stream)
+    seen = [next(rows)["hash"] for _ in range(10)]
+    stream.load_state_dict(stream.state_dict())
+    rest = [row["hash"] for row in stream]
+    click.echo(f"{len(seen)} rows, and after a restart the other {len(rest)}: {len({*seen, *rest})} different ones")
+
+    _heading("Download: goes on after every break, and verifies")
+    _code("pass-utils download ~/pass --release v3 --dry-run")
+    from .fetch import look_and_plan
+
+    with tempfile.TemporaryDirectory() as empty:
+        _print_plan(look_and_plan(empty, "v3"), None)
 
     _heading("What it is made of")
     from .summary import summarize
@@ -131,16 +146,9 @@ def download(
     Example: pass-utils download ~/pass --release v3
     """
     from .fetch import download, look_and_plan
-    from .releases import file_url
 
     if dry_run:
-        made = look_and_plan(folder, release, shards=shards)
-        for task in made.tasks:
-            url = file_url(made.release, task.file, base_url) if task.to_go else "-"
-            click.echo(
-                f"{task.state.value:<10} {_bytes(task.to_go):>9} of {_bytes(task.file.size):>9}  {task.file.name:<18} {url}"
-            )
-        click.echo(f"{made.to_go:,} bytes to fetch")
+        _print_plan(look_and_plan(folder, release, shards=shards), base_url)
         return
     try:
         where = download(folder, release, shards=shards, base_url=base_url, connections=connections, quiet=quiet)
@@ -178,6 +186,16 @@ def _load(folder: Path, release: str, shards: list[int] | None, **options: Any) 
 
     datasets.disable_progress_bars()
     return datasets.load_dataset("pass", release, data_dir=str(folder), shards=shards, split="train", **options)
+
+
+def _print_plan(made: Plan, base_url: str | None) -> None:
+    from .releases import file_url
+
+    for task in made.tasks:
+        sizes = f"{_bytes(task.to_go):>9} of {_bytes(task.file.size):>9}"
+        url = file_url(made.release, task.file, base_url) if task.to_go else "-"
+        click.echo(f"{task.state.value:<10} {sizes}  {task.file.name:<18} {url}")
+    click.echo(f"{made.to_go:,} bytes to fetch")
 
 
 def _print_summary(summary: Summary) -> None:

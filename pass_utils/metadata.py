@@ -228,6 +228,7 @@ def _parse(csv: str) -> pa.RecordBatch:
     columns = {name: pa.array(getattr(joined, name.removeprefix("key_"))) for name in _KEY_COLUMNS}
     taken = pa.array(order)
     for name in _VALUES:
+        pa.default_memory_pool().release_unused()  # what the last column took
         column = pa.concat_arrays(values.pop(name))
         if name == "creator_username":  # up to 80 pictures each: a dictionary spares memory in every reader
             encoded = column.dictionary_encode()

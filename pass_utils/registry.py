@@ -27,6 +27,7 @@ _CODE = (
     "metadata.py",
     "rows.py",
     "shards.py",
+    "sources.py",
     "storage.py",
 )  # with pass.py: what shapes a prepared dataset
 

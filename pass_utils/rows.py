@@ -15,13 +15,14 @@ import pyarrow as pa
 from .errors import MetadataError, ShardError
 from .metadata import Metadata
 from .releases import FEATURES, IMAGE_NAME
-from .shards import ShardFile, Source, read_members
+from .shards import read_members
+from .sources import ShardFile, Source
 from .storage import place_urls
 
 SCHEMA: pa.Schema = FEATURES.arrow_schema
 _IMAGE: pa.StructType = SCHEMA.field("image").type
 _PLACES_PER_TABLE = 10_000
-_BYTES_PER_TABLE = 8 << 20  # of images; about 65 of PASS
+_BYTES_PER_TABLE = 4 << 20  # of images; about 30 of PASS
 
 
 class Picture(NamedTuple):

@@ -2,13 +2,96 @@
 
 from __future__ import annotations
 
+import os
+import zlib
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
 
 from .errors import ShardError
 from .remote import RemoteFile
 
 _GAP = 1 << 20  # bytes that are read over rather than asked for anew
 _TAIL = 1 << 18  # bytes asked for at a time where a member goes on behind the end of its range
+
+
+class Source(Protocol):
+    """A shard whose bytes can be read: a file here, or a URL in `remote`."""
+
+    name: str
+    size: int
+
+    def pread(self, offset: int, size: int) -> bytes:
+        """`size` bytes from `offset` on, fewer only where the shard ends."""
+
+    def readinto(self, offset: int, buffer: memoryview) -> None:
+        """Fill `buffer` with the bytes from `offset` on."""
+
+    def close(self) -> None:
+        """Let go of the file or the connection."""
+
+
+class ShardFile:
+    """A shard on disk as a `Source`; a context manager.
+
+    `stamp` changes when the file does (eight hex digits of its size and modification time). With `random_access` the
+    system is told that little of the file will be read, here and there, so that it does not read ahead.
+
+    Raises:
+        ShardError: there is no such file, or it gives fewer bytes than it has.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, random_access: bool = False) -> None:
+        self.name = os.fspath(path)
+        try:
+            self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115  (close() closes it)
+        except OSError as err:
+            raise ShardError(
+                f"{self.name}: expected a shard here, found none ({err.strerror}). Put it back, or load the dataset again "
+                "with the folder that holds it.",
+                shard=self.name,
+            ) from err
+        if random_access and hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
+        status = os.fstat(self._file.fileno())
+        self.size = status.st_size
+        self.stamp = f"{zlib.crc32(f'{status.st_size}:{status.st_mtime_ns}'.encode()):08x}"
+
+    def pread(self, offset: int, size: int) -> bytes:
+        """`size` bytes from `offset` on, fewer only where the file ends."""
+        self._file.seek(offset)
+        data: bytes = self._file.read(size)
+        while 0 < len(data) < size:
+            more = self._file.read(size - len(data))
+            if not more:
+                break
+            data += more
+        return data
+
+    def readinto(self, offset: int, buffer: memoryview) -> None:
+        """Fill `buffer` with the bytes from `offset` on."""
+        self._file.seek(offset)
+        filled = 0
+        while filled < len(buffer):
+            count = self._file.readinto(buffer[filled:])
+            if not count:
+                raise ShardError(
+                    f"{self.name}: expected {len(buffer):,} bytes at {offset:,}, found {filled:,}; the file was cut while "
+                    "it was read. Fetch it again.",
+                    shard=self.name,
+                    offset=offset,
+                )
+            filled += count
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> ShardFile:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
 
 
 class RemoteShard:

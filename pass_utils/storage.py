@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from fsspec import AbstractFileSystem
 
 from .errors import ShardError
-from .shards import ShardFile
+from .sources import ShardFile
 
 PROTOCOL = "pass"
 _PLACE = re.compile(r"(?:pass://)?([0-9]{1,18})-([0-9]{1,18})-([0-9a-f]+)(/.+)/([^/]+)")

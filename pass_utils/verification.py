@@ -14,7 +14,8 @@ from .folders import fingerprint, hash_file, look, write_state
 from .parallel import run_all
 from .progress import Progress
 from .releases import File, Release, choose_shards, find_release
-from .shards import ShardFile, read_members
+from .shards import read_members
+from .sources import ShardFile
 
 _LONGEST_END = 24 * 512  # bytes: the rest of a block, two of zeros, and what fills up tar's records of 20 blocks
 

@@ -17,7 +17,8 @@ from tars import MemoryShard, make_header, make_tar, pad
 from pass_utils import MetadataError, ShardError, rows
 from pass_utils.metadata import open_metadata
 from pass_utils.rows import SCHEMA, Join, Picture, read_images, read_pictures, read_places
-from pass_utils.shards import END_OF_ARCHIVE, ShardFile
+from pass_utils.shards import END_OF_ARCHIVE
+from pass_utils.sources import ShardFile
 from pass_utils.storage import Place
 
 HASHES = [image_hash(number) for number in range(12)]

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from tars import MemoryShard, make_header, make_tar, pad
 
 from pass_utils import ShardError, shards
-from pass_utils.shards import Member, ShardFile, read_members
+from pass_utils.shards import Member, read_members
+from pass_utils.sources import ShardFile
 
 FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
 END = bytes(1024)

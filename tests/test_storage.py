@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from tars import make_tar
 
 from pass_utils import ShardError
-from pass_utils.shards import ShardFile, read_members
+from pass_utils.shards import read_members
+from pass_utils.sources import ShardFile
 from pass_utils.storage import Place, ShardFileSystem, image_sizes, place_urls
 
 HASHES = [image_hash(number) for number in range(3)]

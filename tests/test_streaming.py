@@ -27,7 +27,8 @@ from zenodo import Fault, Zenodo, clear_environment, describe
 from pass_utils import DownloadError, RemoteError, releases, remote, rows, shards, sources
 from pass_utils.releases import FEATURES, METADATA_FILE, Release
 from pass_utils.remote import Retry
-from pass_utils.shards import ShardFile, read_members
+from pass_utils.shards import read_members
+from pass_utils.sources import ShardFile
 
 SHARDS, IMAGES = 10, 30  # some 130 KB each
 RANGE = 23_900  # bytes; six ranges a tar, none of which begins behind the last member

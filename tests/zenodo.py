@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -83,6 +84,7 @@ class Zenodo(ThreadingHTTPServer):
 
     def __init__(self, folder: Path, record: int = 1) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CHUNK)  # what is sent and what is on its way stay close
         self.folder, self.record = folder, record
         self.faults: list[Fault] = []
         self.always: Callable[[str, int], Fault | None] = lambda path, start: None
