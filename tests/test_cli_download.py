@@ -241,7 +241,7 @@ def test_on_a_terminal_there_are_bars_unless_quiet(start, server, mine, quiet):
     assert (re.search(rb"\r(\x1b\[A)*http://[^\r\n]*going on at byte 5,000", shown) is None) == quiet
 
 
-def test_ctrl_c_ends_with_130_and_one_line_and_the_same_command_goes_on(start, run, server, served, mine):
+def test_ctrl_c_ends_with_130_and_one_line_and_the_same_command_goes_on(interruptible, start, run, server, served, mine):
     server.always = lambda path, at: Fault(stall=(5_000, 0.2)) if path.endswith(TWO) else None
     process = start("download", mine, "-q")
     part = mine / f"{TWO}.part"
@@ -321,7 +321,7 @@ def test_verify_of_nothing_is_no_success(run, mine):
     assert run("verify", mine, "--release", "v9").code == 1
 
 
-def test_ctrl_c_ends_verify_with_130(run, mine, monkeypatch):
+def test_ctrl_c_ends_verify_with_130(run, mine, monkeypatch, interruptible):
     run("download", mine)
     once = iter([True])  # though each thread reads a file
 

@@ -198,7 +198,7 @@ def test_the_first_failure_stops_the_rest_and_is_raised():
 
 
 @pytest.mark.parametrize("interrupted", [False, True])
-def test_who_hears_nothing_is_not_waited_for(interrupted):
+def test_who_hears_nothing_is_not_waited_for(interrupted, interruptible):
     """One thread waits for a silent server while another fails, or Ctrl-C is pressed."""
     silent, deaf = threading.Event(), threading.Event()
 

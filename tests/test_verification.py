@@ -208,7 +208,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_again_the_next_time(mine, 
     assert [finding.name for finding in verify(mine, release)] == [NAMES[0]]
 
 
-def test_what_is_verified_when_it_is_interrupted_is_remembered(mine, release, opened, monkeypatch):
+def test_what_is_verified_when_it_is_interrupted_is_remembered(mine, release, opened, monkeypatch, interruptible):
     """Ctrl-C comes when all but the last file are remembered."""
     read_file = folders.read_file
     once = iter([True])
@@ -232,7 +232,7 @@ def test_what_is_verified_when_it_is_interrupted_is_remembered(mine, release, op
     assert opened == [NAMES[3]]
 
 
-def test_ctrl_c_does_not_wait_for_the_files_to_end(mine, release, monkeypatch):
+def test_ctrl_c_does_not_wait_for_the_files_to_end(mine, release, monkeypatch, interruptible):
     """A whole shard takes a minute; here each piece takes 20 ms, and there are 250."""
 
     def read_slowly(path: Path) -> Iterator[memoryview]:
