@@ -134,10 +134,12 @@ def check_release(folder: Path, release: Release) -> None:
         DownloadError: it is remembered as another's, or a file in it has the size that only another's has.
     """
     record = read_state(folder)["record"]
-    others = [other for other in RELEASES.values() if other.record != release.record] if record is None else []
-    for other in others:
-        if any((status := _status(folder / file.name)) and status.st_size == file.size for file in other.files):
-            record = other.record
+    own = {file.name: file.size for file in release.files}
+    for other in RELEASES.values() if record is None else ():
+        for file in other.files:
+            status = _status(folder / file.name)
+            if status is not None and status.st_size == file.size != own.get(file.name):
+                record = other.record
     if record not in (None, release.record):
         raise DownloadError(
             f"{folder}: expected a folder for record {release.record} ({release.name}), found files of record {record}. "

@@ -23,7 +23,6 @@ from zenodo import Fault, Zenodo, describe
 
 from pass_utils import folders, progress, releases, remote
 from pass_utils.cli import main
-from pass_utils.folders import LOCK_FILE, STATE_FILE
 
 CSV, ZERO, ONE, TWO = "pass_metadata.csv", "PASS.0.tar", "PASS.1.tar", "PASS.2.tar"
 
@@ -100,7 +99,7 @@ def start(server, served) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 def contents(folder: Path) -> dict[str, bytes]:
     """What the files of a folder hold, without what is only for pass_utils."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name not in (STATE_FILE, LOCK_FILE)}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.startswith(".pass-utils")}
 
 
 def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:

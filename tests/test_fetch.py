@@ -82,7 +82,7 @@ def fetch(server, release, mine):
 
 def contents(folder: Path) -> dict[str, bytes]:
     """What the files of a folder hold, without what is only for pass_utils."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name not in (STATE_FILE, LOCK_FILE)}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.startswith(".pass-utils")}
 
 
 def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -383,6 +383,14 @@ def test_a_folder_of_another_release_is_refused_and_left_alone(mine, server, oth
             call()
     assert snapshot(mine) == before
     assert server.requests == []
+
+
+def test_a_size_that_both_releases_have_is_no_sign_of_the_other(fetch, served, mine, release, monkeypatch):
+    """As in a release of one's own that shares files with one that is known."""
+    monkeypatch.setitem(releases.RELEASES, "known", release._replace(name="known", record=release.record + 1))
+    leave(mine, ONE, (served / ONE).read_bytes())
+    fetch()
+    assert contents(mine) == contents(served)
 
 
 @pytest.mark.parametrize(
