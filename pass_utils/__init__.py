@@ -8,12 +8,24 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from .errors import DownloadError, MetadataError, PassError, ReleaseError, RemoteError, ShardError
+from .errors import (
+    DownloadError,
+    ImageError,
+    MetadataError,
+    PassError,
+    ReleaseError,
+    RemoteError,
+    ResolutionError,
+    ShardError,
+    TruncatedImageError,
+)
 from .registry import register
 
 if TYPE_CHECKING:
     from .fetch import download
+    from .headers import image_size
     from .releases import RELEASES, File, Release
+    from .resolution import add_resolution, filter_resolution
     from .verification import verify
 
 __version__ = "0.1.0"
@@ -21,13 +33,19 @@ __all__ = [
     "RELEASES",
     "DownloadError",
     "File",
+    "ImageError",
     "MetadataError",
     "PassError",
     "Release",
     "ReleaseError",
     "RemoteError",
+    "ResolutionError",
     "ShardError",
+    "TruncatedImageError",
+    "add_resolution",
     "download",
+    "filter_resolution",
+    "image_size",
     "verify",
 ]
 
@@ -35,7 +53,10 @@ _MODULE_OF = {  # imported when asked for
     "RELEASES": "releases",
     "File": "releases",
     "Release": "releases",
+    "add_resolution": "resolution",
     "download": "fetch",
+    "filter_resolution": "resolution",
+    "image_size": "headers",
     "verify": "verification",
 }
 

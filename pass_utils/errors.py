@@ -4,6 +4,9 @@
     ├── ReleaseError      an unknown release, shard number or option; files that are not there
     ├── ShardError        a tar that is missing, damaged, cut short, changed, or holds what PASS does not
     ├── MetadataError     a CSV that is missing, has other columns or bad values, or lacks an image's row
+    ├── ImageError        an image file whose size in pixels cannot be told
+    │   └── TruncatedImageError   the leading bytes of one that are too few to tell
+    ├── ResolutionError   bounds that fit no picture, a dataset without pictures
     ├── RemoteError       a URL that gives nothing, something else, or nothing more
     └── DownloadError     a folder in use, full, or of another release; a file that came wrong twice
 
@@ -41,6 +44,23 @@ class MetadataError(PassError):
         super().__init__(message)
         self.path = path
         self.hash = hash
+
+
+class ImageError(PassError):
+    """An image file that is none, or is broken."""
+
+
+class TruncatedImageError(ImageError):
+    """The beginning of an image file, too short: `found` bytes, of which at least `needed` are wanted."""
+
+    def __init__(self, message: str, *, needed: int = 0, found: int = 0) -> None:
+        super().__init__(message)
+        self.needed = needed
+        self.found = found
+
+
+class ResolutionError(PassError):
+    """Bounds on the size of pictures that make no sense, or a dataset that they cannot be applied to."""
 
 
 class RemoteError(PassError):

@@ -7,14 +7,12 @@ binary search over the numbers, and no Python object stands for a row that nobod
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 from collections.abc import Iterable, Iterator
 from csv import reader as csv_reader
 from functools import lru_cache
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from .cache import cache_path, read_batch, write_batch
 from .errors import MetadataError
 from .releases import METADATA_COLUMNS, METADATA_FILE
 
@@ -121,7 +120,7 @@ class Metadata:
 
     def __init__(self, path: Path, csv: str) -> None:
         self.csv = csv
-        self._rows = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+        self._rows = read_batch(path)
         self._keys = Keys(*(self._rows.column(name).to_numpy() for name in _KEY_COLUMNS))
 
     def __len__(self) -> int:
@@ -164,32 +163,15 @@ def open_metadata(csv: str | os.PathLike[str], cache_dir: str | os.PathLike[str]
             f"{path}: expected the metadata CSV here, found none. `pass-utils download {path.parent}` fetches it.",
             path=str(path),
         ) from err
-    whose = hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    cached = Path(cache_dir) / f"metadata-{whose}-{status.st_size:x}-{status.st_mtime_ns:x}-{_FORMAT}.arrow"
-    return _open(cached, str(path))
+    version = f"{status.st_size:x}-{status.st_mtime_ns:x}-{_FORMAT}"
+    return _open(cache_path(Path(cache_dir), "metadata", str(path), version), str(path))
 
 
 @lru_cache(maxsize=4)
 def _open(cached: Path, csv: str) -> Metadata:
     if not cached.exists():
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        outdated = set(cached.parent.glob("-".join(cached.name.split("-")[:2]) + "-*.arrow"))
-        outdated.discard(cached)  # another process may have written it meanwhile
-        _write(_parse(csv), cached)
-        for file in outdated:
-            file.unlink(missing_ok=True)
+        write_batch(_parse(csv), cached)
     return Metadata(cached, csv)
-
-
-def _write(rows: pa.RecordBatch, path: Path) -> None:
-    """Write beside the target, then take its name."""
-    part = path.with_name(f"{path.name}.{uuid4().hex}.part")  # threads share a process id, and so may containers
-    try:
-        with pa.ipc.new_file(str(part), rows.schema) as writer:
-            writer.write_batch(rows)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _parse(csv: str) -> pa.RecordBatch:

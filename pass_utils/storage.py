@@ -10,11 +10,13 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, unquote_to_bytes
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from fsspec import AbstractFileSystem
@@ -23,6 +25,8 @@ from .errors import ShardError
 from .sources import ShardFile
 
 PROTOCOL = "pass"
+_NUMBERS = r"^pass://(?P<offset>\d{1,18})-(?P<size>\d{1,18})-"
+_NUMBERS_END = len("pass://-") + 2 * 18 + 1  # characters
 _PLACE = re.compile(r"(?:pass://)?([0-9]{1,18})-([0-9]{1,18})-([0-9a-f]+)(/.+)/([^/]+)")
 
 
@@ -54,17 +58,66 @@ class Place(NamedTuple):
         Raises:
             ShardError: the shard is gone, or is not the file that it was when the dataset was opened.
         """
-        with ShardFile(self.shard) as shard:
-            if shard.stamp != self.stamp:
-                raise ShardError(
-                    f"{self.shard}: expected the file that the dataset was opened with, found one of another size or date. "
-                    'Run `load_dataset("pass", ...)` again.',
-                    shard=self.shard,
-                    offset=self.offset,
-                )
+        with open_shard(self.shard, self.stamp, offset=self.offset) as shard:
             data = bytearray(self.size)
             shard.readinto(self.offset, memoryview(data))
         return bytes(data)
+
+
+class Places(NamedTuple):
+    """Where images of one shard are: its path and stamp; `rows` of the URLs that said so, `offsets` and `sizes` in bytes."""
+
+    shard: str
+    stamp: str
+    rows: npt.NDArray[np.int64]
+    offsets: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+
+    @classmethod
+    def concat(cls, parts: Sequence[Places]) -> Places:
+        """The places of parts that are all of one shard."""
+        arrays = (np.concatenate(arrays) for arrays in zip(*(part[2:] for part in parts), strict=True))
+        return cls(parts[0].shard, parts[0].stamp, *arrays)
+
+    def take(self, places: npt.NDArray[np.int64]) -> Places:
+        """Some of the places."""
+        return self._replace(rows=self.rows[places], offsets=self.offsets[places], sizes=self.sizes[places])
+
+
+def open_shard(path: str, stamp: str, *, offset: int | None = None, random_access: bool = False) -> ShardFile:
+    """The shard, if it is still the file that it was when a dataset was opened with it; `offset` is what an error names.
+
+    Raises:
+        ShardError: it is gone, or another.
+    """
+    shard = ShardFile(path, random_access=random_access)
+    if shard.stamp != stamp:
+        shard.close()
+        raise ShardError(
+            f"{path}: expected the file that the dataset was opened with, found one of another size or date. "
+            'Run `load_dataset("pass", ...)` again.',
+            shard=path,
+            offset=offset,
+        )
+    return shard
+
+
+def group_places(paths: pa.StringArray) -> Iterator[Places]:
+    """The places among the paths of images, shard by shard; rows that hold no `pass://` URL are passed over."""
+    numbers = pc.extract_regex(pc.utf8_slice_codeunits(paths, 0, _NUMBERS_END), _NUMBERS)  # of the whole: 15 times as slow
+    rows = np.flatnonzero(numbers.is_valid())
+    while len(rows):
+        left = paths.take(pa.array(rows))
+        first = Place.from_url(left[0].as_py())
+        begin = left[0].as_py().index(f"-{first.stamp}/")
+        shard = left[0].as_py()[begin:].rpartition("/")[0] + "/"
+        here = pc.match_substring(left, shard).to_numpy(
+            zero_copy_only=False
+        )  # no other shard lies below this one: it is a file
+        chosen = numbers.take(pa.array(rows[here]))
+        offsets, sizes = (field.cast(pa.int64()).to_numpy() for field in chosen.flatten())
+        yield Places(first.shard, first.stamp, rows[here], offsets, sizes)
+        rows = rows[~here]
 
 
 def place_urls(shard: ShardFile, images: Iterable[tuple[str, int, int]]) -> list[str]:
@@ -98,5 +151,5 @@ class ShardFileSystem(AbstractFileSystem):
 def image_sizes(images: pa.StructArray) -> pa.Int64Array:
     """Bytes of each image file of an `image` column, from its place or from the length of its bytes."""
     lengths = pc.cast(pc.binary_length(pc.struct_field(images, "bytes")), pa.int64())
-    written = pc.struct_field(pc.extract_regex(pc.struct_field(images, "path"), r"^pass://\d+-(?P<size>\d+)-"), "size")
+    written = pc.struct_field(pc.extract_regex(pc.struct_field(images, "path"), _NUMBERS), "size")
     return pc.coalesce(lengths, pc.cast(written, pa.int64()))

@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-TESTS = ["test_builder.py", "test_registry.py", "test_script.py", "test_storage.py", "test_metadata.py", "test_rows.py"]
+TESTS = [
+    f"test_{name}.py"
+    for name in ("builder", "registry", "script", "storage", "metadata", "rows", "headers", "sizes", "resolution")
+]
 
 
 class Environment(NamedTuple):

@@ -1,0 +1,40 @@
+"""What was learnt of a file in, a file of the cache out that holds it until that file changes.
+
+Each is one Arrow record batch, mapped by every process that reads it. It is written beside its place and takes its name when
+whole; then those that were learnt of the file as it was before are removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from uuid import uuid4
+
+import pyarrow as pa
+
+
+def cache_path(cache_dir: Path, kind: str, file: str, version: str) -> Path:
+    """Where the cache keeps `kind` of the `file` in this `version` of it."""
+    whose = hashlib.sha256(file.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return cache_dir / f"{kind}-{whose}-{version}.arrow"
+
+
+def read_batch(path: Path) -> pa.RecordBatch:
+    """The record batch, mapped into memory."""
+    return pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+
+
+def write_batch(batch: pa.RecordBatch, path: Path) -> None:
+    """Write it under a `cache_path`, and remove what stands there for other versions of the same file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    outdated = set(path.parent.glob("-".join(path.name.split("-")[:2]) + "-*.arrow"))
+    outdated.discard(path)  # another process may have written it meanwhile
+    part = path.with_name(f"{path.name}.{uuid4().hex}.part")  # threads share a process id, and so may containers
+    try:
+        with pa.ipc.new_file(str(part), batch.schema) as writer:
+            writer.write_batch(batch)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    for file in outdated:
+        file.unlink(missing_ok=True)

@@ -1,0 +1,271 @@
+"""A dataset in, the part of it whose pictures have the wanted size out, without decoding one."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from numbers import Integral, Real
+from typing import Any, TypeVar
+
+import datasets
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from .errors import ResolutionError
+from .sizes import Sizes, dataset_sizes, image_sizes
+
+logger = logging.getLogger(__name__)
+
+AnyDataset = TypeVar(
+    "AnyDataset", datasets.Dataset, datasets.IterableDataset, datasets.DatasetDict, datasets.IterableDatasetDict
+)
+
+_ROWS_AT_A_TIME = 32  # of a stream; about as many as a table of images holds
+_PATIENCE = 10_000  # pictures of a stream that none fits before that is worth a warning
+_SIDES = {"width": np.int32, "height": np.int32}
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Bounds on the size of a picture, inclusive; None for no bound.
+
+    Width, height and sides in pixels: `min_side` holds for the shorter side, `max_side` for the longer one. Pixels are width
+    times height. Aspect is width by height.
+
+    Raises:
+        ResolutionError: no bound, one that is no positive number, or bounds that no picture can keep.
+    """
+
+    min_width: int | None = None
+    max_width: int | None = None
+    min_height: int | None = None
+    max_height: int | None = None
+    min_side: int | None = None
+    max_side: int | None = None
+    min_pixels: int | None = None
+    max_pixels: int | None = None
+    min_aspect: float | None = None
+    max_aspect: float | None = None
+
+    def __post_init__(self) -> None:
+        given = {name: bound for name, bound in asdict(self).items() if bound is not None}
+        if not given:
+            raise ResolutionError("expected at least one bound, such as `min_side=375`, found none.")
+        for name, bound in given.items():
+            kind, what = (Real, "a number") if name.endswith("aspect") else (Integral, "a whole number")
+            if isinstance(bound, bool) or not isinstance(bound, kind) or not 0 < float(bound) < math.inf:
+                raise ResolutionError(f"{name}: expected {what} above 0, found {bound!r}.")
+        if not self._possible():
+            shown = ", ".join(f"{name}={bound}" for name, bound in given.items())
+            raise ResolutionError(f"expected bounds that a picture can keep, found {shown}, which contradict each other.")
+
+    def _possible(self) -> bool:
+        """Whether some width and height keep to all bounds, each looked at with the widest that the others leave."""
+        low_width, low_height = (max(side or 1, self.min_side or 1) for side in (self.min_width, self.min_height))
+        high_width, high_height = (
+            min(side or math.inf, self.max_side or math.inf) for side in (self.max_width, self.max_height)
+        )
+        return (
+            low_width <= high_width
+            and low_height <= high_height
+            and (self.min_pixels or 1) <= (self.max_pixels or math.inf)
+            and (self.min_aspect or 0) <= (self.max_aspect or math.inf)
+            and low_width * low_height <= (self.max_pixels or math.inf)
+            and high_width * high_height >= (self.min_pixels or 1)
+            and low_width / high_height <= (self.max_aspect or math.inf)
+            and high_width / low_height >= (self.min_aspect or 0)
+        )
+
+    def fit(self, sizes: Sizes) -> npt.NDArray[np.bool_]:
+        """Which of these sizes keep to the bounds; a row without an image does not."""
+        width, height = sizes[:, 0].astype(np.int64), sizes[:, 1].astype(np.int64)
+        fits = width > 0
+        for name, values in (
+            ("width", width),
+            ("height", height),
+            ("pixels", width * height),
+            ("aspect", width / np.maximum(height, 1)),
+        ):
+            fits &= values >= (getattr(self, f"min_{name}") or 0)
+            fits &= values <= (getattr(self, f"max_{name}") or math.inf)
+        fits &= np.minimum(width, height) >= (self.min_side or 0)
+        fits &= np.maximum(width, height) <= (self.max_side or math.inf)
+        return fits
+
+
+def filter_resolution(
+    dataset: AnyDataset,
+    *,
+    min_width: int | None = None,
+    max_width: int | None = None,
+    min_height: int | None = None,
+    max_height: int | None = None,
+    min_side: int | None = None,
+    max_side: int | None = None,
+    min_pixels: int | None = None,
+    max_pixels: int | None = None,
+    min_aspect: float | None = None,
+    max_aspect: float | None = None,
+    num_proc: int | None = None,
+) -> AnyDataset:
+    """The rows whose picture keeps to all bounds, which are inclusive, in the same order; no picture is decoded.
+
+    Sizes are in pixels and of the picture turned upright, as `image_size` gives them. `min_side` holds for the shorter side,
+    `max_side` for the longer one; pixels are width times height; aspect is width by height. No image, no match.
+
+    A `Dataset` comes back as a selection, which copies nothing; `num_proc` processes read the headers of its images. Of a
+    dataset opened in place they are remembered, so that the next call reads no shard. An `IterableDataset` is filtered as it
+    is read. A dict of either is filtered split by split.
+
+    Where nothing fits, the result is empty and a warning names the largest sizes that there are.
+
+    Raises:
+        ResolutionError: no bound, bounds that contradict each other, or a dataset without one column of images.
+        ImageError: an image is broken.
+    """
+    bounds = Bounds(
+        min_width, max_width, min_height, max_height, min_side, max_side, min_pixels, max_pixels, min_aspect, max_aspect
+    )
+    return _for_each_split(dataset, lambda one: _filter_one(one, bounds, num_proc))
+
+
+def add_resolution(dataset: AnyDataset, *, num_proc: int | None = None) -> AnyDataset:
+    """The same rows with the columns `width` and `height` (int32, pixels, None without an image) behind the others.
+
+    Sizes are found as by `filter_resolution`, whose remarks hold.
+
+    Raises:
+        ResolutionError: the dataset has such a column already, or not one column of images.
+        ImageError: an image is broken.
+    """
+    return _for_each_split(dataset, lambda one: _add_one(one, num_proc))
+
+
+def _for_each_split(dataset: Any, work: Callable[[Any], Any]) -> Any:
+    if isinstance(dataset, (datasets.DatasetDict, datasets.IterableDatasetDict)):
+        return type(dataset)({split: work(part) for split, part in dataset.items()})
+    if isinstance(dataset, (datasets.Dataset, datasets.IterableDataset)):
+        return work(dataset)
+    raise ResolutionError(
+        f"expected a Dataset, an IterableDataset or a dict of splits, found {type(dataset).__name__}. "
+        'Open one with `load_dataset("pass", ...)`.'
+    )
+
+
+def image_column(dataset: datasets.Dataset | datasets.IterableDataset) -> str:
+    """The column of images: `image` where there are several.
+
+    Raises:
+        ResolutionError: there is none, or none of several is called so.
+    """
+    if dataset.features is None:
+        raise ResolutionError(
+            "expected a column of type Image, found a stream that does not know its features. Give it some: "
+            "`IterableDataset.from_generator(..., features=...)`."
+        )
+    columns = [name for name, feature in dataset.features.items() if isinstance(feature, datasets.Image)]
+    if len(columns) != 1 and "image" not in columns:
+        found = ", ".join(columns) or ", ".join(dataset.features)
+        raise ResolutionError(
+            f"expected one column of type Image, found {'several' if columns else 'none'} ({found}). "
+            '`select_columns` and `cast_column("image", Image())` choose or make one.'
+        )
+    return "image" if "image" in columns else columns[0]
+
+
+def _filter_one(dataset: Any, bounds: Bounds, num_proc: int | None) -> Any:
+    column = image_column(dataset)
+    if isinstance(dataset, datasets.IterableDataset):
+        return _map_tables(dataset, column, _Filter(column, bounds), dataset.features)
+    sizes = dataset_sizes(dataset, column, num_proc=num_proc)
+    fits = bounds.fit(sizes)
+    if not fits.any() and len(dataset):
+        logger.warning("%s", _nothing_fits(f"{len(dataset):,} pictures", sizes.max(axis=0), sizes.max()))
+    return dataset.select(np.flatnonzero(fits))
+
+
+def _add_one(dataset: Any, num_proc: int | None) -> Any:
+    column = image_column(dataset)
+    there = [side for side in _SIDES if side in dataset.features]
+    if there:
+        raise ResolutionError(f"expected no column {there[0]} yet, found one. `remove_columns({there})` makes room.")
+    if isinstance(dataset, datasets.IterableDataset):
+        features = datasets.Features({**dataset.features, **{side: datasets.Value("int32") for side in _SIDES}})
+        return _map_tables(dataset, column, _Add(column), features)
+    sizes = dataset_sizes(dataset, column, num_proc=num_proc)
+    for side, values in zip(_SIDES, _columns(sizes), strict=True):
+        dataset = dataset.add_column(side, values)
+    return dataset
+
+
+def _columns(sizes: Sizes) -> list[pa.Int32Array]:
+    return [pa.array(side, pa.int32(), mask=side == 0) for side in sizes.T]
+
+
+def _map_tables(
+    dataset: datasets.IterableDataset, column: str, function: Callable[[pa.Table], pa.Table], features: datasets.Features
+) -> datasets.IterableDataset:
+    """The stream with its Arrow tables passed through `function`; images stay undecoded on the way, formats as they were."""
+    undecoded = dataset.cast_column(column, datasets.Image(decode=False)).with_format("arrow")
+    mapped = undecoded.map(function, batched=True, batch_size=_ROWS_AT_A_TIME, features=features)
+    return mapped.with_format(dataset._formatting.format_type if dataset._formatting else None)
+
+
+def _table_sizes(table: pa.Table, column: str) -> Sizes:
+    return np.concatenate([np.zeros((0, 2), np.int32), *map(image_sizes, table[column].chunks)])
+
+
+@dataclass
+class _Add:
+    """A table in, the same with width and height out."""
+
+    column: str
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        for side, values in zip(_SIDES, _columns(_table_sizes(table, self.column)), strict=True):
+            table = table.append_column(side, values)
+        return table
+
+
+@dataclass
+class _Filter:
+    """A table in, its rows that fit out, as slices of it: to copy the images would take longer than to look at them."""
+
+    column: str
+    bounds: Bounds
+    seen: int = 0
+    largest: tuple[int, int, int] = (0, 0, 0)  # width, height, side of those seen, as long as none has fitted
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        sizes = _table_sizes(table, self.column)
+        fits = self.bounds.fit(sizes)
+        if fits.all():
+            self.seen = -1
+            return table
+        if fits.any():
+            self.seen = -1
+            edges = np.flatnonzero(np.diff(fits, prepend=False, append=False)).tolist()
+            return pa.concat_tables([table.slice(a, b - a) for a, b in zip(edges[::2], edges[1::2], strict=True)])
+        self._count(sizes)
+        return table.slice(0, 0)
+
+    def _count(self, sizes: Sizes) -> None:
+        if self.seen < 0:
+            return
+        before, self.seen = self.seen, self.seen + len(sizes)
+        found = (*sizes.max(axis=0).tolist(), int(sizes.max()))
+        self.largest = tuple(map(max, self.largest, found))
+        if before < _PATIENCE <= self.seen:
+            *sides, side = self.largest
+            logger.warning("%s", _nothing_fits(f"the first {self.seen:,} pictures", sides, side))
+
+
+def _nothing_fits(pictures: str, sides: Any, side: int) -> str:
+    width, height = sides
+    return (
+        f"expected pictures that keep to the bounds, found none among {pictures}: the largest width is {width}, the largest "
+        f"height {height}, the longest side {side} pixels."
+    )
