@@ -7,49 +7,18 @@ import logging
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .errors import PassError
+from .options import filters, load, selection
 
 if TYPE_CHECKING:
-    import datasets
-
     from .fetch import Plan
-    from .summary import Summary
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-class ShardNumbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic since click 8.4
-    """Shard numbers as people write them: `0,3-5`."""
-
-    name = "numbers"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
-        """`"0,3-5"` as `[0, 3, 4, 5]`."""
-        if isinstance(value, list):
-            return value
-        numbers: list[int] = []
-        for part in str(value).split(","):
-            first, dash, last = part.partition("-")
-            if not first.strip().isdecimal() or (dash and not last.strip().isdecimal()):
-                self.fail(f"expected shard numbers such as 0,3-5, found {value!r}.", param, ctx)
-            numbers += range(int(first), int(last if dash else first) + 1)
-        return numbers
-
-
-def selection(command: Command) -> Command:
-    """The options that choose which part of PASS a command speaks of."""
-    for option in (
-        click.option("--shards", type=ShardNumbers(), help="Shard numbers, such as 0,3-5.  [default: all]"),
-        click.option("--release", default="v2", show_default=True, help="v2 or v3."),
-    ):
-        command = option(command)
-    return command
+    from .summary import Quartiles, Summary
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,7 +41,7 @@ def demo() -> None:
     _heading("In place: the tars stay as they are, nothing is copied")
     _code(f'ds = load_dataset("pass", data_dir="{folder}", split="train")')
     begin = time.perf_counter()
-    ds = _load(folder, "v2", None)
+    ds = load(folder, "v2", None)
     seconds = time.perf_counter() - begin
     click.echo(f"{len(ds)} rows in {seconds:.2f} s\n")
     for row in (ds[0], ds[1]):
@@ -82,7 +51,7 @@ def demo() -> None:
 
     _heading("Streaming: byte ranges, for any number of readers")
     _code('ds = load_dataset("pass", data_dir="...", split="train", streaming=True)')
-    stream = _load(folder, "v2", None, streaming=True, range_size=1 << 15)
+    stream = load(folder, "v2", None, streaming=True, range_size=1 << 15)
     for row in stream.take(1):
         _row(row)
     _code("state = stream.state_dict()  # after ten rows; later: stream.load_state_dict(state)")
@@ -110,17 +79,20 @@ def demo() -> None:
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @selection
+@filters
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def info(folder: Path, release: str, shards: list[int] | None, as_json: bool) -> None:
+def info(folder: Path, release: str, shards: list[int] | None, bounds: dict[str, Any], as_json: bool) -> None:
     """Describe the pictures of FOLDER, which holds the shards and the CSV.
 
-    Example: pass-utils info ~/pass --shards 0,3-5
+    The first time reads the first kilobytes of each picture, to learn its size.
+
+    Example: pass-utils info ~/pass --shards 0,3-5 --min-side 375
     """
     from .summary import summarize
 
-    summary = summarize(_load(folder, release, shards))
+    summary = summarize(load(folder, release, shards, bounds))
     if as_json:
-        click.echo(json.dumps(summary._asdict()))
+        click.echo(json.dumps(asdict(summary)))
     else:
         _print_summary(summary)
 
@@ -181,13 +153,6 @@ def verify(folder: Path, release: str, shards: list[int] | None, quick: bool, fo
     click.echo(f"{folder}: what is there is whole.")
 
 
-def _load(folder: Path, release: str, shards: list[int] | None, **options: Any) -> datasets.Dataset:
-    import datasets
-
-    datasets.disable_progress_bars()
-    return datasets.load_dataset("pass", release, data_dir=str(folder), shards=shards, split="train", **options)
-
-
 def _print_plan(made: Plan, base_url: str | None) -> None:
     from .releases import file_url
 
@@ -200,14 +165,24 @@ def _print_plan(made: Plan, base_url: str | None) -> None:
 
 def _print_summary(summary: Summary) -> None:
     def share(count: int) -> str:
-        return f"{count:,}  ({count / max(summary.images, 1):.0%})"
+        return f"{count:,} ({count / max(summary.images, 1):.0%})"
 
-    taken = f"{summary.first_year} to {summary.last_year}" if summary.first_year else "unknown"
+    def spread(values: Quartiles | None, unit: str = "") -> str:
+        if values is None:
+            return "-"
+        if values.min == values.max:
+            return f"{values.min}{unit}"
+        return f"{values.min} to {values.max}{unit}, half of them {values.lower} to {values.upper}, median {values.median}"
+
+    shapes = {"landscape": summary.landscape, "portrait": summary.portrait, "square": summary.square}
     for name, value in (
         ("images", f"{summary.images:,}"),
         ("size", _bytes(summary.image_bytes)),
+        ("width", spread(summary.width, " pixels")),
+        ("height", spread(summary.height, " pixels")),
+        ("shape", ", ".join(f"{shape} {share(count)}" for shape, count in shapes.items())),
         ("creators", f"{summary.creators:,}"),
-        ("taken", taken),
+        ("taken", spread(summary.year)),
         ("with date", share(summary.with_date)),
         ("with place", share(summary.with_place)),
         ("licences", "CC BY 4.0 (the dataset), CC BY 2.0 (each photo)"),

@@ -148,7 +148,7 @@ class ShardFileSystem(AbstractFileSystem):
         return io.BytesIO(Place.from_url(path).read())
 
 
-def image_sizes(images: pa.StructArray) -> pa.Int64Array:
+def file_sizes(images: pa.StructArray) -> pa.Int64Array:
     """Bytes of each image file of an `image` column, from its place or from the length of its bytes."""
     lengths = pc.cast(pc.binary_length(pc.struct_field(images, "bytes")), pa.int64())
     written = pc.struct_field(pc.extract_regex(pc.struct_field(images, "path"), _NUMBERS), "size")

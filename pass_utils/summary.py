@@ -2,50 +2,88 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import datasets
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .storage import image_sizes
+from .sizes import Sizes, dataset_sizes
+from .storage import file_sizes
 
 _ROWS_AT_A_TIME = 100_000
 _COLUMNS = ["image", "creator_username", "gps_latitude", "date_taken"]
 
 
-class Summary(NamedTuple):
-    """Figures of a dataset: counts of rows, bytes of the image files, and the years of the first and the last picture."""
+@dataclass(frozen=True)
+class Quartiles:
+    """The least value, the quarters and the greatest value: a quarter of the pictures has at most `lower`, half `median`."""
+
+    min: int
+    lower: int
+    median: int
+    upper: int
+    max: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Figures of a dataset: counts of pictures, bytes of their files, width and height in pixels, years of the pictures.
+
+    What cannot be said of an empty dataset is None.
+    """
 
     images: int
     image_bytes: int
     creators: int
+    width: Quartiles | None
+    height: Quartiles | None
+    landscape: int
+    portrait: int
+    square: int
     with_date: int
     with_place: int
-    first_year: int | None
-    last_year: int | None
+    year: Quartiles | None
 
 
 def summarize(dataset: datasets.Dataset) -> Summary:
-    """The figures of a dataset of PASS rows, without opening a picture."""
+    """The figures of a dataset of PASS rows, for which no picture is decoded.
+
+    Raises:
+        ImageError: an image is broken.
+    """
     creators = pa.array([], pa.string())
-    image_bytes = with_date = with_place = 0
-    years: list[int] = []
+    image_bytes = with_place = 0
+    years: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
     batches = dataset.select_columns(_COLUMNS).with_format("arrow").iter(_ROWS_AT_A_TIME) if len(dataset) else ()
     for table in batches:
         for chunk in table["image"].chunks:
-            image_bytes += pc.sum(image_sizes(chunk)).as_py() or 0
+            image_bytes += pc.sum(file_sizes(chunk)).as_py() or 0
         creators = pc.unique(pa.chunked_array([creators, *table["creator_username"].drop_null().chunks], pa.string()))
-        with_date += len(table) - table["date_taken"].null_count
         with_place += len(table) - table["gps_latitude"].null_count
-        bounds = pc.min_max(pc.year(table["date_taken"])).as_py()
-        years += [year for year in bounds.values() if year is not None]
+        years.append(pc.year(table["date_taken"].drop_null()).to_numpy())
+    sizes = dataset_sizes(dataset, "image")
     return Summary(
         images=len(dataset),
         image_bytes=image_bytes,
         creators=len(creators),
-        with_date=with_date,
+        width=_quartiles(sizes[:, 0]),
+        height=_quartiles(sizes[:, 1]),
+        **_orientations(sizes),
+        with_date=sum(map(len, years)),
         with_place=with_place,
-        first_year=min(years, default=None),
-        last_year=max(years, default=None),
+        year=_quartiles(np.concatenate(years)),
     )
+
+
+def _quartiles(values: npt.NDArray[np.int32] | npt.NDArray[np.int64]) -> Quartiles | None:
+    if not len(values):
+        return None
+    return Quartiles(*(int(value) for value in np.quantile(values, [0, 0.25, 0.5, 0.75, 1], method="inverted_cdf")))
+
+
+def _orientations(sizes: Sizes) -> dict[str, int]:
+    wider = np.sign(sizes[:, 0] - sizes[:, 1])
+    return {name: int((wider == sign).sum()) for name, sign in (("landscape", 1), ("portrait", -1), ("square", 0))}

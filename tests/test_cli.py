@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
 from conftest import image_hash, write_tar
 
+from pass_utils.options import BOUNDS
 from pass_utils.releases import dummy_folder
+from pass_utils.resolution import Bounds
 
 
 def pass_utils(*arguments: object, cache) -> subprocess.CompletedProcess[str]:
@@ -40,12 +43,42 @@ def test_info_describes_a_folder(cache):
         "creators": 8,
         "with_date": 20,
         "with_place": 7,
-        "first_year": 2004,
-        "last_year": 2012,
+        "width": {"min": 160, "lower": 375, "median": 500, "upper": 500, "max": 500},
+        "height": {"min": 120, "lower": 333, "median": 375, "upper": 500, "max": 500},
+        "landscape": 15,
+        "portrait": 7,
+        "square": 1,
+        "year": {"min": 2004, "lower": 2005, "median": 2007, "upper": 2010, "max": 2012},
     }
     people = pass_utils("info", dummy_folder("v3"), "--release", "v3", cache=cache).stdout
     assert "images      23" in people
-    assert "with place  7  (30%)" in people
+    assert "with place  7 (30%)" in people
+    assert "width       160 to 500 pixels, half of them 375 to 500, median 500" in people
+    assert "shape       landscape 15 (65%), portrait 7 (30%), square 1 (4%)" in people
+    assert "taken       2004 to 2012, half of them 2005 to 2010, median 2007" in people
+
+
+def test_info_speaks_of_the_pictures_that_keep_to_the_bounds(cache):
+    bounds = ("--min-side", "375", "--max-aspect", "1")
+    told = json.loads(pass_utils("info", dummy_folder("v2"), *bounds, "--json", cache=cache).stdout)
+    assert (told["images"], told["landscape"], told["portrait"], told["square"]) == (6, 0, 5, 1)
+    assert told["width"] == {"min": 375, "lower": 375, "median": 375, "upper": 375, "max": 500}
+    nothing = pass_utils("info", dummy_folder("v2"), "--min-side", "501", cache=cache)
+    assert nothing.returncode == 0
+    assert "images      0" in nothing.stdout
+    assert "width       -" in nothing.stdout
+    assert "the longest side 500 pixels" in nothing.stderr
+    for wrong, code, match in (
+        (("--min-side", "0"), 2, "0 is not in the range x>=1"),
+        (("--min-side", "9", "--max-width", "8"), 1, "found max_width=8, min_side=9, which contradict each other"),
+    ):
+        done = pass_utils("info", dummy_folder("v2"), *wrong, cache=cache)
+        assert (done.returncode, done.stdout) == (code, "")
+        assert match in done.stderr
+
+
+def test_the_filter_options_are_the_bounds_of_filter_resolution():
+    assert set(BOUNDS) == {field.name for field in fields(Bounds)}
 
 
 def test_shards_are_chosen_as_people_write_them(cache):

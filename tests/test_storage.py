@@ -21,7 +21,7 @@ from tars import make_tar
 from pass_utils import ShardError
 from pass_utils.shards import read_members
 from pass_utils.sources import ShardFile
-from pass_utils.storage import Place, ShardFileSystem, image_sizes, place_urls
+from pass_utils.storage import Place, ShardFileSystem, file_sizes, place_urls
 
 HASHES = [image_hash(number) for number in range(3)]
 PICTURES = [jpeg(hash) + bytes(number) for number, hash in enumerate(HASHES)]  # of different sizes
@@ -244,6 +244,6 @@ def test_image_sizes_come_from_the_places_or_from_the_bytes(shard):
         {"bytes": None, "path": f"pass://18719000000-{5 << 30}-ab/PASS.0.tar/a.jpg"},
         None,
     ]
-    sizes = image_sizes(pa.array(images, datasets.Image().pa_type))
+    sizes = file_sizes(pa.array(images, datasets.Image().pa_type))
     assert sizes.type == pa.int64()
     assert sizes.to_pylist() == [*map(len, PICTURES), 5, 0, None, 3, 5 << 30, None]

@@ -1,0 +1,86 @@
+"""Options that commands share in, the part of PASS that they speak of out: each has one meaning everywhere."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    import datasets
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+# The bounds of `filter_resolution`: the option's type, and what its least and its greatest value are of.
+_BOUNDED = {
+    "side": (click.IntRange(min=1), "Shorter side in pixels", "Longer side in pixels"),
+    "width": (click.IntRange(min=1), "Width in pixels", "Width in pixels"),
+    "height": (click.IntRange(min=1), "Height in pixels", "Height in pixels"),
+    "pixels": (click.IntRange(min=1), "Width times height", "Width times height"),
+    "aspect": (click.FloatRange(min=0, min_open=True), "Width by height", "Width by height"),
+}
+BOUNDS = tuple(f"{end}_{what}" for what in _BOUNDED for end in ("min", "max"))
+
+
+class ShardNumbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic since click 8.4
+    """Shard numbers as people write them: `0,3-5`."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        """`"0,3-5"` as `[0, 3, 4, 5]`."""
+        if isinstance(value, list):
+            return value
+        numbers: list[int] = []
+        for part in str(value).split(","):
+            first, dash, last = part.partition("-")
+            if not first.strip().isdecimal() or (dash and not last.strip().isdecimal()):
+                self.fail(f"expected shard numbers such as 0,3-5, found {value!r}.", param, ctx)
+            numbers += range(int(first), int(last if dash else first) + 1)
+        return numbers
+
+
+def selection(command: Command) -> Command:
+    """The options that choose a release and shards of it."""
+    for option in (
+        click.option("--shards", type=ShardNumbers(), help="Shard numbers, such as 0,3-5.  [default: all]"),
+        click.option("--release", default="v2", show_default=True, help="v2 or v3."),
+    ):
+        command = option(command)
+    return command
+
+
+def filters(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that choose pictures by their size; the command gets those that were given as its argument `bounds`."""
+
+    @functools.wraps(command)
+    def filtered(**options: Any) -> Any:
+        given = {name: options.pop(name) for name in BOUNDS}
+        return command(bounds={name: bound for name, bound in given.items() if bound is not None}, **options)
+
+    decorated: Callable[..., Any] = filtered
+    for what, (kind, least, greatest) in reversed(_BOUNDED.items()):
+        for end, text in (("max", f"{greatest}, at most."), ("min", f"{least}, at least.")):
+            decorated = click.option(f"--{end}-{what}", type=kind, metavar="N", help=text)(decorated)
+    return decorated
+
+
+def load(
+    folder: Path, release: str, shards: list[int] | None, bounds: Mapping[str, Any] | None = None, **options: Any
+) -> datasets.Dataset:
+    """The rows that the shared options speak of, opened in place."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    ds = datasets.load_dataset("pass", release, data_dir=str(folder), shards=shards, split="train", **options)
+    if sys.stderr.isatty():  # for what may take long from here on
+        datasets.enable_progress_bars()
+    if bounds:
+        from .resolution import filter_resolution
+
+        ds = filter_resolution(ds, **bounds)
+    return ds
