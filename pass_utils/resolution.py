@@ -25,6 +25,7 @@ AnyDataset = TypeVar(
 
 _ROWS_AT_A_TIME = 32  # of a stream; about as many as a table of images holds
 _PATIENCE = 10_000  # pictures of a stream that none fits before that is worth a warning
+_TABLES_ARE_STREAMED = int(datasets.__version__.partition(".")[0]) >= 4
 _SIDES = {"width": np.int32, "height": np.int32}
 
 
@@ -209,9 +210,31 @@ def _map_tables(
     dataset: datasets.IterableDataset, column: str, function: Callable[[pa.Table], pa.Table], features: datasets.Features
 ) -> datasets.IterableDataset:
     """The stream with its Arrow tables passed through `function`; images stay undecoded on the way, formats as they were."""
-    undecoded = dataset.cast_column(column, datasets.Image(decode=False)).with_format("arrow")
-    mapped = undecoded.map(function, batched=True, batch_size=_ROWS_AT_A_TIME, features=features)
-    return mapped.with_format(dataset._formatting.format_type if dataset._formatting else None)
+    undecoded = dataset.cast_column(column, datasets.Image(decode=False))
+    format = dataset._formatting.format_type if dataset._formatting else None
+    if _TABLES_ARE_STREAMED:
+        mapped = undecoded.with_format("arrow").map(function, batched=True, batch_size=_ROWS_AT_A_TIME)
+        return mapped.cast(features).with_format(format)
+    rows = undecoded.with_format(None) if format else undecoded
+    on_rows, rows.info.features = _OnRows(function, undecoded.features), None
+    mapped = rows.map(on_rows, batched=True, batch_size=_ROWS_AT_A_TIME).cast(features)
+    return mapped.with_format(format) if format else mapped  # there, with_format(None) would undo the decoding
+
+
+@dataclass
+class _OnRows:
+    """A function of tables as one of batches of Python rows.
+
+    `datasets` before 4 needs it: some streams have no tables there that can be put together, and in 2.21 a mapped stream of
+    tables, or of rows with features, ends at once when it is read a second time.
+    """
+
+    function: Callable[[pa.Table], pa.Table]
+    features: datasets.Features
+
+    def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        table = pa.table(self.features.encode_batch(batch), schema=self.features.arrow_schema)
+        return dict(self.function(table).to_pydict())
 
 
 def _table_sizes(table: pa.Table, column: str) -> Sizes:

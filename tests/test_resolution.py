@@ -201,6 +201,7 @@ def test_a_filtered_stream_resumes_where_it_stopped(stream, bounds):
 def test_a_filtered_stream_is_shuffled_split_and_batched_as_any(stream):
     kept = filter_resolution(stream, min_width=61)
     want = sorted(f"user{n}" for n in range(60, 120))
+    assert sorted(names(kept)) == sorted(names(kept)) == want  # the second epoch, too
     assert sorted(names(kept.shuffle(seed=0, buffer_size=10))) == want
     halves = [split_dataset_by_node(kept, rank, 2) for rank in range(2)]
     assert sorted(names(halves[0]) + names(halves[1])) == want
