@@ -20,6 +20,7 @@ benchmark: .venv/benchmark
 	.venv/bin/python benchmarks/opening.py
 	.venv/bin/python benchmarks/streaming.py
 	.venv/bin/python benchmarks/downloading.py
+	.venv/bin/python benchmarks/resolution.py
 
 clean:
 	rm -rf .venv .compat build *.egg-info

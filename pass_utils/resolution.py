@@ -185,7 +185,9 @@ def _filter_one(dataset: Any, bounds: Bounds, num_proc: int | None) -> Any:
     fits = bounds.fit(sizes)
     if not fits.any() and len(dataset):
         logger.warning("%s", _nothing_fits(f"{len(dataset):,} pictures", sizes.max(axis=0), sizes.max()))
-    return dataset.select(np.flatnonzero(fits))
+    rows = np.flatnonzero(fits)
+    together = len(rows) > 0 and rows[-1] - rows[0] + 1 == len(rows)
+    return dataset.select(range(rows[0], rows[-1] + 1) if together else rows)  # else `datasets` looks at each for itself
 
 
 def _add_one(dataset: Any, num_proc: int | None) -> Any:

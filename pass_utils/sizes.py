@@ -100,13 +100,15 @@ def _all_paths(dataset: datasets.Dataset, column: str) -> Iterator[tuple[pa.Stri
     """The paths of the images and their rows, many at a time, however small the pieces are in which they are stored."""
     paths: list[pa.StringArray] = []
     rows: list[Rows] = []
+    held = 0
     for images, stored, those in _chunks(dataset, column):
         path = images.flatten()[images.type.get_field_index("path")]
         paths.append(path if len(stored) == len(path) else path.take(pa.array(stored)))
         rows.append(those)
-        if sum(map(len, rows)) >= _PATHS_AT_A_TIME:
+        held += len(those)
+        if held >= _PATHS_AT_A_TIME:
             yield pa.concat_arrays(paths), np.concatenate(rows)
-            paths, rows = [], []
+            paths, rows, held = [], [], 0
     if rows:
         yield pa.concat_arrays(paths), np.concatenate(rows)
 
@@ -131,15 +133,18 @@ def _chunks(dataset: datasets.Dataset, column: str) -> Iterator[tuple[pa.StructA
 
     Nothing is copied, as it is when a dataset with indices is iterated over.
     """
-    stored = np.arange(len(dataset)) if dataset._indices is None else dataset._indices.column(0).to_numpy().astype(np.int64)
-    order = np.argsort(stored, kind="stable")
-    begin = done = 0
-    for chunk in dataset.data.column(column).chunks:
-        until = int(np.searchsorted(stored, begin + len(chunk), sorter=order))
+    chunks = dataset.data.column(column).chunks
+    ends = np.cumsum([len(chunk) for chunk in chunks], dtype=np.int64)
+    stored = order = np.arange(len(dataset))
+    if dataset._indices is not None:
+        stored = dataset._indices.column(0).to_numpy().astype(np.int64)
+        order = np.argsort(stored, kind="stable")
+    done = 0
+    for chunk, end, until in zip(chunks, ends, np.searchsorted(stored[order], ends).tolist(), strict=True):
         rows = order[done:until]
         if len(rows):
-            yield chunk, stored[rows] - begin, rows
-        begin, done = begin + len(chunk), until
+            yield chunk, stored[rows] - (end - len(chunk)), rows
+        done = until
 
 
 def image_sizes(images: pa.StructArray, rows: Rows | None = None) -> Sizes:
