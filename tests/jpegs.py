@@ -22,11 +22,13 @@ def insert(jpeg: bytes, extra: bytes) -> bytes:
     return jpeg[:2] + extra + jpeg[2:]
 
 
-def exif(orientation: int, *, order: str = "<", kind: int = 3, count: int = 1, more: bytes = b"") -> bytes:
-    """An EXIF segment with a camera's entry before the orientation, and `more` bytes behind the directory."""
+def exif(
+    orientation: int, *, order: str = "<", kind: int = 3, count: int = 1, again: tuple[int, ...] = (), more: bytes = b""
+) -> bytes:
+    """An EXIF segment: a camera's entry, the orientation (`again`: and others), and `more` bytes behind the directory."""
     entries = [struct.pack(f"{order}HHI4s", 0x010F, 2, 4, b"cam\0")]
     value = {1: "Bxxx", 3: "Hxx", 4: "I", 9: "i"}[kind]
-    entries.append(struct.pack(f"{order}HHI{value}", 0x0112, kind, count, orientation))
+    entries += [struct.pack(f"{order}HHI{value}", 0x0112, kind, count, one) for one in (orientation, *again)]
     head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}I", 8)
     return segment(0xE1, b"Exif\0\0" + head + struct.pack(f"{order}H", len(entries)) + b"".join(entries) + bytes(4) + more)
 
@@ -85,6 +87,9 @@ KINDS: dict[str, Callable[[random.Random], bytes]] = {
     "exif": lambda rng: insert(save(picture(rng)), exif(_orientation(rng), order=rng.choice("<>"))),
     "exif of other types": lambda rng: insert(save(picture(rng)), exif(rng.randrange(1, 9), kind=rng.choice([1, 4, 9]))),
     "exif with a count": lambda rng: insert(save(picture(rng)), exif(6, count=rng.choice([0, 2, 3]))),
+    "exif with two orientations": lambda rng: insert(
+        save(picture(rng)), exif(rng.randrange(1, 9), again=(rng.randrange(1, 9),))
+    ),
     "exif twice": lambda rng: insert(save(picture(rng)), exif(6) + exif(1, order=">")),
     "exif behind the frame": lambda rng: save(picture(rng)).replace(b"\xff\xc4", exif(rng.randrange(1, 9)) + b"\xff\xc4", 1),
     "exif and xmp": lambda rng: insert(save(picture(rng)), exif(_orientation(rng)) + xmp(rng.randrange(1, 9))),

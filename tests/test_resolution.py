@@ -152,7 +152,8 @@ def test_rows_without_an_image_are_left_out_and_have_no_size():
     for dataset in (ds, ds.to_iterable_dataset()):
         rows = list(add_resolution(dataset))
         assert [(row["width"], row["height"]) for row in rows] == [(4, 3), (None, None), (None, None)]
-        assert [row["n"] for row in filter_resolution(dataset, min_side=1)] == [0]
+        for bounds in ({"min_side": 1}, {"max_side": 9}):
+            assert [row["n"] for row in filter_resolution(dataset, **bounds)] == [0]
 
 
 @pytest.fixture
