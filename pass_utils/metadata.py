@@ -32,6 +32,7 @@ _BLOCK_BYTES = 1 << 19  # of the CSV parsed at a time; Arrow reads some 30 block
 _HEADER_CHARACTERS = 1000  # read of the first line at most, as the file may be anything; PASS's has 59
 _LIMITS = {"gps_latitude": 90.0, "gps_longitude": 180.0}  # degrees
 
+_COLUMNS = {name: column for column, name, _ in METADATA_COLUMNS}
 _VALUES = {name: kind for _, name, kind in METADATA_COLUMNS if name != "hash"}
 _KEY_COLUMNS = ("key_high", "key_low", "key_length")
 
@@ -176,11 +177,10 @@ def _open(cached: Path, csv: str) -> Metadata:
 
 def _parse(csv: str) -> pa.RecordBatch:
     """The CSV as one record batch: keys and values, sorted by key."""
-    _check_header(csv)
     keys: list[Keys] = []
     values: dict[str, list[pa.Array]] = {name: [] for name in _VALUES}
     rows = 0
-    for batch in _read_blocks(csv):
+    for batch in read_rows(csv):
         hashes = batch.column("hash")
         try:
             keys.append(Keys.of(hashes))
@@ -241,24 +241,29 @@ def _check_header(csv: str) -> None:
         )
 
 
-def _read_blocks(csv: str) -> Iterator[pa.RecordBatch]:
-    """The wanted columns of the CSV under the dataset's names, block by block; empty fields are null.
+def read_rows(csv: str, names: Iterable[str] = _COLUMNS) -> Iterator[pa.RecordBatch]:
+    """Columns of the CSV by the dataset's names, block by block in the CSV's order; empty fields are null.
 
     One thread: with more, Arrow holds far more blocks, is no faster, and leaves the row number out of its errors.
+
+    Raises:
+        MetadataError: there is no such file, it has other columns, or a value that is no date or number.
     """
+    _check_header(csv)
+    wanted = {name: _COLUMNS[name] for name in names}
     try:
         reader = pa.csv.open_csv(
             pa.OSFile(os.fsencode(csv)),  # bytes: a path need not be UTF-8
             read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
             convert_options=pa.csv.ConvertOptions(
-                include_columns=[column for column, _, _ in METADATA_COLUMNS],
+                include_columns=list(wanted.values()),
                 column_types={column: kind for column, _, kind in METADATA_COLUMNS},
                 null_values=[""],
                 strings_can_be_null=True,
             ),
         )
         for batch in reader:
-            yield pa.RecordBatch.from_arrays(batch.columns, names=[name for _, name, _ in METADATA_COLUMNS])
+            yield pa.RecordBatch.from_arrays(batch.columns, names=list(wanted))
     except pa.ArrowInvalid as err:
         raise MetadataError(
             f"{csv}: expected dates like 2004-05-17 00:44:29.0 and coordinates in degrees, found: {err}. Fetch the CSV again.",
