@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from .errors import (
+    AttributionError,
     DownloadError,
     ImageError,
     MetadataError,
@@ -22,6 +23,7 @@ from .errors import (
 from .registry import register
 
 if TYPE_CHECKING:
+    from .attribution import Credit, credits, dataset_credit, write_attribution
     from .fetch import download
     from .headers import image_size
     from .releases import RELEASES, File, Release
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "RELEASES",
+    "AttributionError",
+    "Credit",
     "DownloadError",
     "File",
     "ImageError",
@@ -43,21 +47,28 @@ __all__ = [
     "ShardError",
     "TruncatedImageError",
     "add_resolution",
+    "credits",
+    "dataset_credit",
     "download",
     "filter_resolution",
     "image_size",
     "verify",
+    "write_attribution",
 ]
 
 _MODULE_OF = {  # imported when asked for
     "RELEASES": "releases",
+    "Credit": "attribution",
     "File": "releases",
     "Release": "releases",
     "add_resolution": "resolution",
+    "credits": "attribution",
+    "dataset_credit": "attribution",
     "download": "fetch",
     "filter_resolution": "resolution",
     "image_size": "headers",
     "verify": "verification",
+    "write_attribution": "attribution",
 }
 
 register()

@@ -8,7 +8,8 @@
     │   └── TruncatedImageError   the leading bytes of one that are too few to tell
     ├── ResolutionError   bounds that fit no picture, a dataset without pictures
     ├── RemoteError       a URL that gives nothing, something else, or nothing more
-    └── DownloadError     a folder in use, full, or of another release; a file that came wrong twice
+    ├── DownloadError     a folder in use, full, or of another release; a file that came wrong twice
+    └── AttributionError  rows without hash or creator, a form of credit list that there is not, a list that cannot be written
 
 None of them is an OSError: `datasets` hides those behind "Cannot find data file". Each message says what was expected,
 what was found and what to do; the facts are attributes as well.
@@ -74,3 +75,7 @@ class RemoteError(PassError):
 
 class DownloadError(PassError):
     """A release that cannot be brought into a folder."""
+
+
+class AttributionError(PassError):
+    """Pictures that cannot be credited, or a credit list that cannot be written."""

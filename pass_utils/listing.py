@@ -1,0 +1,105 @@
+"""Pictures as they come in, all of them in memory out, so that they can be counted, looked up and put in another order.
+
+A picture takes some 60 bytes here: its hash and the number of its creator. Lists in the dataset's order need none of this.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .names import readable_all
+
+_ROWS_AT_A_TIME = 20_000
+Places = npt.NDArray[np.int64]
+
+
+class Order(NamedTuple):
+    """Pictures by their creators: their places, and the creators' names (empty where there is none) and counts."""
+
+    places: Places
+    names: list[str]
+    counts: Places
+
+
+class Listing:
+    """Hashes and usernames of pictures, in the order in which they came; `len()` is their number."""
+
+    def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
+        hashes: list[pa.StringArray] = []
+        usernames: list[pa.StringArray] = []
+        for batch in batches:
+            hashes.append(batch.column("hash"))
+            usernames.append(batch.column("creator_username"))
+        encoded = pa.chunked_array(usernames, pa.string()).dictionary_encode("encode").combine_chunks()
+        del usernames
+        self.hashes = pa.concat_arrays(hashes) if hashes else pa.array([], pa.string())
+        self._usernames = pa.concat_arrays(encoded.chunks) if isinstance(encoded, pa.ChunkedArray) else encoded
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def by_creator(self) -> Order:
+        """The pictures of each creator together, creators by the alphabet; who reads alike counts as one."""
+        texts = pc.fill_null(readable_all(self._usernames.dictionary), "").to_pylist()
+        names = sorted({*texts, ""}, key=_sorting_key)
+        ranks = {name: rank for rank, name in enumerate(names)}
+        rank_of = np.array([*(ranks[text] for text in texts), ranks[""]])  # the last one is for null
+        rank = rank_of[pc.fill_null(self._usernames.indices, len(texts)).to_numpy(zero_copy_only=False)]
+        counts = np.bincount(rank, minlength=len(names))
+        return Order(
+            np.argsort(rank, kind="stable"),
+            [name for name, count in zip(names, counts, strict=True) if count],
+            counts[counts > 0],
+        )
+
+    def batches(self, order: Order | None = None) -> Iterator[pa.RecordBatch]:
+        """The pictures as they came, or in an order.
+
+        Then the column `pictures` holds, at the first of each creator, how many there are, and is null elsewhere.
+        """
+        if order is None:
+            yield from self._take(np.arange(len(self)))
+        else:
+            pictures = np.zeros(len(self), dtype=np.int64)
+            pictures[np.cumsum(order.counts) - order.counts] = order.counts
+            yield from self._take(order.places, pictures)
+
+    def _take(self, order: Places, pictures: Places | None = None) -> Iterator[pa.RecordBatch]:
+        for start in range(0, len(order), _ROWS_AT_A_TIME):
+            part = slice(start, start + _ROWS_AT_A_TIME)
+            places = pa.array(order[part])
+            columns = [self.hashes.take(places), self._usernames.take(places).cast(pa.string())]
+            names = ["hash", "creator_username"]
+            if pictures is not None:
+                columns.append(pa.array(pictures[part], mask=pictures[part] == 0))
+                names.append("pictures")
+            yield pa.RecordBatch.from_arrays(columns, names=names)
+
+
+def _sorting_key(text: str) -> tuple[int, str, str]:
+    """Where a name stands in the alphabet: A to Z without regard to case and accents, digits, other scripts, and no name."""
+    return "0#".find(letter_of(text)) + 1 if text else 3, _alphabetical(text), text
+
+
+def letter_of(text: str) -> str:
+    """Under which letter people look for a name: A to Z, 0 for all digits, # for all else.
+
+    >>> [letter_of(text) for text in ("émile", "~ zoe", "7up", "山田", "")]
+    ['E', 'Z', '0', '#', '#']
+    """
+    first = _alphabetical(text)[:1].upper()
+    return first if "A" <= first <= "Z" else "0" if "0" <= first <= "9" else "#"
+
+
+def _alphabetical(text: str) -> str:
+    """A name as it is sorted: without case, accents and what stands before its first letter or digit."""
+    plain = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char)).casefold()
+    start = next((place for place, char in enumerate(plain) if char.isalnum()), 0)
+    return plain[start:]

@@ -1,0 +1,47 @@
+"""Usernames that other people could have chosen, as PASS would store them, and how each reads."""
+
+from __future__ import annotations
+
+HOSTILE = {
+    "<script>alert(1)</script>": "<script>alert(1)</script>",
+    "%3C%2Fscript%3E%3Cscript%3Edocument.title%3D1%3C%2Fscript%3E": "</script><script>document.title=1</script>",
+    "%22%3E%3Cimg+src%3Dx+onerror%3D%22document.title%3D1%22%3E": '"><img src=x onerror="document.title=1">',
+    "%3C%21--+%3C%2Ftitle%3E%3C%2Fstyle%3E": "<!-- </title></style>",
+    "%26lt%3Bb%26gt%3B+%26amp%3B+%26%2360%3B": "&lt;b&gt; &amp; &#60;",
+    "O%27Brien+%22the+lens%22": 'O\'Brien "the lens"',
+    "%2A%2Abold%2A%2A+_it_+%60code%60+~~gone~~": "**bold** _it_ `code` ~~gone~~",
+    "%5Blink%5D%28javascript%3Aalert%281%29%29+%21%5Bi%5D%28x%29": "[link](javascript:alert(1)) ![i](x)",
+    "%5B1%5D%3A+http%3A%2F%2Fexample.org+www.example.org+a%40b.example": "[1]: http://example.org www.example.org a@b.example",
+    "%5C%5Cback%5C%2A+%7C+table+%7C": "\\\\back\\* | table |",
+    "%23+heading+%23+1.+item+-+item+%24x%24+%3Asmile%3A": "# heading # 1. item - item $x$ :smile:",
+    "{{+7%2A7+}}{%25+raw+%25}": "{{ 7*7 }}{% raw %}",
+    "line%0Abreak%0D%0Aand%09tab%0B%0C": "line break and tab",
+    "line\nbreak\r\nraw": "line break raw",
+    "para%E2%80%A9graph%E2%80%A8separator%C2%85": "para graph separator",
+    "nul%00bell%07escape%1B%5B31mred%7F": "nulbellescape[31mred",
+    "%E2%80%AEgnp.exe%E2%80%AC+%E2%81%A6iso%E2%81%A9": "gnp.exe iso",
+    "%D8%B9%D9%84%D9%8A+%E2%80%8F%21": "علي !",
+    "100%+%zz+%4": "100% %zz %4",
+    "caf%E9+%C3%28+%FF": "caf\ufffd \ufffd( \ufffd",
+    "%F0%9F%91%A9%E2%80%8D%F0%9F%8E%A8": "\U0001f469\u200d\U0001f3a8",
+    "%E5%B1%B1%E7%94%B0": "山田",
+    "=HYPERLINK(%22http%3A%2F%2Fexample.org%22%2C%22click%22)": '=HYPERLINK("http://example.org","click")',
+    "@SUM(1%2C2)": "@SUM(1,2)",
+    "%2B1-cmd%7C%27+%2FC+calc%27%21A0": "+1-cmd|' /C calc'!A0",
+    "-2%2B3": "-2+3",
+    "%EF%BC%9D1": "\uff1d1",
+    "x" * 300: "x" * 300,
+    "++two++spaces++": "two spaces",
+    "%EF%BF%BE%EF%B7%90ok": "ok",
+}
+NAMELESS = ["", "+", "%20%0A", "%00", "%E2%80%8D", "%E2%80%AE", None]
+
+
+def raw_names() -> list[str | None]:
+    """All of them."""
+    return [*HOSTILE, *NAMELESS]
+
+
+def read_names() -> list[str]:
+    """How credits give them."""
+    return [*HOSTILE.values(), *["unknown Flickr user"] * len(NAMELESS)]
