@@ -5,6 +5,7 @@ No image is read, except for `thumbnails`. A list is written beside its target a
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Iterable, Iterator
@@ -18,46 +19,63 @@ from tqdm import tqdm
 from .credit import UNKNOWN, Credit, credit_batch, credit_records, dataset_credit
 from .credit_formats import WRITERS, Sheet
 from .credit_input import Pictures, find_pictures, leave_out
+from .credit_manifests import MANIFESTS
 from .credit_pages import PAGE_CREDITS, write_page, write_pages
 from .errors import AttributionError
 from .listing import Listing
 from .releases import Release, find_release
+from .thumbnails import Thumbnails
 from .whole_files import whole_file
+from .yfcc import Titles
 
 __all__ = ["Credit", "credits", "dataset_credit", "write_attribution"]
 
 logger = logging.getLogger(__name__)
 
-_FORMATS = {
+_FORMATS = {  # by the end of the file's name
     ".csv": "csv",
     ".jsonl": "jsonl",
     ".parquet": "parquet",
     ".txt": "txt",
     ".md": "md",
     ".html": "html",
+    ".spdx.json": "spdx",
+    "reuse.toml": "reuse",
 }
+_WRITERS = {**WRITERS, **MANIFESTS}
 _SECONDS_BEFORE_PROGRESS = 2
 
 
-def credits(target: Any, *, changes: str | None = None, exclude: Iterable[str] = ()) -> Iterator[Credit]:
+def credits(
+    target: Any,
+    *,
+    changes: str | None = None,
+    exclude: Iterable[str] = (),
+    yfcc: str | os.PathLike[str] | None = None,
+) -> Iterator[Credit]:
     """The credits of a dataset's pictures, in its order, as they are asked for.
 
     `target` is a Dataset, an IterableDataset, a dictionary of them, or the path of a folder with PASS's CSV (then all pictures
     of the CSV are meant). `changes` says what was done to the pictures. `exclude` holds hashes, or names of creators who do
-    not want to be named, whose pictures are left out.
+    not want to be named, whose pictures are left out. `yfcc` is a file of YFCC100M's metadata (see `yfcc.Titles`), from which
+    come titles and Flickr pages; then all pictures are gone through before the first credit.
 
     Raises:
         AttributionError: the target has no hashes or no usernames, or is no dataset at all.
         ReleaseError: there is no such folder.
-        MetadataError: its CSV is not one of PASS.
+        MetadataError: its CSV is not one of PASS, or the file not one of YFCC100M.
     """
-    pictures = find_pictures(target)
-    left = leave_out(pictures.batches(), exclude)
-    return (
-        credit
-        for batch in left
-        for credit in credit_records(credit_batch(batch.column("hash"), batch.column("creator_username")), changes)
-    )
+    found = leave_out(find_pictures(target).batches(), exclude)
+    return (credit for batch in _credited(found, yfcc) for credit in credit_records(batch, changes))
+
+
+def _credited(found: Iterator[pa.RecordBatch], yfcc: str | os.PathLike[str] | None) -> Iterator[pa.RecordBatch]:
+    if yfcc is None:
+        yield from (_credit(batch, None) for batch in found)
+    else:
+        listing = Listing(found)
+        titles = Titles(yfcc, listing.hashes)
+        yield from (_credit(batch, titles) for batch in listing.batches())
 
 
 def write_attribution(
@@ -69,46 +87,61 @@ def write_attribution(
     group_by: str | None = None,
     changes: str | None = None,
     exclude: Iterable[str] = (),
+    yfcc: str | os.PathLike[str] | None = None,
+    thumbnails: int | None = None,
     spreadsheet_safe: bool = False,
     quiet: bool = False,
 ) -> int:
     """Write the credits of a dataset's pictures into a file, and return how many they are.
 
-    `target`, `changes` and `exclude` are as in `credits`. The format follows from the end of `path` (.csv, .jsonl, .parquet,
-    .txt, .md) or is given, as in `format="csv"`. `release` is whose line credits the dataset; by default the target's own
-    where it says so, else v2. `group_by="creator"` puts the pictures of each creator together, under a heading where the
-    format has any. `spreadsheet_safe` keeps spreadsheets from computing what a CSV holds.
+    `target`, `changes`, `exclude` and `yfcc` are as in `credits`. The format follows from the end of `path` (.csv, .jsonl,
+    .parquet, .txt, .md, .html, .spdx.json or REUSE.toml) or is given, as in `format="csv"`. `release` is whose line credits
+    the dataset; by default the target's own where it says so, else v2. `group_by="creator"` puts the pictures of each creator
+    together, under a heading where the format has any. `thumbnails` shows the pictures themselves in HTML, the longer side so
+    many pixels long; this reads each image. `spreadsheet_safe` keeps spreadsheets from computing what a CSV holds.
+
+    HTML of more than 2,000 credits becomes many pages, in a folder `NAME_files` beside the index `NAME.html`.
 
     Raises:
         AttributionError: no such format, pictures that cannot be credited, or a file that cannot be written.
         ReleaseError: there is no such release or folder.
-        MetadataError: the folder's CSV is not one of PASS.
+        MetadataError: the folder's CSV is not one of PASS, or the file not one of YFCC100M.
     """
     where = Path(path).expanduser().absolute()
     form = _format_of(where, format)
     if group_by not in (None, "creator"):
         raise AttributionError(f'group_by: expected "creator" or None, found {group_by!r}.')
+    if thumbnails is not None and form != "html":
+        raise AttributionError(f"thumbnails: expected a list in HTML, found {form}. Write to a file that ends in .html.")
     pictures = find_pictures(target)
     sheet = Sheet(find_release(release or pictures.release or "v2"), changes, spreadsheet_safe)
     beside = where.with_name(f"{where.stem}_files")
-    with (
-        _Count(pictures, where.name, quiet) as count,
-        whole_file(where, beside if form == "html" else None) as (file, folder),
-    ):
+    with contextlib.ExitStack() as held:
+        file, folder = held.enter_context(whole_file(where, beside if form == "html" else None))
+        count = held.enter_context(_Count(pictures, where.name, quiet))
         found = leave_out(count.seen(pictures.batches()), exclude)
-        if form != "html":
-            listing = Listing(found) if group_by else None
-            WRITERS[form](count.written(listing.batches(listing.by_creator()) if listing is not None else found), sheet, file)
+        if group_by is None and yfcc is None and form not in ("html", "reuse"):
+            _WRITERS[form](count.written(_credit(batch, None) for batch in found), sheet, file)
         else:
             listing = Listing(found)
             order = listing.by_creator()
-            if len(listing) > PAGE_CREDITS:
-                batches = count.written(listing.batches(order))
-                names = (where.name, beside.name)
-                write_pages(batches, sheet, file, order=order, size=PAGE_CREDITS, folder=folder, named=names)
+            titles = None if yfcc is None else Titles(yfcc, listing.hashes, quiet=quiet)
+            many = form == "html" and len(listing) > PAGE_CREDITS
+            grouped = bool(group_by) or many or form == "reuse"
+            batches = count.written(_credit(batch, titles) for batch in listing.batches(order if grouped else None))
+            if form != "html":
+                _WRITERS[form](batches, sheet, file)
             else:
-                batches = count.written(listing.batches(order if group_by else None))
-                write_page(batches, sheet, file, creators=sum(map(bool, order.names)))
+                show = (
+                    held.enter_context(Thumbnails(target, thumbnails, where.parent)).find if thumbnails is not None else None
+                )
+                if many:
+                    names = (where.name, beside.name)
+                    write_pages(
+                        batches, sheet, file, order=order, size=PAGE_CREDITS, folder=folder, named=names, thumbnail=show
+                    )
+                else:
+                    write_page(batches, sheet, file, creators=sum(map(bool, order.names)), thumbnail=show)
     if count.unnamed:
         logger.warning(
             "%s: %s of %s pictures have no creator's name; they are credited to %r.",
@@ -120,8 +153,17 @@ def write_attribution(
     return count.credits
 
 
+def _credit(batch: pa.RecordBatch, titles: Titles | None) -> pa.RecordBatch:
+    """The credits of a batch of pictures, with the counts that it may hold."""
+    hashes = batch.column("hash")
+    made = credit_batch(hashes, batch.column("creator_username"), *(titles.find(hashes) if titles else ()))
+    if "pictures" not in batch.schema.names:
+        return made
+    return pa.RecordBatch.from_arrays([*made.columns, batch.column("pictures")], names=[*made.schema.names, "pictures"])
+
+
 class _Count:
-    """Counts credits on their way, and shows progress on a terminal when it takes long."""
+    """Counts credits on their way, and shows progress on a terminal when it takes long; a context manager."""
 
     def __init__(self, pictures: Pictures, title: str, quiet: bool) -> None:
         self.credits = self.unnamed = 0
@@ -136,20 +178,17 @@ class _Count:
         )
 
     def seen(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The batches as they are; they show in the progress."""
         for batch in batches:
             yield batch
             self._bar.update(len(batch))
 
     def written(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The credits as they are; they are counted."""
         for batch in batches:
-            made = credit_batch(batch.column("hash"), batch.column("creator_username"))
-            if "pictures" in batch.schema.names:
-                made = pa.RecordBatch.from_arrays(
-                    [*made.columns, batch.column("pictures")], names=[*made.schema.names, "pictures"]
-                )
-            self.credits += len(made)
-            self.unnamed += pc.sum(pc.equal(made.column("creator"), UNKNOWN)).as_py() or 0
-            yield made
+            self.credits += len(batch)
+            self.unnamed += pc.sum(pc.equal(batch.column("creator"), UNKNOWN)).as_py() or 0
+            yield batch
 
     def __enter__(self) -> _Count:
         return self
@@ -162,8 +201,10 @@ def _format_of(path: Path, format: str | None) -> str:
     name = path.name.lower()
     found = format or next((_FORMATS[end] for end in _FORMATS if name.endswith(end)), "")
     if found not in _FORMATS.values():
-        raise AttributionError(
-            f"{path.name if format is None else 'format'}: expected {', '.join(_FORMATS)}, found "
-            f'{(path.suffix or "no suffix") if format is None else repr(format)}. Choose one, or give `format="csv"`.'
-        )
+        if format is None:
+            raise AttributionError(
+                f"{path.name}: expected a name that ends in {', '.join(_FORMATS)}, found {path.suffix or 'no suffix'}. Choose "
+                'one, or give `format="csv"`.'
+            )
+        raise AttributionError(f"format: expected one of {', '.join(_FORMATS.values())}, found {format!r}.")
     return found

@@ -31,23 +31,12 @@ from .credit import (
 )
 from .credit_formats import Sheet
 from .listing import Order, letter_of
+from .thumbnails import Thumbnail
 
 PAGE_CREDITS = 2_000  # that a page holds; about 1.5 MB without thumbnails
 
 
-class Thumbnail(NamedTuple):
-    """A small picture as a data: URI, and its size in pixels."""
-
-    uri: str
-    width: int
-    height: int
-
-
-Thumbnails = Callable[[str], "Thumbnail | None"]
-
-
-def _no_thumbnail(hash: str) -> None:
-    """For pages without."""
+FindThumbnail = Callable[[str], Thumbnail | None]
 
 
 class Item(NamedTuple):
@@ -90,10 +79,10 @@ def plan_pages(order: Order, size: int) -> list[Page]:
 
 
 def write_page(
-    batches: Iterable[pa.RecordBatch], sheet: Sheet, file: BinaryIO, *, creators: int, thumbnails: Thumbnails = _no_thumbnail
+    batches: Iterable[pa.RecordBatch], sheet: Sheet, file: BinaryIO, *, creators: int, thumbnail: FindThumbnail | None = None
 ) -> None:
     """All credits on one page."""
-    items = list(_items(batches, sheet, thumbnails))
+    items = list(_items(batches, sheet, thumbnail))
     grouped = any(item.pictures for item in items)
     _render(file, "page.html.j2", sheet, items, pictures=len(items), creators=creators, grouped=grouped)
 
@@ -107,7 +96,7 @@ def write_pages(
     size: int,
     folder: Path,
     named: tuple[str, str],
-    thumbnails: Thumbnails = _no_thumbnail,
+    thumbnail: FindThumbnail | None = None,
 ) -> None:
     """The index into a file, and the pages of `size` credits that it leads to into a folder.
 
@@ -117,7 +106,7 @@ def write_pages(
     index, beside = map(quote, named)
     firsts = {page.letter: page.name for page in reversed(pages)}
     letters = [(letter, firsts[letter]) for letter in dict.fromkeys(page.letter for page in pages)]
-    items = _items(batches, sheet, thumbnails)
+    items = _items(batches, sheet, thumbnail)
     for number, page in enumerate(pages):
         shown = list(islice(items, page.stop - page.start))
         with (folder / page.name).open("wb") as out:
@@ -147,12 +136,12 @@ def write_pages(
     )
 
 
-def _items(batches: Iterable[pa.RecordBatch], sheet: Sheet, thumbnails: Thumbnails) -> Iterator[Item]:
+def _items(batches: Iterable[pa.RecordBatch], sheet: Sheet, thumbnail: FindThumbnail | None) -> Iterator[Item]:
     for batch in batches:
         grouped = "pictures" in batch.schema.names
         counts = batch.column("pictures").to_pylist() if grouped else [None] * len(batch)
         for credit, count in zip(credit_records(batch, sheet.changes), counts, strict=True):
-            yield Item(credit, credit.page_url or credit.source_url, count, thumbnails(credit.hash))
+            yield Item(credit, credit.page_url or credit.source_url, count, thumbnail(credit.hash) if thumbnail else None)
 
 
 def _render(file: BinaryIO, template: str, sheet: Sheet, items: list[Item], **shown: Any) -> None:

@@ -208,11 +208,11 @@ class TestTrouble:
 
     def test_a_form_that_there_is_not(self, folder, tmp_path):
         where = folder()
-        with pytest.raises(AttributionError, match=r"C.docx: expected .csv, .*found .docx"):
+        with pytest.raises(AttributionError, match=r"C.docx: expected a name that ends in .csv, .*found .docx"):
             write_attribution(where, tmp_path / "C.docx")
-        with pytest.raises(AttributionError, match=r"C: expected .csv, .*found no suffix"):
+        with pytest.raises(AttributionError, match=r"C: expected a name that ends in .csv, .*found no suffix"):
             write_attribution(where, tmp_path / "C")
-        with pytest.raises(AttributionError, match=r"format: expected .csv, .*found 'docx'"):
+        with pytest.raises(AttributionError, match=r"format: expected one of csv, .*found 'docx'"):
             write_attribution(where, tmp_path / "C.csv", format="docx")
         with pytest.raises(AttributionError, match="group_by: expected \"creator\" or None, found 'date'"):
             write_attribution(where, tmp_path / "C.csv", group_by="date")
