@@ -9,9 +9,10 @@ import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
+from click.core import ParameterSource
 
 from .errors import PassError
 from .options import filters, load, selection
@@ -68,6 +69,15 @@ def demo() -> None:
     with tempfile.TemporaryDirectory() as empty:
         _print_plan(look_and_plan(empty, "v3"), None)
 
+    _heading("Credit: who took each picture, where it came from, and under which licence")
+    from .attribution import credits, write_attribution
+
+    _code('write_attribution(ds, "CREDITS.html", thumbnails=160)')
+    click.echo(f"{write_attribution(ds, 'CREDITS.html', thumbnails=160)} credits in {Path('CREDITS.html').absolute()}")
+    _code('write_attribution(ds, "CREDITS.csv")')
+    click.echo(f"{write_attribution(ds, 'CREDITS.csv')} credits in {Path('CREDITS.csv').absolute()}")
+    click.echo(f"\n{next(credits(ds))}")
+
     _heading("What it is made of")
     from .summary import summarize
 
@@ -95,6 +105,48 @@ def info(folder: Path, release: str, shards: list[int] | None, bounds: dict[str,
         click.echo(json.dumps(asdict(summary)))
     else:
         _print_summary(summary)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@selection
+@filters
+@click.option("--group-by", type=click.Choice(["creator"]), help="Put the pictures of each creator together.")
+@click.option("--changes", metavar="TEXT", help="What was done to the pictures, such as 'cropped to 224 × 224'.")
+@click.option("--exclude", metavar="TEXT", multiple=True, help="A hash or a creator to leave out; may be repeated.")
+@click.option("--exclude-from", type=click.File(encoding="utf-8"), help="A file of these, one in each line.")
+@click.option("--yfcc", type=click.Path(path_type=Path), help="YFCC100M's metadata, for titles and Flickr pages.")
+@click.option("--thumbnails", type=int, metavar="PIXELS", help="Show the pictures in HTML, the longer side so long.")
+@click.option("--spreadsheet-safe", is_flag=True, help="Keep spreadsheets from computing what a CSV holds.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+def credits(
+    folder: Path,
+    out: Path,
+    release: str,
+    shards: list[int] | None,
+    bounds: dict[str, Any],
+    exclude: tuple[str, ...],
+    exclude_from: TextIO | None,
+    thumbnails: int | None,
+    **options: Any,
+) -> None:
+    """Write the credits of FOLDER's pictures into OUT: .html, .csv, .jsonl, .parquet, .txt, .md, .spdx.json or REUSE.toml.
+
+    Without a choice of shards or sizes these are all pictures of the CSV, and the shards need not be there.
+
+    Example: pass-utils credits ~/pass CREDITS.html --shards 0 --thumbnails 160
+    """
+    from .attribution import write_attribution
+
+    chosen = bool(shards or bounds or thumbnails is not None)
+    target = load(folder, release, shards, bounds) if chosen else folder
+    given = click.get_current_context().get_parameter_source("release") is not ParameterSource.DEFAULT
+    left_out = {*exclude, *(line.strip() for line in exclude_from or ())} - {""}
+    count = write_attribution(
+        target, out, release=release if given else None, exclude=left_out, thumbnails=thumbnails, **options
+    )
+    click.echo(f"{out}: {count:,} credits, {'of the chosen pictures' if chosen else 'of all pictures in the CSV'}.")
 
 
 @cli.command()

@@ -16,11 +16,14 @@ from pass_utils.resolution import Bounds
 
 
 def pass_utils(*arguments: object, cache) -> subprocess.CompletedProcess[str]:
+    """Runs in the folder `work` of the cache."""
     code = "from pass_utils.cli import main; main()"
+    (cache / "work").mkdir(exist_ok=True)
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
         capture_output=True,
         text=True,
+        cwd=cache / "work",
         env={"HF_DATASETS_CACHE": str(cache), "PATH": "", "HOME": str(cache)},
     )
 
@@ -32,6 +35,9 @@ def test_the_demo_shows_rows_their_number_and_where_the_files_are(cache):
     assert "24 rows in" in done.stdout
     assert f"shards      {dummy_folder('v2')}" in done.stdout
     assert f"cache       {cache}" in done.stdout
+    for name in ("CREDITS.html", "CREDITS.csv"):
+        assert f"24 credits in {cache / 'work' / name}" in done.stdout
+        assert (cache / "work" / name).read_text().count("17adb3efa1542a240867fa5f8c185db.jpg")
 
 
 def test_info_describes_a_folder(cache):
