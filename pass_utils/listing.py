@@ -37,10 +37,12 @@ class Listing:
         for batch in batches:
             hashes.append(batch.column("hash"))
             usernames.append(batch.column("creator_username"))
-        encoded = pa.chunked_array(usernames, pa.string()).dictionary_encode("encode").combine_chunks()
-        del usernames
         self.hashes = pa.concat_arrays(hashes) if hashes else pa.array([], pa.string())
+        del hashes
+        encoded = pa.chunked_array(usernames, pa.string()).dictionary_encode().combine_chunks()
+        del usernames
         self._usernames = pa.concat_arrays(encoded.chunks) if isinstance(encoded, pa.ChunkedArray) else encoded
+        pa.default_memory_pool().release_unused()  # what the batches took
 
     def __len__(self) -> int:
         return len(self.hashes)
