@@ -11,7 +11,7 @@ HOSTILE = {
     "O%27Brien+%22the+lens%22": 'O\'Brien "the lens"',
     "%2A%2Abold%2A%2A+_it_+%60code%60+~~gone~~": "**bold** _it_ `code` ~~gone~~",
     "%5Blink%5D%28javascript%3Aalert%281%29%29+%21%5Bi%5D%28x%29": "[link](javascript:alert(1)) ![i](x)",
-    "%5B1%5D%3A+http%3A%2F%2Fexample.org+www.example.org+a%40b.example": "[1]: http://example.org www.example.org a@b.example",
+    "%5B1%5D%3A+http%3A%2F%2Fexample.org+www.example.org+a%40example.org": "[1]: http://example.org www.example.org a@example.org",
     "%5C%5Cback%5C%2A+%7C+table+%7C": "\\\\back\\* | table |",
     "%23+heading+%23+1.+item+-+item+%24x%24+%3Asmile%3A": "# heading # 1. item - item $x$ :smile:",
     "{{+7%2A7+}}{%25+raw+%25}": "{{ 7*7 }}{% raw %}",
@@ -32,6 +32,7 @@ HOSTILE = {
     "%EF%BC%9D1": "\uff1d1",
     "x" * 300: "x" * 300,
     "++two++spaces++": "two spaces",
+    "soft%C2%ADhyphen%E1%A0%8E%E2%80%8B": "softhyphen",
     "%EF%BF%BE%EF%B7%90ok": "ok",
 }
 NAMELESS = ["", "+", "%20%0A", "%00", "%E2%80%8D", "%E2%80%AE", None]

@@ -49,6 +49,12 @@ def test_batches_are_cut_anywhere(monkeypatch):
     assert [row["pictures"] for row in rows(batches)] == [2, None, 3, None, None]
 
 
+def test_pictures_of_a_creator_stay_in_the_order_in_which_they_came():
+    made = Listing([batch(*["b", "a"] * 100)])
+    order = made.by_creator()
+    assert order.places.tolist() == [*range(1, 200, 2), *range(0, 200, 2)]
+
+
 def test_of_no_pictures_there_are_none():
     made = Listing([])
     assert (len(made), list(made.batches()), list(made.batches(made.by_creator()))) == (0, [], [])
