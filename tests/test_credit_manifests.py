@@ -30,6 +30,7 @@ def test_spdx_s_own_tool_finds_the_document_valid_and_every_name_in_it(tmp_path)
     assert validate_full_spdx_document(document) == []
     whole, *pictures = document.packages
     assert (str(whole.license_declared), whole.version, whole.attribution_texts) == ("CC-BY-4.0", "v2", [dataset_credit("v2")])
+    assert {package.files_analyzed for package in document.packages} == {False}
     assert [picture.name for picture in pictures] == [f"{image_hash(place)}.jpg" for place in range(len(RAW))]
     unknown = "unknown Flickr user"
     assert [str(picture.copyright_text) for picture in pictures] == [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import doctest
 import gzip
+import hashlib
 import json
 
 import datasets
@@ -28,7 +29,7 @@ HASHES = [picture_hash(url(number)) for number in range(6)]
 def line(number: int, title: str = "Old+Pier%21", page: str | None = None, licence: str = "Attribution License") -> list[str]:
     page = f"http://www.flickr.com/photos/1@N00/{number}/" if page is None else page
     row = [f"x{place}" for place in range(COLUMNS)]
-    row[0], row[6], row[7], row[13], row[14], row[15] = str(number), title, 'a "quote', page, url(number), licence
+    row[0], row[6], row[7], row[13], row[14], row[15] = str(number), title, '"quote', page, url(number), licence
     return row
 
 
@@ -151,6 +152,13 @@ def test_credits_have_titles_and_pages_where_they_are_known(tmp_path):
         write_attribution(ds, tmp_path / "C.jsonl", yfcc=tmp_path / "yfcc", group_by=grouped)
         rows = [json.loads(text) for text in (tmp_path / "C.jsonl").read_text().splitlines()]
         assert [(row["creator"], row["title"], row["page_url"]) for row in rows] == known
+
+
+def test_the_hash_is_an_md5_without_the_zeros_that_bytes_begin_with():
+    for number in range(50):
+        expected = "".join(f"{byte:x}" for byte in hashlib.md5(url(number).encode()).digest())
+        assert picture_hash(url(number)) == expected
+    assert len({len(picture_hash(url(number))) for number in range(50)}) > 3
 
 
 def test_the_examples_of_the_docstrings_are_so():
