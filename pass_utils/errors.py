@@ -8,7 +8,8 @@
     │   └── TruncatedImageError   the leading bytes of one that are too few to tell
     ├── ResolutionError   bounds that fit no picture, a dataset without pictures
     ├── RemoteError       a URL that gives nothing, something else, or nothing more
-    └── DownloadError     a folder in use, full, or of another release; a file that came wrong twice
+    ├── DownloadError     a folder in use, full, or of another release; a file that came wrong twice
+    └── ExportError       a dataset without pictures, a picture that cannot be read, a folder that holds another export
 
 None of them is an OSError: `datasets` hides those behind "Cannot find data file". Each message says what was expected,
 what was found and what to do; the facts are attributes as well.
@@ -74,3 +75,11 @@ class RemoteError(PassError):
 
 class DownloadError(PassError):
     """A release that cannot be brought into a folder."""
+
+
+class ExportError(PassError):
+    """A dataset that cannot be written to a folder. `path` is the file, folder or picture to blame, where there is one."""
+
+    def __init__(self, message: str, *, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
