@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import (
     DownloadError,
+    ExportError,
     ImageError,
     MetadataError,
     PassError,
@@ -22,8 +23,10 @@ from .errors import (
 from .registry import register
 
 if TYPE_CHECKING:
+    from .export import write_imagefolder, write_parquet, write_webdataset
     from .fetch import download
     from .headers import image_size
+    from .ledger import Written
     from .releases import RELEASES, File, Release
     from .resolution import add_resolution, filter_resolution
     from .verification import verify
@@ -32,6 +35,7 @@ __version__ = "0.1.0"
 __all__ = [
     "RELEASES",
     "DownloadError",
+    "ExportError",
     "File",
     "ImageError",
     "MetadataError",
@@ -42,22 +46,30 @@ __all__ = [
     "ResolutionError",
     "ShardError",
     "TruncatedImageError",
+    "Written",
     "add_resolution",
     "download",
     "filter_resolution",
     "image_size",
     "verify",
+    "write_imagefolder",
+    "write_parquet",
+    "write_webdataset",
 ]
 
 _MODULE_OF = {  # imported when asked for
     "RELEASES": "releases",
     "File": "releases",
     "Release": "releases",
+    "Written": "ledger",
     "add_resolution": "resolution",
     "download": "fetch",
     "filter_resolution": "resolution",
     "image_size": "headers",
     "verify": "verification",
+    "write_imagefolder": "export",
+    "write_parquet": "export",
+    "write_webdataset": "export",
 }
 
 register()

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +22,8 @@ from fsspec.implementations.local import LocalFileSystem
 
 from .errors import ExportError
 
-PART = ".part"
+_PART = ".part"
+_PART_NAME = re.compile(r"\..+\.[0-9a-f]{32}\.part")
 
 
 class Sink:
@@ -58,12 +60,16 @@ class Output:
         self.url = os.fspath(folder)
         if "://" not in self.url and "::" not in self.url:
             self.url = str(Path(self.url).expanduser().absolute())
-        try:
-            # An instance of its own, since a transaction is a state of it; remote files are seen as they are now.
-            self._fs, self._root = fsspec.core.url_to_fs(self.url, skip_instance_cache=True, use_listings_cache=False)
-        except (ValueError, ImportError, OSError) as err:
-            raise ExportError(f"{self.url}: expected a path or a URL that fsspec knows, found: {err}", path=self.url) from err
+        self._fs, self._root = self._connect()
         self._path = Path(self._root) if isinstance(self._fs, LocalFileSystem) else None
+
+    def _connect(self) -> tuple[Any, str]:
+        """A file system of its own, and the folder's path in it; what is there is seen as it is now."""
+        try:
+            fs, root = fsspec.core.url_to_fs(self.url, skip_instance_cache=True, use_listings_cache=False)
+        except (ValueError, ImportError, OSError) as err:
+            raise ExportError(f"{self.url}: expected a path or a URL that fsspec knows, found: {err}.", path=self.url) from err
+        return fs, root
 
     def __reduce__(self) -> tuple[type[Output], tuple[str]]:
         return type(self), (self.url,)
@@ -95,9 +101,10 @@ class Output:
 
     @contextlib.contextmanager
     def _create_there(self, name: str) -> Iterator[Sink]:
-        target = f"{self._root}/{name}"
-        self._fs.makedirs(self._fs._parent(target), exist_ok=True)
-        with self._fs.transaction, self._fs.open(target, "wb") as file:
+        fs, root = self._connect()  # a transaction is a state of the file system, and other threads may write as well
+        target = f"{root}/{name}"
+        fs.makedirs(fs._parent(target), exist_ok=True)
+        with fs.transaction, fs.open(target, "wb") as file:
             yield Sink(file.write)
 
     @contextlib.contextmanager
@@ -131,7 +138,7 @@ class Output:
         assert self._path is not None
         target = self._path / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        return target, self._path / f".{target.name}.{uuid4().hex}{PART}"
+        return target, self._path / f".{target.name}.{uuid4().hex}{_PART}"
 
     def size(self, name: str) -> int | None:
         """Bytes of a file, or of all files right in a folder; None where there is neither."""
@@ -144,6 +151,21 @@ class Output:
                 return sum(int(file["size"]) for file in self._fs.ls(path, detail=True))
             except FileNotFoundError:
                 return None
+
+    def names(self) -> list[str]:
+        """The names of the files and folders right in the folder."""
+        with self._blame(""):
+            try:
+                return sorted(
+                    str(entry["name"]).rstrip("/").rpartition("/")[2] for entry in self._fs.ls(self._root, detail=True)
+                )
+            except FileNotFoundError:
+                return []
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a small file."""
+        with self._blame(name):
+            return bytes(self._fs.cat_file(f"{self._root}/{name}"))
 
     def rename(self, old: str, new: str) -> None:
         """Give a file another name."""
@@ -174,7 +196,9 @@ class Output:
     def tidy(self) -> None:
         """Delete what was left half-written by processes that were killed."""
         with self._blame(""):
-            for part in self._path.glob(f".*{PART}") if self._path is not None else ():
+            for part in self._path.glob(f".*{_PART}") if self._path is not None else ():
+                if not _PART_NAME.fullmatch(part.name):
+                    continue
                 if part.is_dir():
                     shutil.rmtree(part, ignore_errors=True)
                 else:

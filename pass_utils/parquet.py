@@ -9,13 +9,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .errors import ExportError
+from .ledger import Written
 from .outputs import Output, Sink
 from .pictures import picture_columns
 from .pieces import Piece, Pieces, StreamGroups, embed_table, parse_size
@@ -23,15 +24,6 @@ from .pieces import Piece, Pieces, StreamGroups, embed_table, parse_size
 MAX_SHARD_SIZE = "500MB"
 ROW_GROUP_ROWS = 100
 _PAGES_FIT_CONTENT = "use_content_defined_chunking" in inspect.signature(pq.ParquetWriter).parameters  # pyarrow 21 or later
-
-
-class Written(NamedTuple):
-    """A file that is whole: its name in the folder, its rows, its bytes and their SHA-256 in hex."""
-
-    name: str
-    rows: int
-    size: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -72,10 +64,18 @@ def plan_parquet(
         ExportError: the dataset has no pictures, or an option makes no sense.
     """
 
-    def make(number: int, count: int, piece: Piece, size: int) -> ParquetTask:
-        return ParquetTask(f"{split}-{number:05}-of-{count:05}.parquet", len(piece), size, piece)
+    return Pieces(
+        dataset,
+        ParquetTask,
+        name=lambda number, count: file_name(split, number, count),
+        rows=row_group_rows,
+        max_bytes=parse_size(max_shard_size),
+    )
 
-    return Pieces(dataset, make, rows=row_group_rows, max_bytes=parse_size(max_shard_size))
+
+def file_name(split: str, number: int, count: int | None = None) -> str:
+    """The name of file `number` of `count`, or of a number that is not known yet."""
+    return f"{split}-{number:05}{'' if count is None else f'-of-{count:05}'}.parquet"
 
 
 def write_tables(
@@ -172,7 +172,7 @@ class ParquetStream:
     def __iter__(self) -> Iterator[Written]:
         number = len(self._done)
         while self._groups.peek() is not None or number == 0:
-            name = f"{self._split}-{number:05}.parquet"
+            name = file_name(self._split, number)
             rows = 0
 
             def tables() -> Iterator[pa.Table]:

@@ -67,13 +67,16 @@ def cut_groups(sizes: Sizes, rows: int, limit: int) -> list[int]:
 class Piece:
     """Rows of a dataset that go into one file, in groups that are held in memory together; pickles small.
 
-    `sizes` are the bytes of the pictures of each group.
+    `first` is the number of its first row in the dataset.
     """
 
-    def __init__(self, rows: datasets.Dataset | pa.Table, features: datasets.Features, groups: Sequence[int]) -> None:
+    def __init__(
+        self, rows: datasets.Dataset | pa.Table, features: datasets.Features, groups: Sequence[int], first: int
+    ) -> None:
         self._rows = rows
         self.features = features
         self.groups = tuple(groups)
+        self.first = first
 
     def __len__(self) -> int:
         return sum(self.groups)
@@ -190,25 +193,28 @@ def check_rows(rows: int) -> None:
 class Pieces(Sequence[Task], Generic[Task]):
     """The tasks that write a dataset, each made when it is asked for.
 
-    `make` gets the number of a piece, how many there are, the piece, and the bytes of its pictures. Nothing is kept for a row
-    but the bytes of its pictures.
+    `name` gives the name of a file from its number and how many there are; `make` gets that name, rows, bytes and the piece.
+    Nothing is kept for a row but its bytes.
     """
 
     def __init__(
         self,
         dataset: datasets.Dataset,
-        make: Callable[[int, int, Piece, int], Task],
+        make: Callable[[str, int, int, Piece], Task],
         *,
+        name: Callable[[int, int], str],
         rows: int,
         max_rows: int | None = None,
         max_bytes: int,
+        row_bytes: int = ROW_BYTES,
     ) -> None:
         check_rows(rows)
         self.features: datasets.Features = dataset.features
         self._names = picture_columns(self.features)
         self._dataset = dataset.with_format("arrow")
         self._make = make
-        self._sizes, self._without_bytes = self._measure()
+        self._name = name
+        self._sizes, self._without_bytes = self._measure(row_bytes)
         self.groups = cut_groups(self._sizes, rows, min(max_bytes, GROUP_BYTES))
         ends = np.cumsum(self.groups, dtype=np.int64)
         totals = np.concatenate([[0], np.cumsum(self._sizes)])
@@ -222,13 +228,13 @@ class Pieces(Sequence[Task], Generic[Task]):
         self._rows = [0, *(int(ends[start - 1]) for start in self._starts[1:]), len(self._sizes)]
         self._totals = totals
 
-    def _measure(self) -> tuple[Sizes, bool]:
+    def _measure(self, row_bytes: int) -> tuple[Sizes, bool]:
         """Bytes of each row, and whether no picture has its bytes with it."""
         data, indices = self._dataset.data, self._dataset._indices
         rows: npt.NDArray[np.int64] | None = None
         if indices is not None:
             rows = indices.column(0).to_numpy().astype(np.int64)
-        sizes = np.full(len(self._dataset), ROW_BYTES, dtype=np.int64)
+        sizes = np.full(len(self._dataset), row_bytes, dtype=np.int64)
         without = True
         for name in self._names:
             column = data.column(name)
@@ -252,8 +258,17 @@ class Pieces(Sequence[Task], Generic[Task]):
         part = self._dataset.select(range(begin, end))
         if (self._without_bytes or not self._dataset.cache_files) and end > begin:
             part = part[:]  # a table: it pickles without what it was cut from
-        piece = Piece(part, self.features, self.groups[self._starts[number] : last])
-        return self._make(number, len(self), piece, int(self._totals[end] - self._totals[begin]))
+        piece = Piece(part, self.features, self.groups[self._starts[number] : last], begin)
+        return self._make(self.names[number], end - begin, self.size(number), piece)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names of the files."""
+        return [self._name(number, len(self)) for number in range(len(self))]
+
+    def size(self, number: int) -> int:
+        """About how many bytes file `number` will have."""
+        return int(self._totals[self._rows[number + 1]] - self._totals[self._rows[number]])
 
     @property
     def rows(self) -> int:
