@@ -257,7 +257,7 @@ class Pieces(Sequence[Task], Generic[Task]):
         last = self._starts[number + 1] if number + 1 < len(self) else len(self.groups)
         part = self._dataset.select(range(begin, end))
         if (self._without_bytes or not self._dataset.cache_files) and end > begin:
-            part = part[:]  # a table: it pickles without what it was cut from
+            part = part[:].combine_chunks()  # a table: it pickles without what it was cut from
         piece = Piece(part, self.features, self.groups[self._starts[number] : last], begin)
         return self._make(self.names[number], end - begin, self.size(number), piece)
 
