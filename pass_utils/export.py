@@ -225,6 +225,11 @@ def _write_stream(
     names = [(file_name(split, number), file_name(split, number, count)) for number in range(count)]
     for old, new in names:
         if not ledger.is_whole(new):
+            if not ledger.is_whole(old):
+                raise ExportError(
+                    f"{output}: expected the files of a stream that ended, missing {new}. Empty the folder, and export again.",
+                    path=str(output),
+                )
             output.rename(old, new)
     output.tidy()
     return [ledger.files[new] for _, new in names]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -120,21 +120,19 @@ def test_a_url_that_nobody_knows_is_refused(url):
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(ExportError, match=r"file/x/a.bin: expected to write it, found: .*run the same again") as caught:
-        with Output(tmp_path / "file" / "x").create("a.bin"):
-            pass
+    match = r"file/x/a.bin: expected to write it, found: .*run the same again"
+    with pytest.raises(ExportError, match=match) as caught, Output(tmp_path / "file" / "x").create("a.bin"):
+        pass
     assert caught.value.path == str(tmp_path / "file" / "x" / "a.bin")
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 def test_a_full_device_is_told(tmp_path, monkeypatch):
-    from pathlib import Path
-
     real = Path.open
     monkeypatch.setattr(Path, "open", lambda self, mode, **options: real(Path("/dev/full"), "wb", **options))
-    with pytest.raises(ExportError, match=r"a.bin: expected to write it, found: .*No space left on device"):
-        with Output(tmp_path).create("a.bin") as sink:
-            sink.write(b"x" * 100_000)
+    match = r"a.bin: expected to write it, found: .*No space left on device"
+    with pytest.raises(ExportError, match=match), Output(tmp_path).create("a.bin") as sink:
+        sink.write(b"x" * 100_000)
 
 
 def test_another_file_system_is_told_of_the_whole_file_only(tmp_path):
