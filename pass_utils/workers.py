@@ -14,6 +14,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _WAITING = 256  # tasks that an executor holds at a time: enough for a cluster, and a few hundred kB each
+_PATIENCE = 10  # seconds that a scheduler has to answer in
 _AGAIN = "Run the same again to go on."
 _DIED = f"worker: expected it to end its task, found that it died. {_AGAIN}"
 
@@ -41,6 +42,27 @@ def run_tasks(
         if executor is None:
             executor = held.enter_context(ProcessPoolExecutor(num_proc))
         yield from _run(executor, work, iter(tasks), 2 * num_proc if num_proc > 1 else _WAITING)
+
+
+@contextlib.contextmanager
+def cluster(address: str) -> Iterator[Executor]:
+    """The workers of a Dask cluster, by the address of its scheduler, such as `tcp://10.0.0.1:8786`.
+
+    Raises:
+        ExportError: Dask is not installed, or no scheduler answers there.
+    """
+    try:
+        from distributed import Client
+    except ImportError as err:
+        raise ExportError("scheduler: expected Dask, found none. Run `pip install 'pass-utils[dask]'`.") from err
+    try:
+        client = Client(address, timeout=_PATIENCE)
+    except (OSError, ValueError) as err:
+        raise ExportError(
+            f"{address}: expected a Dask scheduler there, found none ({err}). Start one with `dask scheduler`."
+        ) from err
+    with client:
+        yield client.get_executor()
 
 
 def _run(executor: Executor, work: Callable[[Item], Result], tasks: Iterator[Item], room: int) -> Iterator[Result]:

@@ -14,13 +14,16 @@ from pathlib import Path
 
 import datasets
 import pytest
+from click.testing import CliRunner
 from datasets import Dataset, DatasetDict, load_dataset
 
 import pass_utils
 from pass_utils import ExportError, write_imagefolder, write_parquet, write_webdataset
+from pass_utils.cli import cli
 from pass_utils.ledger import LEDGER_FILE
 from pass_utils.outputs import Output
 from pass_utils.pictures import embed
+from pass_utils.releases import dummy_folder
 
 OPTIONS = {"max_shard_size": "2KB", "row_group_rows": 2}
 WAYS = {
@@ -331,6 +334,9 @@ def test_a_cluster_that_loses_a_worker_writes_the_same_files(folder, tmp_path):
             written = export.result(timeout=60)
         assert written == alone
         assert content(tmp_path / "out") == content(tmp_path / "alone")
+        command = ["export", "parquet", str(dummy_folder()), str(tmp_path / "cli"), "--scheduler", address]
+        runner = CliRunner().invoke(cli, command, catch_exceptions=False)
+        assert runner.output.splitlines()[-1].startswith(f"{tmp_path / 'cli'}: 24 rows, ")
         assert [worker.poll() for worker in workers].count(None) == 1
     finally:
         for process in processes:
