@@ -2,9 +2,10 @@
 
     python benchmarks/exporting.py [--folder /tmp/pass-benchmark] [--images 1000] [--repeat 3] [--only TEXT]
 
-Each way runs in a process of its own, over the same ten shards, after their bytes were read once and what the way before wrote was
-brought to the disk and deleted. The ways take turns, and the median of each counts. Ours and `cat` end when the device has
-everything; the other libraries do not wait for it. Peak memory is that of the process, and of the largest one that it started.
+Each way runs in a process of its own, over the same ten shards, after their bytes were read once and what the way before wrote
+was deleted. The ways take turns, and the median of each counts. Ours (but for the image folder) and `cat` end when the device
+has everything; the other libraries do not wait for it. Peak memory is that of the process, and of the largest one that it
+started.
 """
 
 from __future__ import annotations
@@ -213,8 +214,10 @@ def main() -> None:
                 done = subprocess.run(
                     [*me, "--out", str(out), "--measure", way], check=True, stdout=subprocess.PIPE, text=True
                 )
+                found = Figures(*json.loads(done.stdout.splitlines()[-1]))
+                print(f"{turn}: {way}, {found.seconds:.2f} s", file=sys.stderr, flush=True)
                 if turn:
-                    figures[way].append(Figures(*json.loads(done.stdout.splitlines()[-1])))
+                    figures[way].append(found)
                 shutil.rmtree(out)
     finally:
         shutil.rmtree(base)
