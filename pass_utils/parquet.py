@@ -6,7 +6,6 @@ after the picture, so that between the pictures of two row groups they lie side 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +22,7 @@ from .pieces import Piece, Pieces, StreamGroups, embed_table, parse_size
 
 MAX_SHARD_SIZE = "500MB"
 ROW_GROUP_ROWS = 100
-_PAGES_FIT_CONTENT = "use_content_defined_chunking" in inspect.signature(pq.ParquetWriter).parameters  # pyarrow 21 or later
+_PAGES_FIT_CONTENT = int(pa.__version__.partition(".")[0]) >= 21  # the first pyarrow that cuts pages by content
 
 
 @dataclass(frozen=True)

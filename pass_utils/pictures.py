@@ -44,9 +44,9 @@ def stored_sizes(pictures: pa.ChunkedArray, rows: npt.NDArray[np.int64] | None =
     """
     lengths, paths = [], []
     for chunk in pictures.chunks:
-        data, path = chunk.flatten()  # a picture that is null has neither
-        lengths.append(pc.cast(pc.binary_length(data), pa.int64()))
-        paths.append(path)
+        named = dict(zip((field.name for field in chunk.type), chunk.flatten(), strict=True))  # a null has neither
+        lengths.append(pc.cast(pc.binary_length(named["bytes"]), pa.int64()))
+        paths.append(named["path"])
     found, where = pa.chunked_array(lengths, pa.int64()), pa.chunked_array(paths, pa.string())
     if rows is not None:
         found, where = found.take(pa.array(rows)), where.take(pa.array(rows))

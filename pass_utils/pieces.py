@@ -117,7 +117,7 @@ def embed_table(table: pa.Table, features: datasets.Features) -> pa.Table:
         array = table[field.name].combine_chunks()
         array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
         if field.name in pictures:
-            array = embed(array.cast(field.type))
+            array = embed(features[field.name].cast_storage(array))
         elif datasets.features.features.require_storage_embed(features[field.name]):  # audio, pictures in lists
             array = datasets.table.embed_array_storage(array, features[field.name])
         columns.append(array.cast(field.type))
@@ -162,6 +162,7 @@ class StreamGroups:
             table = next(self._tables, None)
             if table is None:
                 return None
+            table = datasets.table.table_cast(table.select(list(self.features)), self.features.arrow_schema)
             sizes = sum((stored_sizes(table[name]) for name in self._names), np.full(len(table), ROW_BYTES, dtype=np.int64))
             begin = 0
             for rows in cut_groups(sizes, self._rows, min(self._max_bytes, GROUP_BYTES)):

@@ -17,7 +17,10 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = [
     f"test_{name}.py"
-    for name in ("builder", "registry", "script", "storage", "metadata", "rows", "headers", "sizes", "resolution")
+    for name in (
+        *("builder", "registry", "script", "storage", "metadata", "rows", "headers", "sizes", "resolution"),
+        *("pictures", "pieces", "outputs", "workers", "parquet", "webdataset", "imagefolder", "export"),
+    )
 ]
 
 

@@ -31,6 +31,7 @@ def test_datasets_reads_the_same_rows(bundled, tmp_path):
     embedded = load_dataset("pass", release, data_dir=str(folder), split="train", embed_images=True)
     back = load_dataset("imagefolder", data_dir=str(tmp_path), split="train")
     assert list(back.features) == list(FEATURES)
+    back, embedded = back.sort("hash"), embedded.sort("hash")  # `datasets` before 4 gives the rows in an order of its own
     rows = [list(ds.cast_column("image", Image(decode=False))) for ds in (back, embedded)]
     for row, expected in zip(*rows, strict=True):
         with open(row["image"]["path"], "rb") as file:  # noqa: PTH123
@@ -39,7 +40,7 @@ def test_datasets_reads_the_same_rows(bundled, tmp_path):
     assert back[0]["image"].size == embedded[0]["image"].size
     typed = load_dataset("imagefolder", data_dir=str(tmp_path), split="train", features=FEATURES)
     assert typed.features == FEATURES
-    assert typed.remove_columns("image")[:] == embedded.remove_columns("image")[:]
+    assert typed.sort("hash").remove_columns("image")[:] == embedded.remove_columns("image")[:]
 
 
 def test_torchvision_reads_the_pictures(folder, tmp_path):

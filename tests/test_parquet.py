@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import image_hash, jpeg
-from datasets import Dataset, Features, Image, IterableDataset, List, Value, load_dataset
+from datasets import Dataset, Features, Image, IterableDataset, Sequence, Value, load_dataset
 
 from pass_utils import ExportError, write_parquet
 from pass_utils.parquet import plan_parquet, stream_parquet
@@ -116,7 +116,7 @@ def test_any_dataset_with_pictures_is_written(tmp_path):
             "label": Value("int64"),
             "picture": Image(),
             "width": Value("int32"),
-            "words": List(Value("string")),
+            "words": Sequence(Value("string")),
             "mask": Image(),
             "at": Value("timestamp[ns, tz=UTC]"),
         }
