@@ -76,7 +76,8 @@ def test_pictures_lie_plain_and_small_columns_side_by_side(folder, tmp_path):
         assert all(column.has_column_index for column in columns[1:])
         starts = [column.dictionary_page_offset or column.data_page_offset for column in columns]
         ends = [start + column.total_compressed_size for start, column in zip(starts, columns, strict=True)]
-        assert starts[1:] == ends[:-1]  # one request reads all but the pictures
+        gaps = [start - end for start, end in zip(starts[1:], ends[:-1], strict=True)]
+        assert 0 <= min(gaps) <= max(gaps) < 200  # one request reads all but the pictures
 
 
 @pytest.mark.skipif(int(pa.__version__.split(".")[0]) < 21, reason="pyarrow cuts pages by content from 21 on")
