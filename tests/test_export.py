@@ -167,17 +167,19 @@ def test_the_names_of_a_stream_s_files_are_mended_when_renaming_was_interrupted(
 def test_a_folder_with_another_export_is_left_alone(ds, tmp_path, kind):
     WAYS[kind](ds, tmp_path)
     before = content(tmp_path)
-    others = [lambda: WAYS[kind](ds.select(range(29)), tmp_path)]
-    others += [lambda way=way: way(ds, tmp_path) for name, way in WAYS.items() if name != kind]
+    test = DatasetDict(test=ds.select(range(2)))
+    others = [(lambda: WAYS[kind](ds.select(range(29)), tmp_path), "other rows")]
+    for name, way in WAYS.items():
+        if name != kind:
+            others.append((lambda way=way: way(ds, tmp_path), "another kind of files"))
+            others.append((lambda way=way: way(test, tmp_path), "another kind of files"))
     if kind != "imagefolder":
-        others.append(lambda: getattr(pass_utils, f"write_{kind}")(ds, tmp_path, max_shard_size="3KB"))
-    for other in others:
-        with pytest.raises(
-            ExportError, match="expected an export of the same rows with the same options, found.*another folder"
-        ):
+        write = getattr(pass_utils, f"write_{kind}")
+        others.append((lambda: write(ds, tmp_path, max_shard_size="3KB"), "another max_shard_size"))
+    for other, found in others:
+        match = f"expected an export of the same rows with the same options, found .*{found}.*another folder"
+        with pytest.raises(ExportError, match=match):
             other()
-    with pytest.raises(ExportError, match="another max_shard_size" if kind != "imagefolder" else "other rows"):
-        others[-1]() if kind != "imagefolder" else others[0]()
     assert content(tmp_path) == before
 
 

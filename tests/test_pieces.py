@@ -91,13 +91,17 @@ def test_a_piece_of_a_dataset_in_memory_travels_with_its_own_rows_only():
 
 def test_the_identity_is_that_of_the_rows(folder):
     ds = load_dataset("pass", data_dir=str(folder([range(20)])), shards=[0], split="train")
+    ds = ds.cast_column("image", Image(decode=False))
     identity = plan_parquet(ds).identity
     assert plan_parquet(ds.select(range(20))).identity == identity
     assert plan_parquet(ds.select(list(range(20)))).identity == identity
     assert plan_parquet(ds, max_shard_size=2000, row_group_rows=3).identity == identity
     others = [ds.select(range(19)), ds.select([1, 0, *range(2, 20)]), ds.remove_columns("hash")]
     others.append(ds.rename_column("hash", "key"))
-    assert len({identity, *(plan_parquet(other).identity for other in others)}) == 5
+    renamed = ds.with_format("arrow")[:].set_column(1, "creator_username", pa.array(["someone"] * 20))
+    others.append(Dataset(renamed, info=ds.info))
+    others.append(ds.map(lambda row: {"image": {**row["image"], "path": row["image"]["path"].replace("pass://", "pass://1")}}))
+    assert len({identity, *(plan_parquet(other).identity for other in others)}) == 7
 
 
 def test_a_dataset_without_rows_is_one_piece_without_tables():

@@ -43,8 +43,12 @@ def test_tasks_are_taken_when_there_is_room_for_them():
     results = run_tasks(square, tasks(), num_proc=2)
     next(results)
     assert len(taken) <= 4
+    for _ in range(11):
+        next(results)
+    assert 12 <= len(taken) < 12 + 2 * 4
+    before = len(taken)
     results.close()
-    assert len(taken) <= 4
+    assert len(taken) == before
 
 
 def test_a_failure_is_raised_after_the_results_that_came_with_it_and_stops_the_rest():
