@@ -62,7 +62,10 @@ def load(setting: Setting, **options: Any) -> Any:
 
     import pass_utils  # noqa: F401
 
-    return datasets.load_dataset("pass", data_dir=str(setting.folder), split="train", cache_dir=str(setting.cache), **options)
+    shards = list(range(len(list(setting.folder.glob("PASS.*.tar")))))
+    return datasets.load_dataset(
+        "pass", data_dir=str(setting.folder), shards=shards, split="train", cache_dir=str(setting.cache), **options
+    )
 
 
 def parquet(setting: Setting, *, source: dict[str, Any] | None = None, **options: Any) -> Callable[[], object]:
