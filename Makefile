@@ -22,6 +22,7 @@ benchmark: .venv/benchmark
 	.venv/bin/python benchmarks/downloading.py
 	.venv/bin/python benchmarks/resolution.py
 	.venv/bin/python benchmarks/crediting.py
+	.venv/bin/python benchmarks/exporting.py
 
 clean:
 	rm -rf .venv .compat build *.egg-info

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import (
     AttributionError,
     DownloadError,
+    ExportError,
     ImageError,
     MetadataError,
     PassError,
@@ -24,8 +25,10 @@ from .registry import register
 
 if TYPE_CHECKING:
     from .attribution import Credit, credits, dataset_credit, write_attribution
+    from .export import write_imagefolder, write_parquet, write_webdataset
     from .fetch import download
     from .headers import image_size
+    from .ledger import Written
     from .releases import RELEASES, File, Release
     from .resolution import add_resolution, filter_resolution
     from .verification import verify
@@ -36,6 +39,7 @@ __all__ = [
     "AttributionError",
     "Credit",
     "DownloadError",
+    "ExportError",
     "File",
     "ImageError",
     "MetadataError",
@@ -46,6 +50,7 @@ __all__ = [
     "ResolutionError",
     "ShardError",
     "TruncatedImageError",
+    "Written",
     "add_resolution",
     "credits",
     "dataset_credit",
@@ -54,6 +59,9 @@ __all__ = [
     "image_size",
     "verify",
     "write_attribution",
+    "write_imagefolder",
+    "write_parquet",
+    "write_webdataset",
 ]
 
 _MODULE_OF = {  # imported when asked for
@@ -61,6 +69,7 @@ _MODULE_OF = {  # imported when asked for
     "Credit": "attribution",
     "File": "releases",
     "Release": "releases",
+    "Written": "ledger",
     "add_resolution": "resolution",
     "credits": "attribution",
     "dataset_credit": "attribution",
@@ -69,6 +78,9 @@ _MODULE_OF = {  # imported when asked for
     "image_size": "headers",
     "verify": "verification",
     "write_attribution": "attribution",
+    "write_imagefolder": "export",
+    "write_parquet": "export",
+    "write_webdataset": "export",
 }
 
 register()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
@@ -77,6 +78,19 @@ def demo() -> None:
     _code('write_attribution(ds, "CREDITS.csv")')
     click.echo(f"{write_attribution(ds, 'CREDITS.csv')} credits in {Path('CREDITS.csv').absolute()}")
     click.echo(f"\n{next(credits(ds))}")
+    _heading("Export: Parquet, WebDataset or an image folder, for other tools")
+    _code('pass_utils.write_parquet(ds, "out", max_shard_size="150KB")')
+    from datasets import load_dataset
+
+    from .export import write_parquet
+
+    with tempfile.TemporaryDirectory() as out, tempfile.TemporaryDirectory() as cache:
+        for file in write_parquet(ds, out, max_shard_size="150KB"):
+            click.echo(f"  {file.name}  {file.rows} rows, {_bytes(file.size)}")
+        _code('load_dataset("out", split="train")')
+        back = load_dataset(out, split="train", cache_dir=cache)
+        click.echo(f"{len(back)} rows with the same features: {back.features == ds.features}")
+        del back
 
     _heading("What it is made of")
     from .summary import summarize
@@ -203,6 +217,60 @@ def verify(folder: Path, release: str, shards: list[int] | None, quick: bool, fo
         click.echo(f"pass-utils: run `pass-utils download {folder} --release {release}{chosen}` to mend it.", err=True)
         sys.exit(1)
     click.echo(f"{folder}: what is there is whole.")
+
+
+@cli.command()
+@click.argument("kind", type=click.Choice(["parquet", "webdataset", "imagefolder"]))
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("out")
+@selection
+@filters
+@click.option("--max-shard-size", metavar="SIZE", help="Of a file.  [default: 500MB of Parquet, 1GB of WebDataset]")
+@click.option("--num-proc", type=click.IntRange(min=1), default=1, show_default=True, help="Processes, a file each.")
+@click.option("--scheduler", metavar="tcp://HOST:PORT", help="Have the workers of a Dask cluster do it.")
+@click.option("--dry-run", is_flag=True, help="Say what would be written.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+def export(
+    kind: str,
+    folder: Path,
+    out: str,
+    release: str,
+    shards: list[int] | None,
+    bounds: dict[str, Any],
+    max_shard_size: str | None,
+    num_proc: int,
+    scheduler: str | None,
+    dry_run: bool,
+    quiet: bool,
+) -> None:
+    """Write the pictures of FOLDER to OUT, a folder or a URL, for other tools; run it again to go on after a break.
+
+    Example: pass-utils export parquet ~/pass ~/pass-parquet --num-proc 4
+    """
+    from . import export as exports
+    from .workers import cluster
+
+    if kind == "imagefolder" and max_shard_size is not None:
+        raise click.UsageError("--max-shard-size: expected none, since an image folder has a file for each picture.")
+    size = {} if max_shard_size is None else {"max_shard_size": max_shard_size}
+    ds = load(folder, release, shards, bounds)
+    if dry_run:
+        plan = getattr(exports, f"plan_{kind}")(ds, **size)
+        click.echo(f"{out}: {plan.rows:,} rows, about {_bytes(plan.bytes)}, as {_span(plan.names)}")
+        return
+    with contextlib.ExitStack() as held:
+        executor = None if scheduler is None else held.enter_context(cluster(scheduler))
+        try:
+            write = getattr(exports, f"write_{kind}")
+            written = write(ds, out, num_proc=num_proc, executor=executor, quiet=quiet, **size)
+        except KeyboardInterrupt:
+            click.echo("pass-utils: interrupted. Run the same command again to go on where this one stopped.", err=True)
+            sys.exit(130)
+    click.echo(f"{out}: {len(ds):,} rows, {_bytes(sum(file.size for file in written))}, as {_span([f.name for f in written])}")
+
+
+def _span(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
 
 def _print_plan(made: Plan, base_url: str | None) -> None:

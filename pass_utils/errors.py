@@ -9,7 +9,8 @@
     ├── ResolutionError   bounds that fit no picture, a dataset without pictures
     ├── RemoteError       a URL that gives nothing, something else, or nothing more
     ├── DownloadError     a folder in use, full, or of another release; a file that came wrong twice
-    └── AttributionError  rows without hash or creator, a form of credit list that there is not, a list that cannot be written
+    ├── AttributionError  rows without hash or creator, a form of credit list that there is not, a list that cannot be written
+    └── ExportError       a dataset without pictures, a picture that cannot be read, a folder that holds another export
 
 None of them is an OSError: `datasets` hides those behind "Cannot find data file". Each message says what was expected,
 what was found and what to do; the facts are attributes as well.
@@ -79,3 +80,11 @@ class DownloadError(PassError):
 
 class AttributionError(PassError):
     """Pictures that cannot be credited, or a credit list that cannot be written."""
+
+
+class ExportError(PassError):
+    """A dataset that cannot be written to a folder. `path` is the file, folder or picture to blame, where there is one."""
+
+    def __init__(self, message: str, *, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path

@@ -18,17 +18,20 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = [
     f"test_{name}.py"
     for name in (
-        "builder",
-        "registry",
-        "script",
-        "storage",
-        "metadata",
-        "rows",
-        "headers",
-        "sizes",
-        "resolution",
-        "attribution",
-        "yfcc",
+        *(
+            "builder",
+            "registry",
+            "script",
+            "storage",
+            "metadata",
+            "rows",
+            "headers",
+            "sizes",
+            "resolution",
+            "attribution",
+            "yfcc",
+        ),
+        *("pictures", "pieces", "outputs", "workers", "parquet", "webdataset", "imagefolder", "export"),
     )
 ]
 
