@@ -12,7 +12,9 @@ import json
 import os
 import re
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
@@ -24,11 +26,15 @@ from .errors import ExportError
 
 _PART = ".part"
 _BEHIND = 16 << 20  # bytes
+_HASHED_LATER = 32  # pieces that wait at the most: Arrow writes one of about a megabyte for a page
 _PART_NAME = re.compile(r"\..+\.[0-9a-f]{32}\.part")
 
 
 class Sink:
-    """A file that is being written: counts its bytes in `size`, and hashes them."""
+    """A file that is being written: counts its bytes in `size`, and hashes them meanwhile in a thread; a context manager.
+
+    What is written must not change afterwards: it may be hashed a little later.
+    """
 
     closed = False  # Arrow asks
 
@@ -36,12 +42,16 @@ class Sink:
         self.size = 0
         self._write = write
         self._digest = hashlib.sha256()
+        self._hasher = ThreadPoolExecutor(1, "hash")
+        self._hashing: deque[Future[None]] = deque()
 
     def write(self, data: Any) -> int:
         """Write all of `data`, a buffer of bytes."""
         count = memoryview(data).nbytes
+        self._hashing.append(self._hasher.submit(self._digest.update, data))
         self._write(data)
-        self._digest.update(data)
+        while len(self._hashing) > _HASHED_LATER:
+            self._hashing.popleft().result()
         self.size += count
         return count
 
@@ -51,7 +61,15 @@ class Sink:
     @property
     def sha256(self) -> str:
         """The SHA-256 of what was written, in hex."""
+        while self._hashing:
+            self._hashing.popleft().result()
         return self._digest.hexdigest()
+
+    def __enter__(self) -> Sink:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._hasher.shutdown()
 
 
 class _WriteBehind:
@@ -109,7 +127,8 @@ class Output:
         target, part = self._beside(name)
         try:
             with part.open("xb", buffering=1 << 16) as file:
-                yield Sink(_WriteBehind(file).write)
+                with Sink(_WriteBehind(file).write) as sink:
+                    yield sink
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(target)
@@ -121,8 +140,8 @@ class Output:
         fs, root = self._connect()  # a transaction is a state of the file system, and other threads may write as well
         target = f"{root}/{name}"
         fs.makedirs(fs._parent(target), exist_ok=True)
-        with fs.transaction, fs.open(target, "wb") as file:
-            yield Sink(file.write)
+        with fs.transaction, fs.open(target, "wb") as file, Sink(file.write) as sink:
+            yield sink
 
     @contextlib.contextmanager
     def create_folder(self, name: str) -> Iterator[Callable[[str, Any], object]]:
