@@ -25,6 +25,7 @@ from .registry import register
 
 if TYPE_CHECKING:
     from .attribution import Credit, credits, dataset_credit, write_attribution
+    from .croissant import croissant_jsonld
     from .export import write_imagefolder, write_parquet, write_webdataset
     from .fetch import download
     from .headers import image_size
@@ -54,6 +55,7 @@ __all__ = [
     "add_resolution",
     "credits",
     "dataset_credit",
+    "croissant_jsonld",
     "download",
     "filter_resolution",
     "image_size",
@@ -73,6 +75,7 @@ _MODULE_OF = {  # imported when asked for
     "add_resolution": "resolution",
     "credits": "attribution",
     "dataset_credit": "attribution",
+    "croissant_jsonld": "croissant",
     "download": "fetch",
     "filter_resolution": "resolution",
     "image_size": "headers",

@@ -273,6 +273,18 @@ def _span(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
 
+@selection
+@click.option("--base-url", help="A mirror laid out as Zenodo's /records.  [default: PASS_BASE_URL, or Zenodo]")
+def croissant(release: str, shards: list[int] | None, base_url: str | None) -> None:
+    """Print the Croissant description of a release, for machines.
+
+    Example: pass-utils croissant --release v3 > pass.croissant.json
+    """
+    from .croissant import croissant_jsonld
+
+    click.echo(json.dumps(croissant_jsonld(release, shards=shards, base_url=base_url), indent=2))
+
+
 def _print_plan(made: Plan, base_url: str | None) -> None:
     from .releases import file_url
 

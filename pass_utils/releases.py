@@ -71,6 +71,12 @@ def find_release(release: str | Release) -> Release:
     return RELEASES[release]
 
 
+def release_of(dataset: Any) -> Release | None:
+    """The release that `load_dataset("pass")` opened as this dataset, or that it was made of; None for any other dataset."""
+    info = dataset.info
+    return RELEASES.get(str(info.config_name)) if info.dataset_name == "pass" else None
+
+
 def choose_shards(release: Release, shards: Iterable[Any] | None) -> dict[int, File]:
     """The chosen shards of a release by number, in the order asked for; all of them for None.
 

@@ -1,0 +1,196 @@
+"""A release in, its Croissant 1.1 description out: JSON-LD that says where the files are and how rows are made of them."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from .errors import ReleaseError
+from .releases import METADATA_COLUMNS, METADATA_FILE, File, Release, choose_shards, file_url, find_release, release_of, script
+
+if TYPE_CHECKING:
+    import datasets
+
+CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
+_ROWS_AT_A_TIME = 100_000
+RECORDS = "images"  # the record set: one record for each row
+# The standard's own context, without which its tools warn. https://docs.mlcommons.org/croissant/docs/croissant-spec.html
+_CONTEXT: dict[str, Any] = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "cr": "http://mlcommons.org/croissant/",
+    "dct": "http://purl.org/dc/terms/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "sc": "https://schema.org/",
+    "conformsTo": "dct:conformsTo",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "description": {"@container": "@language"},
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "name": {"@container": "@language"},
+} | {
+    term: f"cr:{term}"
+    for term in (
+        *("arrayShape", "citeAs", "column", "containedIn", "equivalentProperty", "extract", "field", "fileObject"),
+        *("fileProperty", "fileSet", "format", "includes", "isArray", "isLiveDataset", "jsonPath", "key", "md5"),
+        *("parentField", "path", "recordSet", "references", "regex", "repeated", "replace", "samplingRate", "separator"),
+        *("source", "subField", "transform"),
+    )
+}
+_LICENCES = (
+    ("CC-BY-4.0", "https://creativecommons.org/licenses/by/4.0/", "Of the dataset: the selection and the metadata."),
+    (
+        "CC-BY-2.0",
+        "https://creativecommons.org/licenses/by/2.0/",
+        "Of each photograph: whoever passes it on credits its creator.",
+    ),
+)
+_CREATORS = ("Yuki M. Asano", "Christian Rupprecht", "Andrew Zisserman", "Andrea Vedaldi")
+_FIELDS = {  # of the dataset's columns: Croissant's type, and what it is
+    "image": ("sc:ImageObject", "The photograph, a JPEG."),
+    "creator_username": ("sc:Text", "The creator's name on Flickr, form-encoded."),
+    "hash": ("sc:Text", "The image's id in YFCC100M, 28 to 32 hex characters; the key."),
+    "gps_latitude": ("cr:Float32", "Degrees north; empty where not known."),
+    "gps_longitude": ("cr:Float32", "Degrees east; empty where not known."),
+    "date_taken": ("sc:DateTime", "When it was taken, without a time zone; empty where not known."),
+}
+
+
+def croissant_jsonld(
+    source: str | Release | datasets.Dataset | datasets.IterableDataset,
+    *,
+    shards: Iterable[int] | None = None,
+    base_url: str | None = None,
+) -> dict[str, Any]:
+    """The Croissant description of a release, or of the shards of it that are chosen; `json.dumps` makes it a file.
+
+    A dataset that `load_dataset("pass")` opened is described by the files that its rows come from: the chosen release, and
+    in place only the shards in which its images lie. Croissant cannot name single rows, so a selection of them has its number
+    of rows in the description and no more. The files are at `base_url`, or the environment's `PASS_BASE_URL`, or Zenodo.
+
+    Raises:
+        ReleaseError: there is no such release or shard, or the dataset is not one that `load_dataset("pass")` opened.
+    """
+    rows: int | None = None
+    if isinstance(source, (str, Release)):
+        release = find_release(source)
+    else:
+        opened = release_of(source)
+        if opened is None:
+            raise ReleaseError(
+                'croissant_jsonld: expected a release, or a dataset that `load_dataset("pass")` opened, found a dataset of '
+                'another origin. Name the release: `croissant_jsonld("v3")`.'
+            )
+        release, rows = opened, len(source) if hasattr(source, "__len__") else None
+        shards = _shards_of(source, release) if shards is None else shards
+    chosen = choose_shards(release, shards)
+    whole = len(chosen) == len(release.shards) and rows in (None, release.images)
+    part = "" if whole else f" This is the part of it in {', '.join(file.name for file in chosen.values())}."
+    part += "" if whole or rows is None else f" {rows:,} rows of it are meant."
+    return {
+        "@context": copy.deepcopy(_CONTEXT),  # mlcroissant adds to it
+        "@type": "sc:Dataset",
+        "conformsTo": CONFORMS_TO,
+        "name": "PASS",
+        "alternateName": f"Pictures without humAns for Self-Supervision, {release.name}",
+        "description": f"{script.DESCRIPTION} Release {release.name}: {release.images:,} images.{part}",
+        "version": f"{release.name[1:]}.0.0" if re.fullmatch(r"v\d+", release.name) else release.version,
+        "datePublished": release.date,
+        "url": script.HOMEPAGE,
+        "sameAs": [f"https://doi.org/{release.doi}"],
+        "identifier": release.doi,
+        "citeAs": script.CITATION,
+        "license": [{"@type": "sc:CreativeWork", "name": name, "description": of, "url": url} for name, url, of in _LICENCES],
+        "creator": [{"@type": "sc:Person", "name": name} for name in _CREATORS],
+        "publisher": {"@type": "sc:Organization", "name": "Zenodo", "url": "https://zenodo.org"},
+        "keywords": ["self-supervised learning", "pretraining", "images", "CC-BY", "without humans"],
+        "isAccessibleForFree": True,
+        "isLiveDataset": False,
+        "rai:dataUseCases": ["Self-supervised pretraining of image models, judged on other datasets. No benchmark."],
+        "rai:dataBiases": ["Follows Flickr's distribution: mostly pictures from Europe and the United States."],
+        "rai:dataLimitations": ["For research. Annotators can miss something: later releases withdrew pictures of people."],
+        "rai:personalSensitiveInformation": [
+            "The pictures were chosen to show no people. Names of creators serve attribution and nothing else."
+        ],
+        "distribution": [
+            *(_file_object(file, release, base_url) for file in (release.metadata, *chosen.values())),
+            _file_set(chosen.values()),
+        ],
+        "recordSet": [_record_set()],
+    }
+
+
+def _file_object(file: File, release: Release, base_url: str | None) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileObject",
+        "@id": file.name,
+        "name": file.name,
+        "description": "Who took which image, when and where." if file.name == METADATA_FILE else "A shard of the images.",
+        "contentUrl": file_url(release, file, base_url),
+        "contentSize": f"{file.size} B",
+        "encodingFormat": "text/csv" if file.name == METADATA_FILE else "application/x-tar",
+        "sha256": file.sha256,
+    }
+
+
+def _file_set(shards: Iterable[File]) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileSet",
+        "@id": "image-files",
+        "name": "image-files",
+        "description": "The JPEGs in the shards, named <hash>.jpg.",
+        "containedIn": [{"@id": file.name} for file in shards],
+        "encodingFormat": "image/jpeg",
+        "includes": "PASS_dataset/*/[0-9a-f]*.jpg",  # not the `._<hash>.jpg` that macOS adds
+    }
+
+
+def _record_set() -> dict[str, Any]:
+    columns: dict[str, str] = {ours: theirs for theirs, ours, _ in METADATA_COLUMNS}
+    fields = []
+    for name, (kind, description) in _FIELDS.items():
+        field: dict[str, Any] = {
+            "@type": "cr:Field",
+            "@id": f"{RECORDS}/{name}",
+            "name": name,
+            "description": description,
+            "dataType": kind,
+        }
+        if name == "image":
+            field["source"] = {"fileSet": {"@id": "image-files"}, "extract": {"fileProperty": "content"}}
+        elif name == "hash":
+            field["source"] = {
+                "fileSet": {"@id": "image-files"},
+                "extract": {"fileProperty": "filename"},
+                "transform": {
+                    "regex": "([0-9a-f]{16,32})"
+                },  # `.jpg` is left out: mlcroissant applies it twice to joined fields
+            }
+            field["references"] = {"fileObject": {"@id": METADATA_FILE}, "extract": {"column": columns[name]}}
+        else:
+            field["source"] = {"fileObject": {"@id": METADATA_FILE}, "extract": {"column": columns[name]}}
+        fields.append(field)
+    return {
+        "@type": "cr:RecordSet",
+        "@id": RECORDS,
+        "name": RECORDS,
+        "description": "One record for each image: its file, joined with its line of the CSV by the hash in its name.",
+        "key": {"@id": f"{RECORDS}/hash"},
+        "field": fields,
+    }
+
+
+def _shards_of(dataset: datasets.Dataset | datasets.IterableDataset, release: Release) -> list[int] | None:
+    """The shards in which the images of a dataset opened in place lie; None where they are not known."""
+    import datasets
+    import pyarrow.compute as pc
+
+    names: set[str] = set()
+    if isinstance(dataset, datasets.Dataset) and len(dataset) and "image" in dataset.column_names:
+        for table in dataset.select_columns(["image"]).with_format("arrow").iter(_ROWS_AT_A_TIME):
+            for chunk in table["image"].chunks:
+                shard = pc.extract_regex(pc.struct_field(chunk, "path"), r"^pass://.+/(?P<name>[^/]+)/[^/]+$")
+                names.update(pc.unique(pc.struct_field(shard, "name")).drop_null().to_pylist())
+    return [number for number, file in release.shards.items() if file.name in names] or None
