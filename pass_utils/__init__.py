@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .export import write_imagefolder, write_parquet, write_webdataset
     from .fetch import download
     from .headers import image_size
+    from .hub import push_to_hub
     from .ledger import Written
     from .releases import RELEASES, File, Release
     from .resolution import add_resolution, filter_resolution
@@ -59,6 +60,7 @@ __all__ = [
     "download",
     "filter_resolution",
     "image_size",
+    "push_to_hub",
     "verify",
     "write_attribution",
     "write_imagefolder",
@@ -79,6 +81,7 @@ _MODULE_OF = {  # imported when asked for
     "download": "fetch",
     "filter_resolution": "resolution",
     "image_size": "headers",
+    "push_to_hub": "hub",
     "verify": "verification",
     "write_attribution": "attribution",
     "write_imagefolder": "export",

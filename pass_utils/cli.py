@@ -16,7 +16,7 @@ import click
 from click.core import ParameterSource
 
 from .errors import PassError
-from .options import filters, load, selection
+from .options import describe_selection, filters, load, selection
 
 if TYPE_CHECKING:
     from .fetch import Plan
@@ -269,10 +269,50 @@ def export(
     click.echo(f"{out}: {len(ds):,} rows, {_bytes(sum(file.size for file in written))}, as {_span([f.name for f in written])}")
 
 
-def _span(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("repository")
+@selection
+@filters
+@click.option("--private", is_flag=True, help="Make the repository a private one, if it is new.")
+@click.option("--revision", help="The branch to push to.  [default: main]")
+@click.option("--create-pr", is_flag=True, help="Open a pull request instead of changing the branch.")
+@click.option("--config-name", default="default", show_default=True, help="What to call these pictures beside others there.")
+@click.option("--max-shard-size", default="500MB", show_default=True, help="Size of a Parquet file.")
+@click.option("--dry-run", is_flag=True, help="Say what would be pushed, and how large.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+def push(
+    folder: Path,
+    repository: str,
+    release: str,
+    shards: list[int] | None,
+    bounds: dict[str, Any],
+    max_shard_size: str,
+    dry_run: bool,
+    **options: Any,
+) -> None:
+    """Push the pictures of FOLDER to the Hub as REPOSITORY, with card and credits; run it again to go on after a break.
+
+    Example: pass-utils push ~/pass me/pass-large --min-side 375 --private
+    """
+    from .hub import push_to_hub
+    from .parquet import plan_parquet
+
+    ds = load(folder, release, shards, bounds)
+    if dry_run:
+        plan = plan_parquet(ds, max_shard_size=max_shard_size)
+        click.echo(f"{repository}: {plan.rows:,} rows, about {_bytes(plan.bytes)}, as {_span(plan.names)}")
+        return
+    chosen = describe_selection(shards, bounds)
+    try:
+        page = push_to_hub(ds, repository, max_shard_size=max_shard_size, selection=chosen, **options)
+    except KeyboardInterrupt:
+        click.echo("pass-utils: interrupted. Run the same command again to go on: what is up stays there.", err=True)
+        sys.exit(130)
+    click.echo(page)
 
 
+@cli.command()
 @selection
 @click.option("--base-url", help="A mirror laid out as Zenodo's /records.  [default: PASS_BASE_URL, or Zenodo]")
 def croissant(release: str, shards: list[int] | None, base_url: str | None) -> None:
@@ -283,6 +323,10 @@ def croissant(release: str, shards: list[int] | None, base_url: str | None) -> N
     from .croissant import croissant_jsonld
 
     click.echo(json.dumps(croissant_jsonld(release, shards=shards, base_url=base_url), indent=2))
+
+
+def _span(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
 
 def _print_plan(made: Plan, base_url: str | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -67,6 +67,25 @@ def filters(command: Callable[..., Any]) -> Callable[..., Any]:
         for end, text in (("max", f"{greatest}, at most."), ("min", f"{least}, at least.")):
             decorated = click.option(f"--{end}-{what}", type=kind, metavar="N", help=text)(decorated)
     return decorated
+
+
+def describe_selection(shards: Iterable[int] | None, bounds: Mapping[str, Any]) -> str | None:
+    """What the options chose, for people; None for all there is.
+
+    >>> describe_selection([0, 3], {"min_side": 375, "max_aspect": 2.0})
+    'from shards 0 and 3; shorter side at least 375 pixels; width by height at most 2.0'
+    """
+    chosen = []
+    if shards is not None:
+        *others, last = map(str, shards)
+        chosen.append(f"from shards {', '.join(others)} and {last}" if others else f"from shard {last}")
+    for what, (_, least, greatest) in _BOUNDED.items():
+        for end, text, name in (("min", "at least", least), ("max", "at most", greatest)):
+            bound = bounds.get(f"{end}_{what}")
+            if bound is not None:
+                unit = " pixels" if name.endswith(" in pixels") else ""
+                chosen.append(f"{name.removesuffix(' in pixels').lower()} {text} {bound:,}{unit}")
+    return "; ".join(chosen) or None
 
 
 def load(

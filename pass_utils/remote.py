@@ -337,10 +337,10 @@ class _Busy(Exception):  # noqa: N818  (not an error)
         wanted = response.headers.get("Retry-After", "")
         super().__init__(f"{response.status_code} {response.reason}" + (f", Retry-After: {wanted}" if wanted else ""))
         self.status = response.status_code
-        self.retry_after = _seconds(wanted)
+        self.retry_after = retry_seconds(wanted)
 
 
-def _seconds(retry_after: str) -> float:
+def retry_seconds(retry_after: str) -> float:
     """The seconds that a `Retry-After` header means, which is a number or a date; 0 where it means none."""
     if retry_after.strip().isdecimal():
         return float(retry_after)

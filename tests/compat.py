@@ -20,7 +20,7 @@ TESTS = [
     for name in (
         *("builder", "registry", "script", "storage", "metadata", "rows", "headers", "sizes", "resolution"),
         *("pictures", "pieces", "outputs", "workers", "parquet", "webdataset", "imagefolder", "export"),
-        *("attribution", "yfcc", "hub_server"),
+        *("attribution", "yfcc", "hub_server", "hub"),
     )
 ]
 

@@ -36,11 +36,7 @@ class File(NamedTuple):
     oid: str  # SHA-256
     size: int
     lfs: bool
-
-    @property
-    def blob(self) -> str:
-        """A git blob's name of the right shape, which is what `etag` and `blob_id` show of a small file."""
-        return hashlib.sha1(self.oid.encode()).hexdigest()
+    blob: str  # git's name for it, or for the pointer to a large file
 
 
 @dataclass
@@ -142,7 +138,7 @@ class Hub(ThreadingHTTPServer):
     def keep(self, data: bytes) -> File:
         oid = hashlib.sha256(data).hexdigest()
         self.kept(oid).write_bytes(data)
-        return File(oid, len(data), lfs=False)
+        return File(oid, len(data), lfs=False, blob=hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest())
 
     def files(self, repo_id: str, revision: str = "main") -> dict[str, bytes]:
         """What a repository holds."""
@@ -389,29 +385,32 @@ class _Handler(BaseHTTPRequestHandler):
 
     def put(self, oid: str, number: str | None = None) -> None:
         part = self.server.folder / f"{oid}.{number or threading.get_ident()}.part"
+        digest = hashlib.sha256()
         with part.open("wb") as file:
             for data in self.body():
+                digest.update(data)
                 file.write(data)
         if number is None:
-            self.finish(oid, [part])
+            self.finish(oid, part, digest.hexdigest())
         self.answer(200, b"", (("ETag", f'"{number or oid}"'),))
 
     def complete(self, oid: str) -> None:
         asked = self.json()
         assert asked["parts"] == [{"partNumber": n + 1, "etag": f'"{n + 1}"'} for n in range(len(asked["parts"]))]
-        self.finish(oid, [self.server.folder / f"{oid}.{part['partNumber']}.part" for part in asked["parts"]])
+        whole = self.server.folder / f"{oid}.{threading.get_ident()}.part"
+        digest = hashlib.sha256()
+        with whole.open("wb") as file:
+            for part in asked["parts"]:
+                path = self.server.folder / f"{oid}.{part['partNumber']}.part"
+                digest.update(path.read_bytes())
+                file.write(path.read_bytes())
+                path.unlink()
+        self.finish(oid, whole, digest.hexdigest())
         self.reply({"success": True})
 
-    def finish(self, oid: str, parts: list[Path]) -> None:
-        digest = hashlib.sha256()
-        whole = self.server.folder / f"{oid}.whole"
-        with whole.open("wb") as file:
-            for part in parts:
-                data = part.read_bytes()
-                digest.update(data)
-                file.write(data)
-                part.unlink()
-        if digest.hexdigest() != oid:
+    def finish(self, oid: str, whole: Path, found: str) -> None:
+        if found != oid:
+            whole.unlink()
             raise _Refused(400, "", "the bytes are not those announced")
         whole.replace(self.server.kept(oid))
         with self.server.lock:
@@ -453,7 +452,8 @@ class _Handler(BaseHTTPRequestHandler):
             kept = self.server.kept(value["oid"])
             if not kept.exists():
                 raise _Refused(400, "", f"LFS pointer of {path} points to no object")
-            files[path] = File(value["oid"], kept.stat().st_size, lfs=True)
+            blob = hashlib.sha1(f"pointer to {value['oid']}".encode()).hexdigest()
+            files[path] = File(value["oid"], kept.stat().st_size, lfs=True, blob=blob)
         elif key == "deletedFile":
             if files.pop(path, None) is None:
                 raise _Refused(404, "EntryNotFound", "A file with this name doesn't exist")
