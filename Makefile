@@ -23,6 +23,7 @@ benchmark: .venv/benchmark
 	.venv/bin/python benchmarks/resolution.py
 	.venv/bin/python benchmarks/crediting.py
 	.venv/bin/python benchmarks/exporting.py
+	.venv/bin/python benchmarks/pushing.py
 
 clean:
 	rm -rf .venv .compat build *.egg-info
