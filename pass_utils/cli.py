@@ -6,21 +6,16 @@ import contextlib
 import json
 import logging
 import sys
-import tempfile
-import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import click
 from click.core import ParameterSource
 
 from .errors import PassError
 from .options import describe_selection, filters, load, selection
-
-if TYPE_CHECKING:
-    from .fetch import Plan
-    from .summary import Quartiles, Summary
+from .terminal import human_bytes, print_plan, print_summary, span
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,67 +32,9 @@ def demo() -> None:
 
     Example: pass-utils demo
     """
-    from .releases import dummy_folder
+    from .demo import show
 
-    folder = dummy_folder()
-    _heading("In place: the tars stay as they are, nothing is copied")
-    _code(f'ds = load_dataset("pass", data_dir="{folder}", split="train")')
-    begin = time.perf_counter()
-    ds = load(folder, "v2", None)
-    seconds = time.perf_counter() - begin
-    click.echo(f"{len(ds)} rows in {seconds:.2f} s\n")
-    for row in (ds[0], ds[1]):
-        _row(row)
-    click.echo("the cache holds the first image as its place in its shard (offset, size, stamp):")
-    click.echo(f"  {ds.data['image'][0]['path']}")
-
-    _heading("Streaming: byte ranges, for any number of readers")
-    _code('ds = load_dataset("pass", data_dir="...", split="train", streaming=True)')
-    stream = load(folder, "v2", None, streaming=True, range_size=1 << 15)
-    for row in stream.take(1):
-        _row(row)
-    _code("state = stream.state_dict()  # after ten rows; later: stream.load_state_dict(state)")
-    rows = iter(stream)
-    seen = [next(rows)["hash"] for _ in range(10)]
-    stream.load_state_dict(stream.state_dict())
-    rest = [row["hash"] for row in stream]
-    click.echo(f"{len(seen)} rows, and after a restart the other {len(rest)}: {len({*seen, *rest})} different ones")
-
-    _heading("Download: goes on after every break, and verifies")
-    _code("pass-utils download ~/pass --release v3 --dry-run")
-    from .fetch import look_and_plan
-
-    with tempfile.TemporaryDirectory() as empty:
-        _print_plan(look_and_plan(empty, "v3"), None)
-
-    _heading("Credit: who took each picture, where it came from, and under which licence")
-    from .attribution import credits, write_attribution
-
-    _code('write_attribution(ds, "CREDITS.html", thumbnails=160)')
-    click.echo(f"{write_attribution(ds, 'CREDITS.html', thumbnails=160)} credits in {Path('CREDITS.html').absolute()}")
-    _code('write_attribution(ds, "CREDITS.csv")')
-    click.echo(f"{write_attribution(ds, 'CREDITS.csv')} credits in {Path('CREDITS.csv').absolute()}")
-    click.echo(f"\n{next(credits(ds))}")
-    _heading("Export: Parquet, WebDataset or an image folder, for other tools")
-    _code('pass_utils.write_parquet(ds, "out", max_shard_size="150KB")')
-    from datasets import load_dataset
-
-    from .export import write_parquet
-
-    with tempfile.TemporaryDirectory() as out, tempfile.TemporaryDirectory() as cache:
-        for file in write_parquet(ds, out, max_shard_size="150KB"):
-            click.echo(f"  {file.name}  {file.rows} rows, {_bytes(file.size)}")
-        _code('load_dataset("out", split="train")')
-        back = load_dataset(out, split="train", cache_dir=cache)
-        click.echo(f"{len(back)} rows with the same features: {back.features == ds.features}")
-        del back
-
-    _heading("What it is made of")
-    from .summary import summarize
-
-    _print_summary(summarize(ds))
-    click.echo(f"  shards      {folder}")
-    click.echo(f"  cache       {Path(ds.cache_files[0]['filename']).parent}")
+    show()
 
 
 @cli.command()
@@ -118,7 +55,7 @@ def info(folder: Path, release: str, shards: list[int] | None, bounds: dict[str,
     if as_json:
         click.echo(json.dumps(asdict(summary)))
     else:
-        _print_summary(summary)
+        print_summary(summary)
 
 
 @cli.command()
@@ -186,7 +123,7 @@ def download(
     from .fetch import download, look_and_plan
 
     if dry_run:
-        _print_plan(look_and_plan(folder, release, shards=shards), base_url)
+        print_plan(look_and_plan(folder, release, shards=shards), base_url)
         return
     try:
         where = download(folder, release, shards=shards, base_url=base_url, connections=connections, quiet=quiet)
@@ -256,7 +193,7 @@ def export(
     ds = load(folder, release, shards, bounds)
     if dry_run:
         plan = getattr(exports, f"plan_{kind}")(ds, **size)
-        click.echo(f"{out}: {plan.rows:,} rows, about {_bytes(plan.bytes)}, as {_span(plan.names)}")
+        click.echo(f"{out}: {plan.rows:,} rows, about {human_bytes(plan.bytes)}, as {span(plan.names)}")
         return
     with contextlib.ExitStack() as held:
         executor = None if scheduler is None else held.enter_context(cluster(scheduler))
@@ -266,7 +203,9 @@ def export(
         except KeyboardInterrupt:
             click.echo("pass-utils: interrupted. Run the same command again to go on where this one stopped.", err=True)
             sys.exit(130)
-    click.echo(f"{out}: {len(ds):,} rows, {_bytes(sum(file.size for file in written))}, as {_span([f.name for f in written])}")
+    click.echo(
+        f"{out}: {len(ds):,} rows, {human_bytes(sum(file.size for file in written))}, as {span([f.name for f in written])}"
+    )
 
 
 @cli.command()
@@ -301,7 +240,7 @@ def push(
     ds = load(folder, release, shards, bounds)
     if dry_run:
         plan = plan_parquet(ds, max_shard_size=max_shard_size)
-        click.echo(f"{repository}: {plan.rows:,} rows, about {_bytes(plan.bytes)}, as {_span(plan.names)}")
+        click.echo(f"{repository}: {plan.rows:,} rows, about {human_bytes(plan.bytes)}, as {span(plan.names)}")
         return
     chosen = describe_selection(shards, bounds)
     try:
@@ -323,71 +262,6 @@ def croissant(release: str, shards: list[int] | None, base_url: str | None) -> N
     from .croissant import croissant_jsonld
 
     click.echo(json.dumps(croissant_jsonld(release, shards=shards, base_url=base_url), indent=2))
-
-
-def _span(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
-
-
-def _print_plan(made: Plan, base_url: str | None) -> None:
-    from .releases import file_url
-
-    for task in made.tasks:
-        sizes = f"{_bytes(task.to_go):>9} of {_bytes(task.file.size):>9}"
-        url = file_url(made.release, task.file, base_url) if task.to_go else "-"
-        click.echo(f"{task.state.value:<10} {sizes}  {task.file.name:<18} {url}")
-    click.echo(f"{made.to_go:,} bytes to fetch")
-
-
-def _print_summary(summary: Summary) -> None:
-    def share(count: int) -> str:
-        return f"{count:,} ({count / max(summary.images, 1):.0%})"
-
-    def spread(values: Quartiles | None, unit: str = "") -> str:
-        if values is None:
-            return "-"
-        if values.min == values.max:
-            return f"{values.min}{unit}"
-        return f"{values.min} to {values.max}{unit}, half of them {values.lower} to {values.upper}, median {values.median}"
-
-    shapes = {"landscape": summary.landscape, "portrait": summary.portrait, "square": summary.square}
-    for name, value in (
-        ("images", f"{summary.images:,}"),
-        ("size", _bytes(summary.image_bytes)),
-        ("width", spread(summary.width, " pixels")),
-        ("height", spread(summary.height, " pixels")),
-        ("shape", ", ".join(f"{shape} {share(count)}" for shape, count in shapes.items())),
-        ("creators", f"{summary.creators:,}"),
-        ("taken", spread(summary.year)),
-        ("with date", share(summary.with_date)),
-        ("with place", share(summary.with_place)),
-        ("licences", "CC BY 4.0 (the dataset), CC BY 2.0 (each photo)"),
-    ):
-        click.echo(f"  {name:<11} {value}")
-
-
-def _bytes(count: int) -> str:
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
-
-
-def _heading(text: str) -> None:
-    click.echo()
-    click.secho(text, bold=True)
-
-
-def _code(text: str) -> None:
-    click.secho(f"  {text}", fg="cyan")
-
-
-def _row(row: dict[str, Any]) -> None:
-    """A row in the form of the dataset card."""
-    lines = [f"  {name!r}: {value!r}," for name, value in row.items()]
-    click.echo("\n".join(["{", *lines, "}"]))
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from .errors import AttributionError, ReleaseError
 from .folders import read_state
 from .metadata import read_rows
 from .names import readable_all
-from .releases import METADATA_FILE, RELEASES
+from .releases import METADATA_FILE, RELEASES, release_of
 
 logger = logging.getLogger(__name__)
 
@@ -89,8 +89,8 @@ def _from_dataset(dataset: Any) -> Pictures:
             columns = [_text(table[name], name) for name in KEY_COLUMNS]
             yield pa.RecordBatch.from_arrays(columns, names=list(KEY_COLUMNS))
 
-    config = dataset.info.config_name
-    return Pictures(batches, rows, config if config in RELEASES else None)
+    release = release_of(dataset)
+    return Pictures(batches, rows, release and release.name)
 
 
 def _check_columns(names: list[str]) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from .credit import DATASET_AUTHORS, DATASET_LICENSE_URL, DATASET_SPDX, LICENSE_URL, SPDX
 from .errors import ReleaseError
 from .releases import METADATA_COLUMNS, METADATA_FILE, File, Release, choose_shards, file_url, find_release, release_of, script
 
@@ -40,14 +41,9 @@ _CONTEXT: dict[str, Any] = {
     )
 }
 _LICENCES = (
-    ("CC-BY-4.0", "https://creativecommons.org/licenses/by/4.0/", "Of the dataset: the selection and the metadata."),
-    (
-        "CC-BY-2.0",
-        "https://creativecommons.org/licenses/by/2.0/",
-        "Of each photograph: whoever passes it on credits its creator.",
-    ),
+    (DATASET_SPDX, DATASET_LICENSE_URL, "Of the dataset: the selection and the metadata."),
+    (SPDX, LICENSE_URL, "Of each photograph: whoever passes it on credits its creator."),
 )
-_CREATORS = ("Yuki M. Asano", "Christian Rupprecht", "Andrew Zisserman", "Andrea Vedaldi")
 _FIELDS = {  # of the dataset's columns: Croissant's type, and what it is
     "image": ("sc:ImageObject", "The photograph, a JPEG."),
     "creator_username": ("sc:Text", "The creator's name on Flickr, form-encoded."),
@@ -103,7 +99,7 @@ def croissant_jsonld(
         "identifier": release.doi,
         "citeAs": script.CITATION,
         "license": [{"@type": "sc:CreativeWork", "name": name, "description": of, "url": url} for name, url, of in _LICENCES],
-        "creator": [{"@type": "sc:Person", "name": name} for name in _CREATORS],
+        "creator": [{"@type": "sc:Person", "name": name} for name in DATASET_AUTHORS],
         "publisher": {"@type": "sc:Organization", "name": "Zenodo", "url": "https://zenodo.org"},
         "keywords": ["self-supervised learning", "pretraining", "images", "CC-BY", "without humans"],
         "isAccessibleForFree": True,

@@ -146,10 +146,3 @@ class ShardFileSystem(AbstractFileSystem):
         if mode != "rb":
             raise ShardError(f"{path}: expected mode 'rb', found {mode!r}: shards are only read.")
         return io.BytesIO(Place.from_url(path).read())
-
-
-def file_sizes(images: pa.StructArray) -> pa.Int64Array:
-    """Bytes of each image file of an `image` column, from its place or from the length of its bytes."""
-    lengths = pc.cast(pc.binary_length(pc.struct_field(images, "bytes")), pa.int64())
-    written = pc.struct_field(pc.extract_regex(pc.struct_field(images, "path"), _NUMBERS), "size")
-    return pc.coalesce(lengths, pc.cast(written, pa.int64()))

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .pictures import stored_sizes
 from .sizes import Sizes, dataset_sizes
-from .storage import file_sizes
 
 _ROWS_AT_A_TIME = 100_000
 _COLUMNS = ["image", "creator_username", "gps_latitude", "date_taken"]
@@ -59,8 +59,7 @@ def summarize(dataset: datasets.Dataset) -> Summary:
     years: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
     batches = dataset.select_columns(_COLUMNS).with_format("arrow").iter(_ROWS_AT_A_TIME) if len(dataset) else ()
     for table in batches:
-        for chunk in table["image"].chunks:
-            image_bytes += pc.sum(file_sizes(chunk)).as_py() or 0
+        image_bytes += int(stored_sizes(table["image"]).sum())
         creators = pc.unique(pa.chunked_array([creators, *table["creator_username"].drop_null().chunks], pa.string()))
         with_place += len(table) - table["gps_latitude"].null_count
         years.append(pc.year(table["date_taken"].drop_null()).to_numpy())

@@ -90,10 +90,8 @@ class Survey:
                 with contextlib.suppress(ImageError):  # what is pushed need not be whole
                     sizes = image_sizes(chunk)
                     sizes = sizes[sizes[:, 0] > 0]
-                    for counter, sides in ((self.short, sizes.min(axis=1)), (self.long, sizes.max(axis=1))):
-                        counter.update(
-                            dict(zip(*(array.tolist() for array in np.unique(sides, return_counts=True)), strict=True))
-                        )
+                    _count(self.short, sizes.min(axis=1))
+                    _count(self.long, sizes.max(axis=1))
         if "date_taken" in table.column_names and pa.types.is_timestamp(table.schema.field("date_taken").type):
             self.years.update(pc.unique(pc.year(table["date_taken"])).drop_null().to_pylist())
         if self._kept is not None:

@@ -21,7 +21,7 @@ from tars import make_tar
 from pass_utils import ShardError
 from pass_utils.shards import read_members
 from pass_utils.sources import ShardFile
-from pass_utils.storage import Place, ShardFileSystem, file_sizes, place_urls
+from pass_utils.storage import Place, ShardFileSystem, place_urls
 
 HASHES = [image_hash(number) for number in range(3)]
 PICTURES = [jpeg(hash) + bytes(number) for number, hash in enumerate(HASHES)]  # of different sizes
@@ -232,18 +232,3 @@ def test_datasets_writes_the_bytes_at_a_url_where_it_embeds_files(shard):
     assert image.embed_storage(places).to_pylist() == [
         {"bytes": data, "path": f"{hash}.jpg"} for hash, data in zip(HASHES, PICTURES, strict=True)
     ]
-
-
-def test_image_sizes_come_from_the_places_or_from_the_bytes(shard):
-    images = [
-        *({"bytes": None, "path": url} for url in urls_of(shard)),
-        {"bytes": b"12345", "path": "a.jpg"},
-        {"bytes": b"", "path": None},
-        {"bytes": None, "path": "/home/me/a.jpg"},
-        {"bytes": b"123", "path": urls_of(shard)[0]},
-        {"bytes": None, "path": f"pass://18719000000-{5 << 30}-ab/PASS.0.tar/a.jpg"},
-        None,
-    ]
-    sizes = file_sizes(pa.array(images, datasets.Image().pa_type))
-    assert sizes.type == pa.int64()
-    assert sizes.to_pylist() == [*map(len, PICTURES), 5, 0, None, 3, 5 << 30, None]
