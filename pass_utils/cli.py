@@ -18,7 +18,7 @@ from .options import describe_selection, filters, load, selection
 from .terminal import human_bytes, print_plan, print_summary, span
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="pass-utils")
 @click.option("-v", "--verbose", is_flag=True, help="Say what is being done.")
 def cli(verbose: bool) -> None:
