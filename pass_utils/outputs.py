@@ -26,14 +26,14 @@ from .errors import ExportError
 
 _PART = ".part"
 _BEHIND = 16 << 20  # bytes
-_HASHED_LATER = 32  # pieces that wait at the most: Arrow writes one of about a megabyte for a page
+_WAITING = 32  # pieces of a file to be written, at the most: Arrow gives one of about a megabyte for a page
 _PART_NAME = re.compile(r"\..+\.[0-9a-f]{32}\.part")
 
 
 class Sink:
-    """A file that is being written: counts its bytes in `size`, and hashes them meanwhile in a thread; a context manager.
+    """A file that is being written, by a thread that also hashes what it writes; `size` counts its bytes. A context manager.
 
-    What is written must not change afterwards: it may be hashed a little later.
+    What is given must not change afterwards, since it is written a little later. All of it is, when the block ends.
     """
 
     closed = False  # Arrow asks
@@ -42,18 +42,28 @@ class Sink:
         self.size = 0
         self._write = write
         self._digest = hashlib.sha256()
-        self._hasher = ThreadPoolExecutor(1, "hash")
-        self._hashing: deque[Future[None]] = deque()
+        self._writer = ThreadPoolExecutor(1, "write")
+        self._waiting: deque[Future[None]] = deque()
 
     def write(self, data: Any) -> int:
-        """Write all of `data`, a buffer of bytes."""
+        """Have all of `data` written, a buffer of bytes.
+
+        Raises:
+            OSError: what was given before could not be written.
+        """
+        self._waiting.append(self._writer.submit(self._put, data))
+        self._wait(_WAITING)
         count = memoryview(data).nbytes
-        self._hashing.append(self._hasher.submit(self._digest.update, data))
-        self._write(data)
-        while len(self._hashing) > _HASHED_LATER:
-            self._hashing.popleft().result()
         self.size += count
         return count
+
+    def _put(self, data: Any) -> None:
+        self._write(data)
+        self._digest.update(data)
+
+    def _wait(self, left: int = 0) -> None:
+        while len(self._waiting) > left:
+            self._waiting.popleft().result()
 
     def flush(self) -> None:
         """Nothing: what was written is safe when the file is whole."""
@@ -61,15 +71,16 @@ class Sink:
     @property
     def sha256(self) -> str:
         """The SHA-256 of what was written, in hex."""
-        while self._hashing:
-            self._hashing.popleft().result()
+        self._wait()
         return self._digest.hexdigest()
 
     def __enter__(self) -> Sink:
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
-        self._hasher.shutdown()
+    def __exit__(self, kind: type[BaseException] | None, *exc_info: object) -> None:
+        self._writer.shutdown(cancel_futures=kind is not None)
+        if kind is None:
+            self._wait()
 
 
 class _WriteBehind:
