@@ -53,7 +53,8 @@ def image_size(data: Data) -> Size:
         TruncatedImageError: the data end before the scan of a JPEG; its `needed` says how many bytes to come back with.
         ImageError: it is no image, or a broken one.
     """
-    view = memoryview(data).cast("B")
+    view = memoryview(data)
+    view = view if view.format == "B" else view.cast("B")
     return header_size(view) or _pillow_size(view)
 
 

@@ -24,7 +24,7 @@ from datasets.utils.file_utils import xopen
 
 from .cache import cache_path, read_batch, write_batch
 from .errors import ImageError
-from .headers import FIRST_BYTES, Size, read_size
+from .headers import FIRST_BYTES, Size, image_size, read_size
 from .storage import Places, group_places, open_shard
 
 logger = logging.getLogger(__name__)
@@ -172,10 +172,6 @@ def image_sizes(images: pa.StructArray, rows: Rows | None = None) -> Sizes:
     return sizes
 
 
-def _first(view: memoryview, count: int) -> memoryview:
-    return view[:count]
-
-
 def _array(sizes: list[Size]) -> Sizes:
     return np.array(sizes, np.int32).reshape(-1, 2)
 
@@ -189,7 +185,7 @@ def _from_bytes(data: pa.BinaryArray, paths: pa.StringArray, rows: Rows) -> Size
     sizes = []
     for row, begin, end in zip(rows.tolist(), offsets[rows].tolist(), offsets[rows + 1].tolist(), strict=True):
         try:
-            sizes.append(read_size(partial(_first, view[begin:end]), end - begin))
+            sizes.append(image_size(view[begin:end]))
         except ImageError as err:
             raise ImageError(f"{paths[row].as_py() or f'row {row}'}: {err}") from err
     return _array(sizes)
