@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 from collections.abc import Callable
 from struct import Struct, iter_unpack, unpack_from
 from typing import TypeAlias
@@ -89,33 +90,35 @@ def header_size(view: memoryview) -> Size | None:
         if _JPEG.startswith(view[:3]):
             raise _truncated(view, 4)
         return None
-    position, end = 2, len(view)
+    position = 2
     frame = orientation = None
     turned_by_xmp = False
     while True:
-        if position + 4 > end:
-            raise _truncated(view, position + 4)
-        marker, length = _segment(view, position)
+        try:
+            marker, length = _segment(view, position)
+        except struct.error:
+            raise _truncated(view, position + 4) from None
+        after = position + 2 + length
         if marker in _OTHERS:
             pass
         elif marker in _FRAMES:
             if frame is not None or length < 8:
                 return None
-            if position + 9 > end:
+            if position + 9 > len(view):
                 raise _truncated(view, position + 9)
             frame = _frame(view, position + 5)
+        elif marker == _SCAN:
+            break
         elif marker == _APP1:
-            if position + 2 + length > end:
-                raise _truncated(view, position + 2 + length)
-            segment = view[position + 4 : position + 2 + length]
+            if after > len(view):
+                raise _truncated(view, after)
+            segment = view[position + 4 : after]
             if segment[: len(_EXIF)] == _EXIF:
                 orientation = _orientation(segment[len(_EXIF) :]) if orientation is None else None
                 if orientation is None:
                     return None
             elif segment[: len(_XMP)] == _XMP:
                 turned_by_xmp |= b"tiff:Orientation" in bytes(segment)
-        elif marker == _SCAN:
-            break
         elif marker == _FILL:
             position += 1
             continue
@@ -123,7 +126,7 @@ def header_size(view: memoryview) -> Size | None:
             return None
         if length < 2:
             return None
-        position += 2 + length
+        position = after
     if frame is None or 0 in frame or (turned_by_xmp and not orientation):
         return None
     height, width = frame

@@ -24,7 +24,7 @@ from datasets.utils.file_utils import xopen
 
 from .cache import cache_path, read_batch, write_batch
 from .errors import ImageError
-from .headers import FIRST_BYTES, Size, image_size, read_size
+from .headers import FIRST_BYTES, Size, header_size, image_size, read_size
 from .storage import Places, group_places, open_shard
 
 logger = logging.getLogger(__name__)
@@ -154,9 +154,11 @@ def image_sizes(images: pa.StructArray, rows: Rows | None = None) -> Sizes:
         ImageError: an image is broken.
         ShardError: a shard is gone or has changed.
     """
+    data, paths = (images.flatten()[images.type.get_field_index(name)] for name in ("bytes", "path"))
+    if not data.null_count:
+        return _from_bytes(data, paths, rows)
     rows = np.arange(len(images)) if rows is None else rows
     sizes = np.zeros((len(rows), 2), np.int32)
-    data, paths = (images.flatten()[images.type.get_field_index(name)] for name in ("bytes", "path"))
     held = data.is_valid().to_numpy(zero_copy_only=False)[rows]
     sizes[held] = _from_bytes(data, paths, rows[held])
     if held.all():
@@ -176,18 +178,21 @@ def _array(sizes: list[Size]) -> Sizes:
     return np.array(sizes, np.int32).reshape(-1, 2)
 
 
-def _from_bytes(data: pa.BinaryArray, paths: pa.StringArray, rows: Rows) -> Sizes:
+def _from_bytes(data: pa.BinaryArray, paths: pa.StringArray, rows: Rows | None) -> Sizes:
     """The sizes of images whose bytes lie in an Arrow buffer, of which no copy is made."""
     _, ends, buffer = data.buffers()
     width = np.int64 if pa.types.is_large_binary(data.type) else np.int32
     offsets = np.frombuffer(ends, width)[data.offset : data.offset + len(data) + 1]
-    view = memoryview(buffer or b"")
-    sizes = []
-    for row, begin, end in zip(rows.tolist(), offsets[rows].tolist(), offsets[rows + 1].tolist(), strict=True):
-        try:
-            sizes.append(image_size(view[begin:end]))
-        except ImageError as err:
-            raise ImageError(f"{paths[row].as_py() or f'row {row}'}: {err}") from err
+    starts, ends = (offsets[:-1], offsets[1:]) if rows is None else (offsets[rows], offsets[rows + 1])
+    view = memoryview(buffer or b"").cast("B")
+    sizes: list[Size] = []
+    try:
+        for begin, end in zip(starts.tolist(), ends.tolist(), strict=True):
+            image = view[begin:end]
+            sizes.append(header_size(image) or image_size(image))
+    except ImageError as err:
+        row = len(sizes) if rows is None else int(rows[len(sizes)])
+        raise ImageError(f"{paths[row].as_py() or f'row {row}'}: {err}") from err
     return _array(sizes)
 
 
