@@ -19,9 +19,12 @@ def cache_path(cache_dir: Path, kind: str, file: str, version: str) -> Path:
     return cache_dir / f"{kind}-{whose}-{version}.arrow"
 
 
-def read_batch(path: Path) -> pa.RecordBatch:
-    """The record batch, mapped into memory."""
-    return pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+def read_batch(path: Path) -> pa.RecordBatch | None:
+    """The record batch, mapped into memory; None where there is none, or a damaged one."""
+    try:
+        return pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+    except (OSError, pa.ArrowInvalid, IndexError):
+        return None
 
 
 def write_batch(batch: pa.RecordBatch, path: Path) -> None:

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import click
-from click.core import ParameterSource
 
 from .errors import PassError
-from .options import describe_selection, filters, load, selection
+from .options import DEFAULT_RELEASE, choose_release, describe_selection, filters, load, selection
 from .terminal import human_bytes, print_plan, print_summary, span
 
 
@@ -42,7 +41,7 @@ def demo() -> None:
 @selection
 @filters
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def info(folder: Path, release: str, shards: list[int] | None, bounds: dict[str, Any], as_json: bool) -> None:
+def info(folder: Path, release: str | None, shards: list[int] | None, bounds: dict[str, Any], as_json: bool) -> None:
     """Describe the pictures of FOLDER, which holds the shards and the CSV.
 
     The first time reads the first kilobytes of each picture, to learn its size.
@@ -53,7 +52,7 @@ def info(folder: Path, release: str, shards: list[int] | None, bounds: dict[str,
 
     summary = summarize(load(folder, release, shards, bounds))
     if as_json:
-        click.echo(json.dumps(asdict(summary)))
+        click.echo(json.dumps({**asdict(summary), "licenses": {"dataset": "CC-BY-4.0", "photos": "CC-BY-2.0"}}))
     else:
         print_summary(summary)
 
@@ -74,7 +73,7 @@ def info(folder: Path, release: str, shards: list[int] | None, bounds: dict[str,
 def credits(
     folder: Path,
     out: Path,
-    release: str,
+    release: str | None,
     shards: list[int] | None,
     bounds: dict[str, Any],
     exclude: tuple[str, ...],
@@ -92,10 +91,9 @@ def credits(
 
     chosen = bool(shards or bounds or thumbnails is not None)
     target = load(folder, release, shards, bounds) if chosen else folder
-    given = click.get_current_context().get_parameter_source("release") is not ParameterSource.DEFAULT
     left_out = {*exclude, *(line.strip() for line in exclude_from or ())} - {""}
     count = write_attribution(
-        target, out, release=release if given else None, exclude=left_out, thumbnails=thumbnails, **options
+        target, out, release=release and choose_release(folder, release), exclude=left_out, thumbnails=thumbnails, **options
     )
     click.echo(f"{out}: {count:,} credits, {'of the chosen pictures' if chosen else 'of all pictures in the CSV'}.")
 
@@ -109,7 +107,7 @@ def credits(
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def download(
     folder: Path,
-    release: str,
+    release: str | None,
     shards: list[int] | None,
     base_url: str | None,
     connections: int,
@@ -122,6 +120,7 @@ def download(
     """
     from .fetch import download, look_and_plan
 
+    release = release or choose_release(folder, None)
     if dry_run:
         print_plan(look_and_plan(folder, release, shards=shards), base_url)
         return
@@ -139,13 +138,14 @@ def download(
 @click.option("--quick", is_flag=True, help="Compare sizes and walk the headers of the tars only.")
 @click.option("--force", is_flag=True, help="Read files again that were verified before.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
-def verify(folder: Path, release: str, shards: list[int] | None, quick: bool, force: bool, quiet: bool) -> None:
+def verify(folder: Path, release: str | None, shards: list[int] | None, quick: bool, force: bool, quiet: bool) -> None:
     """Compare the files of FOLDER with the release's sizes and checksums; exit 1 if one differs.
 
     Example: pass-utils verify ~/pass --release v3
     """
     from .verification import verify
 
+    release = release or choose_release(folder, None)
     findings = verify(folder, release, shards=shards, quick=quick, force=force, quiet=quiet)
     for finding in findings:
         click.echo(f"{finding.name}: {finding.trouble}")
@@ -171,7 +171,7 @@ def export(
     kind: str,
     folder: Path,
     out: str,
-    release: str,
+    release: str | None,
     shards: list[int] | None,
     bounds: dict[str, Any],
     max_shard_size: str | None,
@@ -223,7 +223,7 @@ def export(
 def push(
     folder: Path,
     repository: str,
-    release: str,
+    release: str | None,
     shards: list[int] | None,
     bounds: dict[str, Any],
     max_shard_size: str,
@@ -254,14 +254,14 @@ def push(
 @cli.command()
 @selection
 @click.option("--base-url", help="A mirror laid out as Zenodo's /records.  [default: PASS_BASE_URL, or Zenodo]")
-def croissant(release: str, shards: list[int] | None, base_url: str | None) -> None:
+def croissant(release: str | None, shards: list[int] | None, base_url: str | None) -> None:
     """Print the Croissant description of a release, for machines.
 
     Example: pass-utils croissant --release v3 > pass.croissant.json
     """
     from .croissant import croissant_jsonld
 
-    click.echo(json.dumps(croissant_jsonld(release, shards=shards, base_url=base_url), indent=2))
+    click.echo(json.dumps(croissant_jsonld(release or DEFAULT_RELEASE, shards=shards, base_url=base_url), indent=2))
 
 
 def main() -> None:

@@ -133,18 +133,30 @@ def check_release(folder: Path, release: Release) -> None:
     Raises:
         DownloadError: it is remembered as another's, or a file in it has the size that only another's has.
     """
-    record = read_state(folder)["record"]
+    record = _foreign_record(folder, release)
+    if record is not None:
+        raise DownloadError(
+            f"{folder}: expected a folder for record {release.record} ({release.name}), found files of record {record}. "
+            "Choose another folder, or the release that this one holds."
+        )
+
+
+def held_release(folder: Path) -> Release | None:
+    """The one release that the folder can be of, by what is remembered of it or by the sizes of its files; None if unknown."""
+    fitting = [release for release in RELEASES.values() if _foreign_record(folder, release) is None]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _foreign_record(folder: Path, release: Release) -> int | None:
+    """Another release's record that files in the folder are of."""
+    record: int | None = read_state(folder)["record"]
     own = {file.name: file.size for file in release.files}
     for other in RELEASES.values() if record is None else ():
         for file in other.files:
             status = _status(folder / file.name)
             if status is not None and status.st_size == file.size != own.get(file.name):
                 record = other.record
-    if record not in (None, release.record):
-        raise DownloadError(
-            f"{folder}: expected a folder for record {release.record} ({release.name}), found files of record {record}. "
-            "Choose another folder."
-        )
+    return None if record == release.record else record
 
 
 @contextlib.contextmanager

@@ -119,9 +119,9 @@ class Metadata:
     `csv` is the path of the CSV, `len()` its number of rows.
     """
 
-    def __init__(self, path: Path, csv: str) -> None:
+    def __init__(self, rows: pa.RecordBatch, csv: str) -> None:
         self.csv = csv
-        self._rows = read_batch(path)
+        self._rows = rows
         self._keys = Keys(*(self._rows.column(name).to_numpy() for name in _KEY_COLUMNS))
 
     def __len__(self) -> int:
@@ -170,9 +170,11 @@ def open_metadata(csv: str | os.PathLike[str], cache_dir: str | os.PathLike[str]
 
 @lru_cache(maxsize=4)
 def _open(cached: Path, csv: str) -> Metadata:
-    if not cached.exists():
+    rows = read_batch(cached)
+    if rows is None:
         write_batch(_parse(csv), cached)
-    return Metadata(cached, csv)
+        rows = read_batch(cached)
+    return Metadata(rows, csv)
 
 
 def _parse(csv: str) -> pa.RecordBatch:

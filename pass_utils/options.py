@@ -13,6 +13,7 @@ import click
 if TYPE_CHECKING:
     import datasets
 
+DEFAULT_RELEASE = "v2"  # the one that the dataset's card describes
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 # The bounds of `filter_resolution`: the option's type, and what its least and its greatest value are of.
@@ -23,6 +24,7 @@ _BOUNDED = {
     "pixels": (click.IntRange(min=1), "Width times height", "Width times height"),
     "aspect": (click.FloatRange(min=0, min_open=True), "Width by height", "Width by height"),
 }
+_GREATEST_SHARD = 999
 BOUNDS = tuple(f"{end}_{what}" for what in _BOUNDED for end in ("min", "max"))
 
 
@@ -40,7 +42,10 @@ class ShardNumbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # 
             first, dash, last = part.partition("-")
             if not first.strip().isdecimal() or (dash and not last.strip().isdecimal()):
                 self.fail(f"expected shard numbers such as 0,3-5, found {value!r}.", param, ctx)
-            numbers += range(int(first), int(last if dash else first) + 1)
+            begin, end = int(first), int(last if dash else first)
+            if not begin <= end <= _GREATEST_SHARD:
+                self.fail(f"expected shard numbers from small to large, such as 0,3-5, found {value!r}.", param, ctx)
+            numbers += range(begin, end + 1)
         return numbers
 
 
@@ -48,7 +53,7 @@ def selection(command: Command) -> Command:
     """The options that choose a release and shards of it."""
     for option in (
         click.option("--shards", type=ShardNumbers(), help="Shard numbers, such as 0,3-5.  [default: all]"),
-        click.option("--release", default="v2", show_default=True, help="v2 or v3."),
+        click.option("--release", help="v2 or v3.  [default: the one that the folder holds, if known, else v2]"),
     ):
         command = option(command)
     return command
@@ -88,13 +93,31 @@ def describe_selection(shards: Iterable[int] | None, bounds: Mapping[str, Any]) 
     return "; ".join(chosen) or None
 
 
+def choose_release(folder: Path, release: str | None) -> str:
+    """The release that was asked for; else the one whose files the folder holds, as far as it is known, else v2.
+
+    Raises:
+        DownloadError: the folder holds another one.
+        ReleaseError: there is no such release.
+    """
+    from .folders import check_release, held_release
+    from .releases import find_release
+
+    if release is None:
+        held = held_release(folder.expanduser())
+        return DEFAULT_RELEASE if held is None else held.name
+    check_release(folder.expanduser(), find_release(release))
+    return release
+
+
 def load(
-    folder: Path, release: str, shards: list[int] | None, bounds: Mapping[str, Any] | None = None, **options: Any
+    folder: Path, release: str | None, shards: list[int] | None, bounds: Mapping[str, Any] | None = None, **options: Any
 ) -> datasets.Dataset:
     """The rows that the shared options speak of, opened in place."""
     import datasets
 
     datasets.disable_progress_bars()
+    release = choose_release(folder, release)
     ds = datasets.load_dataset("pass", release, data_dir=str(folder), shards=shards, split="train", **options)
     if sys.stderr.isatty():  # for what may take long from here on
         datasets.enable_progress_bars()

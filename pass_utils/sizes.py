@@ -58,7 +58,8 @@ def dataset_sizes(dataset: datasets.Dataset, column: str, *, num_proc: int | Non
     for part in _parts(_as_stored(dataset, np.flatnonzero(elsewhere))):
         tasks.append((part, partial(_from_dataset, dataset.select(part), column)))
     try:
-        for rows, found in _run(tasks, num_proc or 1):
+        in_memory = not dataset.cache_files  # then another process would get all of it with each task
+        for rows, found in _run(tasks, 1 if in_memory else num_proc or 1):
             sizes[rows] = found
     finally:  # what was read is not lost when something comes between
         for places, known in in_shards:
@@ -192,7 +193,7 @@ def _from_bytes(data: pa.BinaryArray, paths: pa.StringArray, rows: Rows | None) 
             sizes.append(header_size(image) or image_size(image))
     except ImageError as err:
         row = len(sizes) if rows is None else int(rows[len(sizes)])
-        raise ImageError(f"{paths[row].as_py() or f'row {row}'}: {err}") from err
+        raise ImageError(f"{paths[row].as_py() or 'an image without a path'}: {err}") from err
     return _array(sizes)
 
 
@@ -242,8 +243,9 @@ class _Known:
             Path(datasets.config.HF_DATASETS_CACHE) / "pass", "sizes", places.shard, f"{places.stamp}-{_FORMAT}"
         )
         self._offsets, self._sizes = np.zeros(0, np.int64), np.zeros((0, 2), np.int32)
-        if self._path.exists():
-            offsets, width, height = (column.to_numpy() for column in read_batch(self._path).columns)
+        known = read_batch(self._path)
+        if known is not None:
+            offsets, width, height = (column.to_numpy() for column in known.columns)
             self._offsets, self._sizes = offsets, np.stack([width, height], axis=1)
 
     def find(self, offsets: Rows) -> Sizes:

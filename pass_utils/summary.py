@@ -64,6 +64,7 @@ def summarize(dataset: datasets.Dataset) -> Summary:
         with_place += len(table) - table["gps_latitude"].null_count
         years.append(pc.year(table["date_taken"].drop_null()).to_numpy())
     sizes = dataset_sizes(dataset, "image")
+    sizes = sizes[sizes[:, 0] > 0]
     return Summary(
         images=len(dataset),
         image_bytes=image_bytes,

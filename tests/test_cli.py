@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import fields
@@ -11,7 +12,7 @@ import pytest
 from conftest import image_hash, write_tar
 
 from pass_utils.options import BOUNDS
-from pass_utils.releases import dummy_folder
+from pass_utils.releases import RELEASES, dummy_folder
 from pass_utils.resolution import Bounds
 
 
@@ -55,6 +56,7 @@ def test_info_describes_a_folder(cache):
         "portrait": 7,
         "square": 1,
         "year": {"min": 2004, "lower": 2005, "median": 2007, "upper": 2010, "max": 2012},
+        "licenses": {"dataset": "CC-BY-4.0", "photos": "CC-BY-2.0"},
     }
     people = pass_utils("info", dummy_folder("v3"), "--release", "v3", cache=cache).stdout
     assert "images      23" in people
@@ -94,11 +96,26 @@ def test_shards_are_chosen_as_people_write_them(cache):
     assert json.loads(done.stdout)["image_bytes"] == sum(json.loads(part.stdout)["image_bytes"] for part in parts)
 
 
-@pytest.mark.parametrize("shards", ["x", "1-", "-1", "1,,2", ""])
+@pytest.mark.parametrize("shards", ["x", "1-", "-1", "1,,2", "", "5-3", "0,5-3", "0-99999999999"])
 def test_bad_shard_numbers_are_a_matter_of_usage(cache, shards):
     done = pass_utils("info", dummy_folder("v2"), f"--shards={shards}", cache=cache)
     assert done.returncode == 2
-    assert "expected shard numbers such as 0,3-5" in done.stderr
+    assert "expected shard numbers" in done.stderr
+    assert "such as 0,3-5" in done.stderr
+
+
+def test_a_folder_that_is_known_to_hold_a_release_is_opened_as_that_one(cache, tmp_path):
+    shutil.copytree(dummy_folder("v3"), tmp_path / "pass")
+    (tmp_path / "pass" / ".pass-utils.json").write_text(json.dumps({"record": RELEASES["v3"].record}))
+    told = json.loads(pass_utils("info", tmp_path / "pass", "--json", cache=cache).stdout)
+    assert told["images"] == 23
+    for command in (("info",), ("credits", tmp_path / "a.csv"), ("credits", tmp_path / "a.csv", "--shards", "0")):
+        done = pass_utils(command[0], tmp_path / "pass", *command[1:], "--release", "v2", cache=cache)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "expected a folder for record 5570664 (v2), found files of record 6615455" in done.stderr
+    for shards in ((), ("--shards", "0")):
+        assert pass_utils("credits", tmp_path / "pass", tmp_path / "a.txt", *shards, cache=cache).returncode == 0
+        assert "release v3" in (tmp_path / "a.txt").read_text()
 
 
 def test_an_error_is_one_line_that_says_what_to_do(cache, folder):

@@ -239,6 +239,7 @@ def test_nothing_that_fits_is_an_empty_dataset_and_a_warning_with_the_largest_si
 
 def test_a_stream_in_which_nothing_fits_warns_once_on_the_way(stream, caplog, monkeypatch):
     monkeypatch.setattr(module, "_PATIENCE", 60)
+    monkeypatch.setattr(module, "_ROWS_AT_A_TIME", 64)
     with caplog.at_level(logging.WARNING):
         assert names(filter_resolution(stream, min_width=121)) == []
         assert names(filter_resolution(stream, max_width=10)) == [f"user{n}" for n in range(10)]
@@ -265,6 +266,8 @@ def test_a_stream_in_which_nothing_fits_warns_once_on_the_way(stream, caplog, mo
         ({"min_pixels": 2, "max_pixels": 1}, "contradict"),
         ({"min_aspect": 2.0, "max_aspect": 1.0}, "contradict"),
         ({"min_width": 400, "max_height": 100, "max_aspect": 3.9}, "contradict"),
+        ({"max_side": 500, "min_pixels": 250_000, "min_aspect": 2.0}, "contradict"),
+        ({"min_side": 100, "max_pixels": 19_999, "max_aspect": 0.5}, "contradict"),
         ({"max_width": 100, "min_height": 400, "min_aspect": 0.26}, "contradict"),
     ],
 )
@@ -289,6 +292,16 @@ def test_bounds_are_refused_only_when_no_picture_keeps_them(bounds):
         assert not any(want)
     else:
         assert made.fit(np.array(sizes, np.int32)).tolist() == want
+
+
+@pytest.mark.parametrize("num_proc", [0, -3, True, "2"])
+def test_a_number_of_processes_that_makes_no_sense_is_an_error(num_proc):
+    for work in (
+        lambda ds: filter_resolution(ds, min_side=1, num_proc=num_proc),
+        lambda ds: add_resolution(ds, num_proc=num_proc),
+    ):
+        with pytest.raises(ResolutionError, match=f"num_proc: expected a number of processes, at least 1, found {num_proc!r}"):
+            work(open_all()["in place"])
 
 
 def test_datasets_without_one_column_of_images_are_an_error():

@@ -17,6 +17,7 @@ from PIL import Image
 
 from pass_utils import ImageError, ShardError
 from pass_utils import sizes as module
+from pass_utils.metadata import open_metadata
 from pass_utils.sizes import dataset_sizes, image_sizes
 from pass_utils.sources import ShardFile
 
@@ -120,6 +121,27 @@ def test_sizes_are_forgotten_when_the_tar_changes(shards, cache):
     assert len(files & after) == 2
 
 
+def test_a_damaged_cache_is_made_anew(shards, cache, reads):
+    ds = load(shards)
+    assert sizes_of(ds) == SIZES
+    for damage in (b"", b"ARROW1", b"x" * 1000):
+        for file in (cache / "pass").glob("*.arrow"):
+            file.write_bytes(damage)
+        reads.clear()
+        assert sizes_of(ds) == SIZES
+        assert len(reads) == 60
+        open_metadata.__globals__["_open"].cache_clear()
+        assert len(open_metadata(shards / "pass_metadata.csv", cache / "pass")) == 60
+
+
+def test_a_dataset_in_memory_is_read_by_this_process(monkeypatch):
+    monkeypatch.setattr(module, "ProcessPoolExecutor", None)
+    monkeypatch.setattr(module, "_ROWS_AT_A_TIME", 3)
+    data = {"image": [{"bytes": picture(n), "path": None} for n in range(8)]}
+    ds = datasets.Dataset.from_dict(data, features=datasets.Features({"image": datasets.Image()}))
+    assert sizes_of(ds, num_proc=2) == SIZES[:8]
+
+
 def test_a_shard_that_changed_under_the_dataset_is_an_error(shards):
     ds = load(shards)
     os.utime(shards / "PASS.1.tar", ns=(1, 1))
@@ -183,7 +205,7 @@ def test_all_ways_in_which_datasets_stores_an_image_are_understood(tmp_path, sha
 
 def test_errors_name_the_picture():
     broken = {"bytes": b"GIF89a", "path": None}
-    with pytest.raises(ImageError, match="^row 1: expected an image file"):
+    with pytest.raises(ImageError, match="^an image without a path: expected an image file"):
         image_sizes(images({"bytes": picture(0), "path": None}, broken))
     with pytest.raises(ImageError, match="^b.jpg: expected an image file"):
         image_sizes(images({**broken, "path": "b.jpg"}))
