@@ -7,9 +7,11 @@ from typing import Any
 
 import datasets
 import jinja2
+import yaml
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 
+from .errors import RemoteError
 from .releases import Release, script
 from .survey import Survey, quantiles
 
@@ -42,7 +44,7 @@ def write_card(
     Of the README.md that was there `before` all is kept that speaks of something else: what its YAML says of other configs
     and of the dataset, and its text but for what an earlier push wrote of this config.
     """
-    data: Any = DatasetCard(before).data if _FRONT.match(before) else DatasetCardData()
+    data = _data_of(before)
     if release is not None:
         for key, value in _FACTS.items():
             if data.get(key) is None:
@@ -80,6 +82,35 @@ def write_card(
         )
     )
     return f"---\n{data.to_yaml()}\n---\n{_put(_FRONT.sub('', before), config, text.strip())}"
+
+
+def _data_of(card: str) -> Any:
+    """What the YAML of a card says.
+
+    Raises:
+        RemoteError: it is broken.
+    """
+    try:
+        return DatasetCard(card).data if _FRONT.match(card) else DatasetCardData()
+    except (ValueError, TypeError, yaml.YAMLError) as err:
+        raise RemoteError(
+            f"README.md: expected YAML between two lines of ---, found: {err}. Mend it in the repository, and push again."
+        ) from err
+
+
+def patterns_of_others(card: str, config: str) -> list[str]:
+    """The patterns of the files that a card gives to other configs.
+
+    Raises:
+        RemoteError: its YAML is broken.
+    """
+    patterns: list[str] = []
+    for other in _data_of(card).get("configs") or ():
+        files = other.get("data_files", ()) if isinstance(other, dict) and other.get("config_name") != config else ()
+        for entry in [files] if isinstance(files, (str, dict)) else files:
+            paths = entry.get("path", ()) if isinstance(entry, dict) else entry
+            patterns += [paths] if isinstance(paths, str) else map(str, paths)
+    return patterns
 
 
 def _put(text: str, config: str, ours: str) -> str:

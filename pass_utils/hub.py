@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +22,7 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined,unused-ignore]
 )
 
 from .attribution import write_attribution
-from .card import write_card
+from .card import patterns_of_others, write_card
 from .errors import ExportError, RemoteError
 from .export import Rows, splits
 from .folders import hash_file
@@ -32,10 +34,13 @@ from .progress import Progress
 from .releases import Release, release_of
 from .survey import Survey
 
+logger = logging.getLogger(__name__)
+
 Item = TypeVar("Item")
 
 _NAME = re.compile(r"\w[\w.-]*")
 _DEFAULT_FOLDER = "data"  # as `datasets` has it
+_FILES = ("CREDITS.parquet", "README.md")
 _ATTEMPTS = 5  # commits on top of a head that somebody else moves
 
 
@@ -68,10 +73,10 @@ def push_to_hub(
         PassError: the dataset has no pictures, one is gone or has changed, the Hub refuses or stays silent for long, or
             another process pushes to the same repository.
     """
-    if not _NAME.fullmatch(config_name) or config_name == _DEFAULT_FOLDER:
+    if not _NAME.fullmatch(config_name) or config_name in (_DEFAULT_FOLDER, *_FILES):
         raise ExportError(
-            f"config_name: expected letters, digits, `_`, `.` and `-`, and not the name of the default one's folder, "
-            f"{_DEFAULT_FOLDER!r}, found {config_name!r}."
+            f"config_name: expected letters, digits, `_`, `.` and `-`, and not what else lies there, "
+            f"{', '.join((_DEFAULT_FOLDER, *_FILES))}, found {config_name!r}."
         )
     parts = dict(splits(dataset))
     if not parts:
@@ -84,9 +89,13 @@ def push_to_hub(
     credits = "CREDITS.parquet" if config_name == "default" else f"{folder}/CREDITS.parquet"
     with _work_folder(repo_id) as work, _progress_of_the_hub(quiet), Survey(features, work) as survey:
         repository.open(private=private)
-        brought = _Brought(repository, repository.head(), work)
+        head = repository.head()
+        patterns_of_others(repository.card(head, work), config_name)  # a card that cannot be read is better known now
+        brought = _Brought(repository, head, work)
         _bring_files(brought, parts, survey, folder, max_shard_size, quiet)
         credited = survey.credited and survey.rows > 0
+        if release is not None and not credited:
+            logger.warning("%s: pushed without a list of credits: not each picture has its hash and its creator.", repo_id)
         if credited:
             write_attribution(survey.credits(), work / "CREDITS.parquet", release=release, quiet=True)
             brought.bring(credits, work / "CREDITS.parquet")
@@ -106,7 +115,7 @@ def push_to_hub(
 
         # The end is a digest that `datasets` once added to names.
         ours = re.compile(rf"{re.escape(folder)}/\w+(\.\w+)*-\d{{5}}-of-\d{{5}}(-\w+)?\.parquet|{re.escape(credits)}")
-        return brought.commit(card, ours, message=f"Push {survey.rows:,} pictures")
+        return brought.commit(card, config_name, ours, message=f"Push {survey.rows:,} pictures")
 
 
 class _Brought:
@@ -117,29 +126,41 @@ class _Brought:
         self._uploads: list[Upload] = []
         self._there: dict[str, str] = {}
 
-    def bring(self, path: str, file: Path, sha256: str | None = None) -> Upload | None:
+    def bring(self, path: str, file: Path, sha256: str | None = None) -> None:
         """Bring a file up, unless it is there, and delete it here."""
         sha256 = sha256 or hash_file(file, lambda _: None).hexdigest()
-        upload = None
         if self._head.files.get(path) == sha256:
             self._there[path] = sha256
+            file.unlink()
         else:
-            upload = self._repository.upload(path, file, sha256)
-            self._uploads.append(upload)
+            self.bring_unnamed(path, file, sha256)
+
+    def bring_unnamed(self, path: str, file: Path, sha256: str) -> Upload:
+        """Bring a file up that gets its name before the commit, and delete it here; what the Hub has is not sent again."""
+        upload = self._repository.upload(path, file, sha256)
+        self._uploads.append(upload)
         file.unlink()
         return upload
 
-    def commit(self, card: Callable[[str], Upload], ours: re.Pattern[str], *, message: str) -> str:
+    def commit(self, card: Callable[[str], Upload], config: str, ours: re.Pattern[str], *, message: str) -> str:
         """Commit all of it together with the card, made from the one that is there; files that are `ours` of old go.
+
+        Those that the card gives to another config stay.
 
         Raises:
             RemoteError: the repository does not stand still, or is not as it should be afterwards.
         """
         for _ in range(_ATTEMPTS):
             head = self._repository.head()
-            uploads = [*self._uploads, card(self._repository.card(head, self._work))]
+            before = self._repository.card(head, self._work)
+            uploads = [*self._uploads, card(before)]
             kept = {*self._there, *(upload.addition.path_in_repo for upload in uploads)}
-            outdated = [path for path in head.files if ours.fullmatch(path) and path not in kept]
+            others = patterns_of_others(before, config)
+            outdated = [
+                path
+                for path in head.files
+                if ours.fullmatch(path) and path not in kept and not any(fnmatch(path, pattern) for pattern in others)
+            ]
             if holds(head.files, uploads, outdated):
                 page: str | None = self._repository.url
             else:
@@ -177,16 +198,19 @@ def _bring_files(
                 files: Iterable[Written] = (task.write(work) for task in plans[split])
             else:
                 files = stream_parquet(part, work, max_shard_size=max_shard_size, split=split)
-            uploads = []
+            unnamed: list[Upload] = []
             for number, written in enumerate(_one_ahead(files)):
                 progress.start(written.name, written.size)
                 survey.add(split, survey.folder / written.name)
-                uploads.append(brought.bring(f"{folder}/{written.name}", survey.folder / written.name, written.sha256))
+                file = f"{folder}/{written.name}", survey.folder / written.name, written.sha256
+                if split in plans:
+                    brought.bring(*file)
+                else:
+                    unnamed.append(brought.bring_unnamed(*file))
                 progress.advance(written.name, plans[split].size(number) if split in plans else written.size)
                 progress.finish(written.name)
-            for number, upload in enumerate(uploads if split not in plans else ()):  # now it is known how many they are
-                assert upload is not None
-                upload.addition.path_in_repo = f"{folder}/{file_name(split, number, len(uploads))}"
+            for number, upload in enumerate(unnamed):  # now it is known how many they are
+                upload.addition.path_in_repo = f"{folder}/{file_name(split, number, len(unnamed))}"
 
 
 def _one_ahead(items: Iterable[Item]) -> Iterator[Item]:
@@ -223,12 +247,12 @@ def _release(parts: dict[str, Any]) -> Release | None:
 
 @contextlib.contextmanager
 def _work_folder(repo_id: str) -> Iterator[Path]:
-    """An empty folder in the cache that is this push's alone, and gone afterwards.
+    """An empty folder in the cache that is this push's alone, and gone afterwards; `repo_id` is known to be a valid one.
 
     Raises:
         ExportError: another process pushes to the same repository.
     """
-    folder = Path(datasets.config.HF_DATASETS_CACHE) / "pass" / "push" / re.sub(r"[^\w.-]+", "--", repo_id)
+    folder = Path(datasets.config.HF_DATASETS_CACHE) / "pass" / "push" / repo_id.replace("/", "--")
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(f"{folder}.lock").acquire(timeout=0):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,7 @@ import huggingface_hub
 import requests
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined,unused-ignore]
 
 from . import __version__, remote
 from .errors import RemoteError
@@ -65,6 +67,10 @@ class Repository:
     def __init__(
         self, repo_id: str, *, token: str | None = None, revision: str | None = None, create_pr: bool = False
     ) -> None:
+        try:
+            validate_repo_id(repo_id)
+        except ValueError as err:
+            raise RemoteError(f"repo_id: expected a name such as me/pass, found {repo_id!r} ({_say(err)}).") from err
         self.repo_id, self.revision, self.create_pr = repo_id, revision, create_pr
         self._api = HfApi(token=token, library_name="pass-utils", library_version=__version__)
         self._where: dict[str, Any] = {"repo_id": repo_id, "repo_type": "dataset"}
@@ -233,5 +239,6 @@ def _header(err: BaseException | None, name: str) -> str:
 
 
 def _say(err: BaseException) -> str:
-    """The first line of what an error says."""
-    return next((line.strip(" .") for line in str(err).splitlines() if line.strip()), type(err).__name__)
+    """The first line of what an error says, without the signatures that URLs may carry behind their `?`."""
+    line = next((line.strip(" .") for line in str(err).splitlines() if line.strip()), type(err).__name__)
+    return re.sub(r"(://[^\s?'\"]*)\?[^\s'\"]*", r"\1", line)

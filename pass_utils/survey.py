@@ -24,6 +24,7 @@ from .pictures import picture_columns
 from .sizes import image_sizes
 
 _CREDITED = ("hash", "creator_username")
+_HASH = "^[0-9a-f]{16,32}$"
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
@@ -53,15 +54,17 @@ class Survey:
 
     def __post_init__(self) -> None:
         self._pictures = picture_columns(self.features)
-        self._kept = pa.schema([self.features.arrow_schema.field(name) for name in _CREDITED]) if self.credited else None
+        texts = [getattr(self.features.get(name), "dtype", None) in ("string", "large_string") for name in _CREDITED]
+        self._kept = pa.schema([self.features.arrow_schema.field(name) for name in _CREDITED]) if all(texts) else None
+        self._hashes = True
         self._held = contextlib.ExitStack()
         if self._kept is not None:
             self._writer = self._held.enter_context(pa.ipc.new_stream(str(self._credits), self._kept))
 
     @property
     def credited(self) -> bool:
-        """Whether the rows say whose pictures they are."""
-        return all(getattr(self.features.get(name), "dtype", None) in ("string", "large_string") for name in _CREDITED)
+        """Whether the rows say whose pictures they are: all that were added have PASS's hash, and a column of creators."""
+        return self._kept is not None and self._hashes
 
     @property
     def _credits(self) -> Path:
@@ -94,7 +97,8 @@ class Survey:
                     _count(self.long, sizes.max(axis=1))
         if "date_taken" in table.column_names and pa.types.is_timestamp(table.schema.field("date_taken").type):
             self.years.update(pc.unique(pc.year(table["date_taken"])).drop_null().to_pylist())
-        if self._kept is not None:
+        if self.credited:
+            self._hashes = pc.all(pc.fill_null(pc.match_substring_regex(table["hash"], _HASH), False)).as_py() is not False
             self._writer.write_table(table.select(list(_CREDITED)).cast(self._kept))
 
     def credits(self) -> datasets.Dataset:

@@ -392,6 +392,61 @@ def test_somebody_elses_repository_gets_a_pull_request(hub, ds):
     assert push(ds, "you/pass", create_pr=True).endswith("/datasets/you/pass/discussions/1")
 
 
+@pytest.mark.parametrize("repo_id", ["..", ".", "", "a/b/c", "me/..", "me/pass "])
+def test_a_name_that_the_hub_would_not_take_touches_nothing(hub, ds, cache, repo_id):
+    before = sorted(cache.rglob("*"))
+    with pytest.raises(RemoteError, match="repo_id: expected a name such as me/pass, found"):
+        push_to_hub(ds, repo_id)
+    assert sorted(cache.rglob("*")) == before
+
+
+def test_files_that_the_card_gives_to_another_config_stay(hub, ds):
+    push_to_hub(ds.select(range(4)), ID)
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    path = api.hf_hub_download(ID, "data/train-00000-of-00001.parquet", repo_type="dataset")
+    api.upload_file(path_or_fileobj=path, path_in_repo="data/other-00000-of-00001.parquet", repo_id=ID, repo_type="dataset")
+    card = Path(api.hf_hub_download(ID, "README.md", repo_type="dataset")).read_text()
+    card = card.replace("configs:\n", "configs:\n- config_name: other\n  data_files: data/other-*.parquet\n", 1)
+    api.upload_file(path_or_fileobj=card.encode(), path_in_repo="README.md", repo_id=ID, repo_type="dataset")
+    push_to_hub(ds.select(range(6)), ID)
+    assert len(load_dataset(ID, "other", split="train")) == 4
+    assert len(load_dataset(ID, split="train")) == 6
+
+
+def test_a_broken_card_is_known_before_anything_is_sent(hub, ds):
+    from huggingface_hub import HfApi
+
+    push_to_hub(ds.select(range(2)), ID)
+    HfApi().upload_file(path_or_fileobj=b"---\n- a: [\n---\n", path_in_repo="README.md", repo_id=ID, repo_type="dataset")
+    with pytest.raises(RemoteError, match="README.md: expected YAML between two lines of ---"):
+        push_to_hub(ds, ID)
+
+
+def test_rows_whose_hashes_are_none_of_pass_are_pushed_without_credits(hub, ds, caplog):
+    foreign = ds.select(range(3)).remove_columns("hash").add_column("hash", ["a", "b", None])
+    push_to_hub(foreign, ID)
+    assert len(load_dataset(ID, split="train")) == 3
+    text = hub_text(hub)
+    assert "CREDITS" not in text
+    assert "each with its creator" not in text
+    assert "pushed without a list of credits" in caplog.text
+
+
+def hub_text(hub: Hub) -> str:
+    from huggingface_hub import HfApi
+
+    return Path(HfApi().hf_hub_download(ID, "README.md", repo_type="dataset")).read_text()
+
+
+def test_signatures_of_urls_are_not_said():
+    from pass_utils.hub_repository import _say
+
+    err = ValueError("503 for url 'https://s3.example/lfs/1?X-Amz-Signature=SECRET&part=1' (Request ID: 1)")
+    assert _say(err) == "503 for url 'https://s3.example/lfs/1' (Request ID: 1)"
+
+
 def test_a_name_alone_is_ones_own(hub, ds):
     assert push(ds, "pass") == f"{hub.host}/datasets/{ID}"
     assert 'load_dataset("me/pass", split="train")' in text(hub)
