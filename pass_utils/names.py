@@ -18,13 +18,17 @@ _SPACES = (
 _HIDDEN = "".join(
     (
         r"[\x00-\x08\x0e-\x1b\x7f-\x{84}\x{86}-\x{9f}",  # controls, but those that are spaces
-        r"\x{ad}\x{180e}\x{200b}\x{2060}-\x{2065}\x{feff}",  # no width; U+200C and U+200D, which join letters and emoji, stay
+        r"\x{ad}\x{34f}\x{17b4}\x{17b5}\x{180b}-\x{180f}\x{200b}\x{2060}-\x{2065}\x{feff}",  # no width; but U+200C and U+200D,
+        r"\x{115f}\x{1160}\x{3164}\x{ffa0}",  # which join letters and emoji, stay; blank letters of Hangul
+        r"\x{e0000}-\x{e0fff}",  # tags, which make flags below, and variants
         r"\x{61c}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2066}-\x{206f}\x{fff9}-\x{fffb}",  # turn the direction; annotate
         r"\x{fdd0}-\x{fdef}",  # here and below: for programs among themselves
         *(rf"\x{{{plane << 16 | 0xFFFE:x}}}\x{{{plane << 16 | 0xFFFF:x}}}" for plane in range(17)),
         "]",
     )
 )
+_FLAG = r"(\x{1f3f4}[\x{e0020}-\x{e007e}]+\x{e007f})"  # of a region, spelled in tags
+_BLANK = "\u2800"  # of Braille, and counted among symbols
 _ODD = "[^ -~]|  |^ | $"
 _VISIBLE = r"[\p{L}\p{N}\p{P}\p{S}]"
 
@@ -57,7 +61,8 @@ def tidy(texts: pa.StringArray) -> pa.StringArray:
     """Texts without what cannot be seen, with single spaces between words; empty where nothing can be seen."""
     odd = pc.match_substring_regex(texts, _ODD)  # few are: the others are left as they are
     rare = texts.filter(odd)
-    for pattern, replacement in ((_SPACES, " "), (_HIDDEN, ""), ("  +", " ")):
+    for pattern, replacement in ((_SPACES, " "), (f"{_FLAG}|{_HIDDEN}", r"\1"), ("  +", " ")):
         rare = pc.replace_substring_regex(rare, pattern, replacement)
-    rare = pc.if_else(pc.match_substring_regex(rare, _VISIBLE), pc.utf8_trim(rare, " "), "")
+    seen = pc.match_substring_regex(pc.replace_substring(rare, _BLANK, ""), _VISIBLE)
+    rare = pc.if_else(seen, pc.utf8_trim(rare, " "), "")
     return pc.replace_with_mask(texts, odd, rare)

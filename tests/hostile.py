@@ -35,8 +35,14 @@ HOSTILE = {
     "++two++spaces++": "two spaces",
     "soft%C2%ADhyphen%E1%A0%8E%E2%80%8B": "softhyphen",
     "%EF%BF%BE%EF%B7%90ok": "ok",
+    "a%CD%8Fb%E3%85%A4c%E1%85%9F%E1%85%A0%EF%BE%A0%E1%9E%B4%E1%9E%B5%E1%A0%8B%E1%A0%8F": "abc",
+    "%F3%A0%80%81tag%F3%A0%81%A7%F3%A0%81%BF%F3%A0%87%AF": "tag",
+    "%F0%9F%8F%B4%F3%A0%81%A7%F3%A0%81%A2%F3%A0%81%A5%F3%A0%81%AE%F3%A0%81%A7%F3%A0%81%BF": (
+        "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+    ),
+    "%E2%A0%80braille%E2%A0%83": "\u2800braille\u2803",
 }
-NAMELESS = ["", "+", "%20%0A", "%00", "%E2%80%8D", "%E2%80%AE", None]
+NAMELESS = ["", "+", "%20%0A", "%00", "%E2%80%8D", "%E2%80%AE", "%E3%85%A4", "%E2%A0%80+%E2%A0%80", "%F3%A0%81%A7", None]
 
 
 def raw_names() -> list[str | None]:
