@@ -4,7 +4,7 @@ PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test compat benchmark clean
 
-demo: .venv/demo
+demo: .venv/demo  # the credits stay in pass-demo/
 	.venv/bin/pass-utils demo
 
 test: .venv/test
@@ -26,7 +26,7 @@ benchmark: .venv/benchmark
 	.venv/bin/python benchmarks/pushing.py
 
 clean:
-	rm -rf .venv .compat build *.egg-info
+	rm -rf .venv .compat build pass-demo *.egg-info
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
 from pathlib import Path
@@ -19,9 +20,11 @@ from .resolution import filter_resolution
 from .summary import summarize
 from .terminal import human_bytes, print_code, print_heading, print_plan, print_row, print_summary
 
+_OUT = "pass-demo"  # a folder of its own, so that no list of the user's is in it
+
 
 def show() -> None:
-    """Open the miniature, stream it, choose from it, credit and export it; the credits stay in the current folder."""
+    """Open the miniature, stream it, choose from it, credit and export it; the credits stay in the folder `pass-demo` here."""
     folder = dummy_folder()
     ds = _open(folder)
     _stream(folder)
@@ -79,7 +82,9 @@ def _choose(ds: Any) -> None:
 
 def _credit(ds: Any) -> None:
     print_heading("Credit: who took each picture, where it came from, and under which licence")
-    for name, thumbnails in (("CREDITS.html", 160), ("CREDITS.csv", None)):
+    with contextlib.suppress(OSError):  # the list says what is wrong
+        Path(_OUT).mkdir(exist_ok=True)
+    for name, thumbnails in ((f"{_OUT}/CREDITS.html", 160), (f"{_OUT}/CREDITS.csv", None)):
         print_code(f'pass_utils.write_attribution(ds, "{name}"{f", thumbnails={thumbnails}" if thumbnails else ""})')
         click.echo(f"{write_attribution(ds, name, thumbnails=thumbnails)} credits in {Path(name).absolute()}")
     click.echo(f"\n{next(credits(ds))}")

@@ -30,6 +30,8 @@ def pass_utils(*arguments: object, cache) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_demo_shows_rows_their_number_and_where_the_files_are(cache):
+    (cache / "work").mkdir()
+    (cache / "work" / "CREDITS.html").write_text("mine")
     done = pass_utils("demo", cache=cache)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("'creator_username': 'north+ridge'") == 2
@@ -37,8 +39,9 @@ def test_the_demo_shows_rows_their_number_and_where_the_files_are(cache):
     assert f"shards      {dummy_folder('v2')}" in done.stdout
     assert f"cache       {cache}" in done.stdout
     for name in ("CREDITS.html", "CREDITS.csv"):
-        assert f"24 credits in {cache / 'work' / name}" in done.stdout
-        assert (cache / "work" / name).read_text().count("17adb3efa1542a240867fa5f8c185db.jpg")
+        assert f"24 credits in {cache / 'work' / 'pass-demo' / name}" in done.stdout
+        assert (cache / "work" / "pass-demo" / name).read_text().count("17adb3efa1542a240867fa5f8c185db.jpg")
+    assert (cache / "work" / "CREDITS.html").read_text() == "mine"
 
 
 def test_info_describes_a_folder(cache):
