@@ -16,14 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tqdm import tqdm
 
-from .credit import UNKNOWN, Credit, credit_batch, credit_records, dataset_credit
+from .credit import UNKNOWN, Credit, check_changes, credit_batch, credit_records, dataset_credit, nameless
 from .credit_formats import WRITERS, Sheet
 from .credit_input import Pictures, find_pictures, leave_out
 from .credit_manifests import MANIFESTS
 from .credit_pages import PAGE_CREDITS, write_page, write_pages
 from .errors import AttributionError
 from .listing import Listing
-from .releases import Release, find_release
+from .releases import METADATA_FILE, Release, find_release
 from .thumbnails import Thumbnails
 from .whole_files import whole_file
 from .yfcc import Titles
@@ -65,6 +65,7 @@ def credits(
         ReleaseError: there is no such folder.
         MetadataError: its CSV is not one of PASS, or the file not one of YFCC100M.
     """
+    changes = check_changes(changes)
     found = leave_out(find_pictures(target).batches(), exclude)
     return (credit for batch in _credited(found, yfcc) for credit in credit_records(batch, changes))
 
@@ -100,7 +101,8 @@ def write_attribution(
     together, under a heading where the format has any. `thumbnails` shows the pictures themselves in HTML, the longer side so
     many pixels long; this reads each image. `spreadsheet_safe` keeps spreadsheets from computing what a CSV holds.
 
-    HTML of more than 2,000 credits becomes many pages, in a folder `NAME_files` beside the index `NAME.html`.
+    HTML of more than 2,000 credits becomes many pages, in a folder `NAME.html_files` beside the index `NAME.html`.
+    SPDX and REUSE have a picture once, also where the dataset has it twice.
 
     Raises:
         AttributionError: no such format, pictures that cannot be credited, or a file that cannot be written.
@@ -113,17 +115,21 @@ def write_attribution(
         raise AttributionError(f'group_by: expected "creator" or None, found {group_by!r}.')
     if thumbnails is not None and form != "html":
         raise AttributionError(f"thumbnails: expected a list in HTML, found {form}. Write to a file that ends in .html.")
+    if spreadsheet_safe and form != "csv":
+        raise AttributionError(f"spreadsheet_safe: expected a list in CSV, found {form}. Write to a file that ends in .csv.")
+    changes = check_changes(changes)
     pictures = find_pictures(target)
+    _check_place(where, [*pictures.files, *([] if yfcc is None else [Path(yfcc).expanduser()])])
     sheet = Sheet(find_release(release or pictures.release or "v2"), changes, spreadsheet_safe)
-    beside = where.with_name(f"{where.stem}_files")
+    beside = where.with_name(f"{where.name}_files")  # C.htm and C.html may be neighbours
     with contextlib.ExitStack() as held:
         file, folder = held.enter_context(whole_file(where, beside if form == "html" else None))
         count = held.enter_context(_Count(pictures, where.name, quiet))
         found = leave_out(count.seen(pictures.batches()), exclude)
-        if group_by is None and yfcc is None and form not in ("html", "reuse"):
+        if group_by is None and yfcc is None and form not in ("html", *MANIFESTS):
             _WRITERS[form](count.written(_credit(batch, None) for batch in found), sheet, file)
         else:
-            listing = Listing(found)
+            listing = Listing(found, once=form in MANIFESTS)
             order = listing.by_creator()
             titles = None if yfcc is None else Titles(yfcc, listing.hashes, quiet=quiet)
             many = form == "html" and len(listing) > PAGE_CREDITS
@@ -187,7 +193,7 @@ class _Count:
         """The credits as they are; they are counted."""
         for batch in batches:
             self.credits += len(batch)
-            self.unnamed += pc.sum(pc.equal(batch.column("creator"), UNKNOWN)).as_py() or 0
+            self.unnamed += pc.sum(nameless(batch)).as_py() or 0
             yield batch
 
     def __enter__(self) -> _Count:
@@ -195,6 +201,19 @@ class _Count:
 
     def __exit__(self, *exc_info: object) -> None:
         self._bar.close()
+
+
+def _check_place(path: Path, inputs: list[Path]) -> None:
+    """Refuse to write over what the credits come from."""
+    same = False
+    for file in inputs:
+        with contextlib.suppress(OSError):  # one of them is not there
+            same = same or path.samefile(file)
+    if same or path.name == METADATA_FILE:
+        raise AttributionError(
+            f"{path}: expected a place for a new list, found {'what the credits are made from' if same else 'the metadata'}. "
+            "Choose another name for the list."
+        )
 
 
 def _format_of(path: Path, format: str | None) -> str:

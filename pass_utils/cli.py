@@ -65,7 +65,7 @@ def info(folder: Path, release: str | None, shards: list[int] | None, bounds: di
 @click.option("--group-by", type=click.Choice(["creator"]), help="Put the pictures of each creator together.")
 @click.option("--changes", metavar="TEXT", help="What was done to the pictures, such as 'cropped to 224 × 224'.")
 @click.option("--exclude", metavar="TEXT", multiple=True, help="A hash or a creator to leave out; may be repeated.")
-@click.option("--exclude-from", type=click.File(encoding="utf-8"), help="A file of these, one in each line.")
+@click.option("--exclude-from", type=click.File(encoding="utf-8-sig"), help="A file of these, one in each line.")
 @click.option("--yfcc", type=click.Path(path_type=Path), help="YFCC100M's metadata, for titles and Flickr pages.")
 @click.option("--thumbnails", type=int, metavar="PIXELS", help="Show the pictures in HTML, the longer side so long.")
 @click.option("--spreadsheet-safe", is_flag=True, help="Keep spreadsheets from computing what a CSV holds.")
@@ -89,9 +89,12 @@ def credits(
     """
     from .attribution import write_attribution
 
-    chosen = bool(shards or bounds or thumbnails is not None)
+    chosen = shards is not None or bool(bounds) or thumbnails is not None
     target = load(folder, release, shards, bounds) if chosen else folder
-    left_out = {*exclude, *(line.strip() for line in exclude_from or ())} - {""}
+    try:
+        left_out = {*exclude, *(line.strip() for line in exclude_from or ())}
+    except UnicodeDecodeError as err:
+        raise click.UsageError(f"--exclude-from: expected text in UTF-8, found: {err}. Save the file in UTF-8.") from err
     count = write_attribution(
         target, out, release=release and choose_release(folder, release), exclude=left_out, thumbnails=thumbnails, **options
     )

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from .errors import AttributionError
 from .metadata import Keys
-from .names import readable_all, tidy
+from .names import readable, readable_all, tidy
 from .releases import Release, find_release
 
 UNKNOWN = "unknown Flickr user"  # where PASS has no name
@@ -108,6 +109,44 @@ def credit_records(batch: pa.RecordBatch, changes: str | None) -> Iterator[Credi
     columns = (batch.column(name).to_pylist() for name in COLUMNS.names)
     for hash, creator, username, source, title, page in zip(*columns, strict=True):
         yield Credit(hash, creator, username, source, changes=changes, title=title, page_url=page)
+
+
+def nameless(batch: pa.RecordBatch) -> pa.BooleanArray:
+    """Of which pictures PASS has no name; a creator may really be called `UNKNOWN`."""
+    unknown = pc.equal(batch.column("creator"), UNKNOWN)
+    names = readable_all(batch.column("creator_username").filter(unknown))
+    return pc.replace_with_mask(unknown, unknown, pc.not_equal(pc.fill_null(names, ""), UNKNOWN))
+
+
+def is_named(credit: Credit) -> bool:
+    """Whether PASS has a name for the picture's creator."""
+    return credit.creator != UNKNOWN or readable(credit.creator_username or "") == UNKNOWN
+
+
+def check_text(name: str, value: Any) -> None:
+    """What a user gives as text has to be such.
+
+    Raises:
+        AttributionError: it is something else, or cannot be written in UTF-8.
+    """
+    if not isinstance(value, str):
+        raise AttributionError(f"{name}: expected text, found {type(value).__name__} {value!r}. Give a string.")
+    try:
+        value.encode()
+    except UnicodeEncodeError as err:
+        raise AttributionError(f"{name}: expected text that UTF-8 can hold, found {value!r}. Write it in UTF-8.") from err
+
+
+def check_changes(changes: str | None) -> str | None:
+    """The user's words, None where nothing of them can be seen.
+
+    Raises:
+        AttributionError: they are no text.
+    """
+    if changes is None:
+        return None
+    check_text("changes", changes)
+    return changes if tidy(pa.array([changes], pa.string()))[0].as_py() else None
 
 
 def links(batch: pa.RecordBatch) -> pa.StringArray:

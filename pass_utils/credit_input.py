@@ -15,25 +15,31 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .credit import check_text
 from .errors import AttributionError, ReleaseError
 from .folders import read_state
 from .metadata import read_rows
-from .names import readable_all
+from .names import readable_all, tidy
 from .releases import METADATA_FILE, RELEASES, release_of
 
 logger = logging.getLogger(__name__)
 
 KEY_COLUMNS = ("hash", "creator_username")
+_TEXT_TYPES = {"string", "large_string", "string_view", "null"}
 _ROWS_AT_A_TIME = 20_000
 _STREAMED_ROWS_AT_A_TIME = 500  # with their images, about 60 MB
 
 
 class Pictures(NamedTuple):
-    """What is to be credited: batches of hash and creator_username, how many rows if known, and of which release if known."""
+    """What is to be credited: batches of hash and creator_username, how many rows if known, and of which release if known.
+
+    `files` are those that the batches are read from, where they are CSVs.
+    """
 
     batches: Callable[[], Iterator[pa.RecordBatch]]
     rows: int | None
     release: str | None
+    files: tuple[Path, ...] = ()
 
 
 def find_pictures(target: Any) -> Pictures:
@@ -55,6 +61,7 @@ def find_pictures(target: Any) -> Pictures:
             batches=lambda: (batch for part in parts for batch in part.batches()),
             rows=None if None in counts else sum(count or 0 for count in counts),
             release=releases.pop() if len(releases) == 1 else None,
+            files=tuple(file for part in parts for file in part.files),
         )
     if not hasattr(target, "with_format"):
         raise AttributionError(
@@ -73,7 +80,12 @@ def _from_path(path: Path) -> Pictures:
         )
     size, record = csv.stat().st_size, read_state(csv.parent)["record"]
     known = [release.name for release in RELEASES.values() if size == release.metadata.size or record == release.record]
-    return Pictures(batches=lambda: read_rows(str(csv), KEY_COLUMNS), rows=None, release=known[0] if len(known) == 1 else None)
+    return Pictures(
+        batches=lambda: read_rows(str(csv), KEY_COLUMNS),
+        rows=None,
+        release=known[0] if len(known) == 1 else None,
+        files=(csv,),
+    )
 
 
 def _from_dataset(dataset: Any) -> Pictures:
@@ -104,28 +116,43 @@ def _check_columns(names: list[str]) -> None:
 
 def _text(column: pa.ChunkedArray, name: str) -> pa.StringArray:
     """A column as one array of strings, also where it came as a dictionary or as large strings."""
-    try:
-        array = column.cast(pa.string()).combine_chunks()
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as err:
-        raise AttributionError(f"{name}: expected text, found {column.type}. Is this a dataset of PASS rows?") from err
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if str(kind) not in _TEXT_TYPES:  # a ClassLabel is a number here
+        raise AttributionError(f"{name}: expected text, found {column.type}. Is this a dataset of PASS rows?")
+    array = column.cast(pa.string()).combine_chunks()
     return pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
 
 
 def leave_out(batches: Iterable[pa.RecordBatch], exclude: Iterable[str]) -> Iterator[pa.RecordBatch]:
-    """The pictures whose hash, username or creator is not in the list."""
-    excluded = {exclude} if isinstance(exclude, str) else set(exclude)
-    if not excluded:
-        yield from batches
-        return
+    """The pictures whose hash, username or creator is not in the list.
+
+    Names are compared as they read: without what cannot be seen, and however their accents are stored.
+
+    Raises:
+        AttributionError: the list holds something else than text.
+    """
+    listed = [exclude] if isinstance(exclude, str) else list(exclude) if isinstance(exclude, Iterable) else [exclude]
+    for value in listed:
+        check_text("exclude", value)
+    excluded = dict(zip(_comparable(pa.array(listed, pa.string())).to_pylist(), listed, strict=True))
+    excluded.pop("", None)
+    return _left(batches, excluded) if excluded else iter(batches)
+
+
+def _comparable(texts: pa.StringArray) -> pa.StringArray:
+    return pc.utf8_normalize(tidy(texts), "NFC")
+
+
+def _left(batches: Iterable[pa.RecordBatch], excluded: dict[str, str]) -> Iterator[pa.RecordBatch]:
     values = pa.array(sorted(excluded), pa.string())
     met: set[str] = set()
     for batch in batches:
         keep = pa.array([True] * len(batch), pa.bool_())
         username = batch.column("creator_username")
-        for column in (batch.column("hash"), username, readable_all(username)):
+        for column in (batch.column("hash"), _comparable(username), _comparable(readable_all(username))):
             hit = pc.is_in(column, values)
             met.update(pc.unique(column.filter(hit)).to_pylist())
             keep = pc.and_not(keep, hit)
         yield batch.filter(keep)
-    for value in sorted(excluded - met):
-        logger.warning("exclude: no picture has the hash or the creator %r.", value)
+    for value in sorted(excluded.keys() - met):
+        logger.warning("exclude: no picture has the hash or the creator %r.", excluded[value])

@@ -12,13 +12,26 @@ from uuid import uuid4
 import pyarrow.compute as pc
 
 from . import __version__
-from .credit import DATASET_AUTHORS, DATASET_SPDX, DATASET_TITLE, SPDX, UNKNOWN, dataset_credit, doi_url, text_lines
+from .credit import (
+    DATASET_AUTHORS,
+    DATASET_SPDX,
+    DATASET_TITLE,
+    SPDX,
+    dataset_credit,
+    doi_url,
+    nameless,
+    sentence,
+    text_lines,
+)
 from .credit_formats import Batches, Sheet, Writer, join, joined, json_strings
 from .releases import METADATA_FILE
 
 
 def write_spdx(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
-    """An SPDX 2.3 document in JSON; each picture is a package, as a file would need a checksum, and so its bytes."""
+    """An SPDX 2.3 document in JSON; each picture is a package, as a file would need a checksum, and so its bytes.
+
+    A picture may come once, as its hash is its id.
+    """
     release = sheet.release
     document = {
         "spdxVersion": "SPDX-2.3",
@@ -51,7 +64,7 @@ def write_spdx(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
         for batch in batches:
             hashes = batch.column("hash")
             creators = batch.column("creator")
-            nobody = pc.equal(creators, UNKNOWN)
+            nobody = nameless(batch)
             owner = pc.if_else(nobody, '"NOASSERTION"', json_strings(creators))
             originator = pc.if_else(nobody, '"NOASSERTION"', json_strings(join("Person: ", creators)))
             lines = json_strings(text_lines(batch, sheet.changes))
@@ -68,8 +81,9 @@ def write_spdx(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
 
 def write_reuse(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
     """A REUSE.toml that covers `<hash>.jpg` in any folder, and the CSV; the batches are grouped by creator."""
+    changes = f"# Changes: {sentence(sheet.changes)}\n" if sheet.changes else ""
     file.write(
-        f'version = 1\n\n# {dataset_credit(sheet.release)}\n[[annotations]]\nprecedence = "override"\n'
+        f'version = 1\n\n{changes}# {dataset_credit(sheet.release)}\n[[annotations]]\nprecedence = "override"\n'
         f'SPDX-FileCopyrightText = {json.dumps(", ".join(DATASET_AUTHORS))}\nSPDX-License-Identifier = "{DATASET_SPDX}"\n'
         f'path = [\n  "**{METADATA_FILE}",\n'.encode()
     )

@@ -7,6 +7,8 @@ and nothing runs: the page forbids it to the browser, whatever a name may hold.
 from __future__ import annotations
 
 import functools
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -27,6 +29,7 @@ from .credit import (
     Credit,
     credit_records,
     doi_url,
+    is_named,
     sentence,
 )
 from .credit_formats import Sheet
@@ -34,7 +37,7 @@ from .listing import Order, letter_of
 from .thumbnails import Thumbnail
 
 PAGE_CREDITS = 2_000  # that a page holds; about 1.5 MB without thumbnails
-
+PAGE_NAME = re.compile(r"([A-Z]|0-9|other)-[1-9][0-9]*\.html")  # as `plan_pages` gives them
 
 FindThumbnail = Callable[[str], Thumbnail | None]
 
@@ -62,6 +65,7 @@ class Page(NamedTuple):
 def plan_pages(order: Order, size: int) -> list[Page]:
     """Cut pictures that are ordered by creator into pages of at most `size`, none with creators of two letters."""
     pages: list[Page] = []
+    numbers: Counter[str] = Counter()
     place = 0
     for name, count in zip(order.names, order.counts.tolist(), strict=True):
         letter = {"0": "0-9", "#": "other"}.get(letter_of(name), letter_of(name))
@@ -69,8 +73,8 @@ def plan_pages(order: Order, size: int) -> list[Page]:
         while left:
             last = pages[-1] if pages and pages[-1].letter == letter else None
             if last is None or last.stop - last.start == size:
-                number = int(last.name.rpartition("-")[2].removesuffix(".html")) + 1 if last else 1
-                last = Page(f"{letter}-{number}.html", letter, place, place, shown, shown)
+                numbers[letter] += 1
+                last = Page(f"{letter}-{numbers[letter]}.html", letter, place, place, shown, shown)
                 pages.append(last)
             taken = min(left, size - (last.stop - last.start))
             place, left = place + taken, left - taken
@@ -208,7 +212,7 @@ def _image_object(item: Item) -> dict[str, Any]:
         "license": LICENSE_URL,
         "acquireLicensePage": item.link,
     }
-    if credit.creator != UNKNOWN:
+    if is_named(credit):
         found["creator"] = {"@type": "Person", "name": credit.creator}
     if credit.title:
         found["name"] = credit.title

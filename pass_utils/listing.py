@@ -29,9 +29,12 @@ class Order(NamedTuple):
 
 
 class Listing:
-    """Hashes and usernames of pictures, in the order in which they came; `len()` is their number."""
+    """Hashes and usernames of pictures, in the order in which they came; `len()` is their number.
 
-    def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
+    With `once` a picture that comes several times is there the first time only.
+    """
+
+    def __init__(self, batches: Iterable[pa.RecordBatch], *, once: bool = False) -> None:
         hashes: list[pa.StringArray] = []
         usernames: list[pa.StringArray] = []
         for batch in batches:
@@ -42,6 +45,10 @@ class Listing:
         encoded = pa.chunked_array(usernames, pa.string()).dictionary_encode().combine_chunks()
         del usernames
         self._usernames = pa.concat_arrays(encoded.chunks) if isinstance(encoded, pa.ChunkedArray) else encoded
+        if once:
+            first = pc.index_in(self.hashes, self.hashes.unique()).to_numpy()
+            places = pa.array(np.unique(first, return_index=True)[1])
+            self.hashes, self._usernames = self.hashes.take(places), self._usernames.take(places)
         pa.default_memory_pool().release_unused()  # what the batches took
 
     def __len__(self) -> int:
@@ -85,9 +92,13 @@ class Listing:
             yield pa.RecordBatch.from_arrays(columns, names=names)
 
 
-def _sorting_key(text: str) -> tuple[int, str, str]:
-    """Where a name stands in the alphabet: A to Z without regard to case and accents, digits, other scripts, and no name."""
-    return "0#".find(letter_of(text)) + 1 if text else 3, _alphabetical(text), text
+def _sorting_key(text: str) -> tuple[int, str, str, str]:
+    """Where a name stands in the alphabet: A to Z without regard to case and accents, digits, other scripts, and no name.
+
+    Names of one letter stand together, also those whose first character is not beside that letter, such as ı.
+    """
+    letter = letter_of(text)
+    return "0#".find(letter) + 1 if text else 3, letter, _alphabetical(text), text
 
 
 def letter_of(text: str) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import datasets
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import image_hash
@@ -146,6 +147,41 @@ def test_a_creator_or_a_picture_can_be_left_out(folder, tmp_path, caplog):
     assert caplog.messages == ["exclude: no picture has the hash or the creator 'user'."]
 
 
+def test_names_are_left_out_however_they_are_spelled(tmp_path, caplog):
+    names = ["Jos%C3%A9", "Jose%CC%81", "%E2%80%AEJos%C3%A9+", "Jose", None]
+    ds = datasets.Dataset.from_dict({"hash": [image_hash(n) for n in range(5)], "creator_username": names})
+    for given in ("José", "Jose\u0301", " José  ", "Jose\u0301\u200b"):
+        assert [credit.creator_username for credit in credits(ds, exclude=[given, "", " "])] == ["Jose", None]
+    assert caplog.messages == []
+    assert len(list(credits(ds, exclude=" Josè "))) == 5
+    assert caplog.messages == ["exclude: no picture has the hash or the creator ' Josè '."]
+
+
+def test_who_is_called_so_is_not_without_a_name(folder, tmp_path, caplog):
+    where = folder()
+    path = where / "pass_metadata.csv"
+    path.write_text(path.read_text().replace("user+1", "").replace("user+3", "unknown+Flickr+user"))
+    assert write_attribution(where, tmp_path / "C.csv") == 5
+    assert caplog.messages == ["C.csv: 1 of 5 pictures have no creator's name; they are credited to 'unknown Flickr user'."]
+
+
+@pytest.mark.parametrize("changes", ["", " \n", "\u202e\u200b"])
+def test_changes_of_which_nothing_can_be_seen_are_none(folder, tmp_path, changes):
+    where = folder()
+    assert next(credits(where, changes=changes)) == next(credits(where))
+    for name in ("C.csv", "C.txt", "C.html"):
+        write_attribution(where, tmp_path / name, changes=changes)
+        with_blanks = (tmp_path / name).read_bytes()
+        write_attribution(where, tmp_path / name)
+        assert (tmp_path / name).read_bytes() == with_blanks
+
+
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_text_may_be_stored_in_several_ways(kind):
+    table = pa.table({"hash": pa.array([image_hash(0)]).cast(kind), "creator_username": pa.array(["a"]).cast(kind)})
+    assert [credit.creator for credit in credits(datasets.Dataset(table))] == ["a"]
+
+
 def test_pictures_without_a_name_are_counted_and_reported(folder, tmp_path, caplog):
     where = folder()
     path = where / "pass_metadata.csv"
@@ -218,6 +254,64 @@ class TestTrouble:
             write_attribution(where, tmp_path / "C.csv", group_by="date")
         with pytest.raises(ReleaseError, match="expected one of v2, v3, found 'v9'"):
             write_attribution(where, tmp_path / "C.csv", release="v9")
+
+    def test_columns_that_are_no_text(self):
+        label = datasets.ClassLabel(names=["anna", "bo"])
+        names = datasets.Dataset.from_dict(
+            {"hash": [image_hash(0)], "creator_username": [1]},
+            features=datasets.Features({"hash": datasets.Value("string"), "creator_username": label}),
+        )
+        with pytest.raises(AttributionError, match="creator_username: expected text, found int64"):
+            next(credits(names))
+        numbers = datasets.Dataset.from_dict({"hash": [10**18], "creator_username": ["a"]})
+        with pytest.raises(AttributionError, match="hash: expected text, found int64"):
+            next(credits(numbers))
+
+    def test_what_the_list_is_made_from(self, folder, tmp_path):
+        where = folder()
+        metadata = where / "pass_metadata.csv"
+        before = metadata.read_bytes()
+        (tmp_path / "link.csv").symlink_to(metadata)
+        (tmp_path / "titles.csv").write_text("hash\ttitle\tpageurl\n")
+        for target, out, options in (
+            (where, metadata, {}),
+            (where, tmp_path / "link.csv", {}),
+            (metadata, where / ".." / where.name / "pass_metadata.csv", {}),
+            (load(where), metadata, {}),
+            (load(where), tmp_path / "pass_metadata.csv", {}),
+            (load(where), tmp_path / "titles.csv", {"yfcc": tmp_path / "titles.csv"}),
+        ):
+            with pytest.raises(AttributionError, match="expected a place for a new list, found"):
+                write_attribution(target, out, **options)
+        assert metadata.read_bytes() == before
+        assert (tmp_path / "titles.csv").read_text() == "hash\ttitle\tpageurl\n"
+        assert not (tmp_path / "pass_metadata.csv").exists()
+
+    @pytest.mark.parametrize("changes", [7, ["cropped"], b"cropped", "\ud800"])
+    def test_words_that_are_no_text(self, folder, tmp_path, changes):
+        where = folder()
+        for options in ({"changes": changes}, {"exclude": [changes]}):
+            with pytest.raises(AttributionError, match=f"{next(iter(options))}: expected text"):
+                credits(where, **options)
+            with pytest.raises(AttributionError, match=f"{next(iter(options))}: expected text"):
+                write_attribution(where, tmp_path / "C.csv", **options)
+        with pytest.raises(AttributionError, match="exclude: expected text, found NoneType"):
+            credits(where, exclude=None)
+        assert not list(tmp_path.glob("C.csv*"))
+
+    def test_only_a_csv_is_made_safe_for_spreadsheets(self, folder, tmp_path):
+        with pytest.raises(AttributionError, match="spreadsheet_safe: expected a list in CSV, found html"):
+            write_attribution(folder(), tmp_path / "C.html", spreadsheet_safe=True)
+
+    def test_lists_of_one_stem_have_pages_of_their_own(self, folder, tmp_path, monkeypatch):
+        monkeypatch.setattr("pass_utils.attribution.PAGE_CREDITS", 3)
+        where = folder()
+        for name in ("C.html", "C.htm", "C"):
+            write_attribution(where, tmp_path / name, format="html", exclude=f"user {len(name)}")
+        assert sorted(path.name for path in tmp_path.glob("C*_files")) == ["C.htm_files", "C.html_files", "C_files"]
+        for name, left_out in (("C.htm", 5), ("C.html", 6), ("C", 1)):
+            text = "".join(path.read_text() for path in (tmp_path / f"{name}_files").iterdir())
+            assert [n for n in IMAGES if f"<bdi>user {n}</bdi>" not in text] == [n for n in IMAGES if n == left_out]
 
     @pytest.mark.parametrize("name", ["C.csv", "C.html"])
     def test_a_place_that_is_not_there(self, folder, tmp_path, name):

@@ -55,6 +55,25 @@ def test_options_have_the_meaning_that_the_library_gives_them(cache, folder):
     assert (cache / "work" / "C.html").read_text().count("data:image/jpeg;base64,") == 24
 
 
+def test_a_choice_of_no_shard_is_not_all_of_them(cache, folder):
+    done = pass_utils("credits", folder(), "C.csv", "--shards", "5-3", cache=cache)
+    assert done.returncode != 0
+    assert not (cache / "work" / "C.csv").exists()
+
+
+def test_a_file_of_those_to_leave_out_may_come_from_any_editor(cache, folder):
+    where = folder()
+    (cache / "work").mkdir()
+    (cache / "work" / "left out").write_bytes("\ufeffuser 1\r\n".encode())
+    assert pass_utils("credits", where, "C.csv", "--exclude-from", "left out", cache=cache).returncode == 0
+    assert creators(cache / "work" / "C.csv") == [f"user {n}" for n in (4, 3, 2, 0)]
+    (cache / "work" / "left out").write_bytes("José\n".encode("latin-1"))
+    done = pass_utils("credits", where, "D.csv", "--exclude-from", "left out", cache=cache)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--exclude-from: expected text in UTF-8" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(("arguments", "release"), [((), "v2"), (("--release", "v3"), "v3")])
 def test_the_dataset_is_credited_by_its_release(cache, arguments, release):
     assert pass_utils("credits", dummy_folder("v3"), "C.txt", *arguments, cache=cache).returncode == 0

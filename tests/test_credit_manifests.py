@@ -68,6 +68,34 @@ def test_reuse_s_own_tool_finds_creator_and_licence_of_every_picture(tmp_path):
     assert csv["spdx_expressions"][0]["value"] == "CC-BY-4.0"
 
 
+def test_a_manifest_says_what_was_changed_in_a_line_that_ends_nothing(tmp_path):
+    write_attribution(dataset(), tmp_path / "REUSE.toml", changes='cropped\n[[annotations]]\npath = "**"')
+    text = (tmp_path / "REUSE.toml").read_text()
+    assert text.split("\n")[2] == '# Changes: cropped [[annotations]] path = "**".'
+    without = tmp_path / "reuse.toml"
+    write_attribution(dataset(), without, changes=" ")
+    assert text.replace('# Changes: cropped [[annotations]] path = "**".\n', "") == without.read_text()
+
+
+def test_a_picture_that_comes_twice_is_a_package_once(tmp_path):
+    from spdx_tools.spdx.parser.parse_anything import parse_file
+    from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
+
+    twice = datasets.concatenate_datasets([dataset().select([0, 1]), dataset().select([1, 2])])
+    assert write_attribution(twice, tmp_path / "p.spdx.json") == 3
+    document = parse_file(str(tmp_path / "p.spdx.json"))
+    assert validate_full_spdx_document(document) == []
+    assert [package.name for package in document.packages[1:]] == [f"{image_hash(place)}.jpg" for place in (0, 1, 2)]
+    assert write_attribution(twice, tmp_path / "REUSE.toml") == 3
+
+
+def test_who_is_called_so_is_the_owner(tmp_path):
+    ds = datasets.Dataset.from_dict({"hash": [image_hash(0)], "creator_username": ["unknown+Flickr+user"]})
+    write_attribution(ds, tmp_path / "p.spdx.json")
+    picture = json.loads((tmp_path / "p.spdx.json").read_text())["packages"][1]
+    assert (picture["copyrightText"], picture["originator"]) == ("unknown Flickr user", "Person: unknown Flickr user")
+
+
 def test_manifests_of_nothing_are_whole(tmp_path):
     empty = dataset().select([])
     assert write_attribution(empty, tmp_path / "p.spdx.json") == write_attribution(empty, tmp_path / "reuse.toml") == 0

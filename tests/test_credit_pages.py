@@ -17,7 +17,7 @@ from hostile import raw_names, read_names
 from pass_utils.attribution import write_attribution
 from pass_utils.credit import credit_batch
 from pass_utils.credit_formats import Sheet
-from pass_utils.credit_pages import plan_pages, write_page
+from pass_utils.credit_pages import PAGE_NAME, plan_pages, write_page
 from pass_utils.listing import Order
 from pass_utils.releases import RELEASES
 
@@ -154,9 +154,9 @@ def test_many_credits_are_linked_pages_with_an_index_by_letter(folder, tmp_path,
     assert write_attribution(where, target, changes="resized") == 8
     index = parsed(target.read_text())
     links = [link.get("href") for link in index.iter("a") if link.get("href").startswith("my")]
-    beside = tmp_path / "my #1 credits_files"
+    beside = tmp_path / "my #1 credits.html_files"
     expected = ["A-1", "B-1", "U-1", "A-1", "B-1", "U-1", "U-2"]
-    assert links == [f"my%20%231%20credits_files/{name}.html" for name in expected]
+    assert links == [f"my%20%231%20credits.html_files/{name}.html" for name in expected]
     names = ["A-1.html", "B-1.html", "U-1.html", "U-2.html"]
     assert sorted(path.name for path in beside.iterdir()) == names
     assert {link.rpartition("/")[2] for link in links} == set(names)
@@ -177,6 +177,33 @@ def test_many_credits_are_linked_pages_with_an_index_by_letter(folder, tmp_path,
         "U-1.html",
     ]
     assert "../my%20%231%20credits.html" in {link.get("href") for link in second.iter("a")}
+
+
+def test_no_credit_is_lost_whatever_letter_a_name_is_under(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("pass_utils.attribution.PAGE_CREDITS", 1)
+    where = folder()
+    csv = where / "pass_metadata.csv"
+    text = csv.read_text()
+    for number, name in enumerate(("zoe", "%C4%B1rmak", "ida", "%F0%9D%9A%A4", "unknown+Flickr+user")):
+        text = text.replace(f"user+{number}", name)
+    csv.write_text(text)
+    assert write_attribution(where, tmp_path / "C.html") == 5
+    pages = {path.name: parsed(path.read_text()) for path in (tmp_path / "C.html_files").iterdir()}
+    assert {name: page.find(".//main//li//bdi").text for name, page in pages.items()} == {
+        "I-1.html": "ida",
+        "I-2.html": "\U0001d6a4",
+        "I-3.html": "ırmak",
+        "U-1.html": "unknown Flickr user",
+        "Z-1.html": "zoe",
+    }
+    image = json.loads(pages["U-1.html"].find(".//script").text)["hasPart"][0]
+    assert image["creator"] == {"@type": "Person", "name": "unknown Flickr user"}
+
+
+def test_the_names_of_pages_never_collide():
+    pages = plan_pages(order(("ada", 1), ("bo", 1), ("ann", 1), ("山", 1), ("7up", 1)), size=1)
+    assert [page.name for page in pages] == ["A-1.html", "B-1.html", "A-2.html", "other-1.html", "0-9-1.html"]
+    assert all(PAGE_NAME.fullmatch(page.name) for page in pages)
 
 
 @pytest.fixture

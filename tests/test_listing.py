@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import doctest
+import itertools
 
 import pyarrow as pa
 from conftest import image_hash
 
 from pass_utils import listing
-from pass_utils.listing import Listing
+from pass_utils.listing import Listing, letter_of
 
 
 def batch(*names: str | None, first: int = 0) -> pa.RecordBatch:
@@ -38,6 +39,21 @@ def test_by_creator_they_are_in_the_order_of_the_alphabet_with_counts():
     assert [(row["hash"], row["pictures"]) for row in rows(made.batches(order))] == [
         (image_hash(place), count)
         for place, count in [(7, 1), (1, 1), (5, 1), (0, 3), (4, None), (8, None), (2, 1), (6, 1), (3, 2), (9, None)]
+    ]
+
+
+def test_names_of_one_letter_stand_together_whatever_they_begin_with():
+    names = [chr(code) for code in range(0x110000) if chr(code).isalnum()]
+    order = Listing([batch(*names)]).by_creator()
+    letters = [letter_of(name) for name in order.names]
+    assert [letter for letter, _ in itertools.groupby(letters)] == [*"ABCDEFGHIJKLMNOPQRSTUVWXYZ0#"]
+
+
+def test_a_picture_that_comes_twice_can_be_there_once():
+    parts = [batch("b", "a"), batch("c", "d"), batch("e", first=2)]
+    made = Listing(parts, once=True)
+    assert rows(made.batches()) == [
+        {"hash": image_hash(place), "creator_username": name} for place, name in enumerate(["b", "a", "e"])
     ]
 
 

@@ -55,7 +55,7 @@ def test_pages_have_them_too_in_their_own_order(tmp_path, monkeypatch):
     ds = datasets.Dataset.from_dict(rows).cast_column("image", datasets.Image())
     write_attribution(ds, tmp_path / "C.html", thumbnails=20)
     greys = {}
-    for page in (tmp_path / "C_files").iterdir():
+    for page in (tmp_path / "C.html_files").iterdir():
         greys |= {hash: small.resize((1, 1)).getpixel((0, 0))[0] for hash, small, _ in shown(page)}
     assert all(abs(greys[image_hash(n)] - 30 * n) < 4 for n in range(8))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pass_utils import AttributionError
@@ -41,6 +43,55 @@ def test_when_something_goes_wrong_all_stays_as_it_was(tmp_path):
         raise ZeroDivisionError
     assert tree(tmp_path) == {"C.html": "one", "C_files/A-1.html": "a"}
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3])
+@pytest.mark.parametrize("before", [{"A-1.html": "a"}, None])
+def test_when_a_name_cannot_be_taken_the_old_pages_are_there_again(tmp_path, monkeypatch, failing, before):
+    write(tmp_path / "C.html", "one", before)
+    there = tree(tmp_path)
+    replace, calls = Path.replace, []
+
+    def fail_once(self, target):
+        calls.append(target)
+        if len(calls) == failing:
+            raise PermissionError(13, "no")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", fail_once)
+    if failing == 3 and before is None:
+        write(tmp_path / "C.html", "two", {"B-1.html": "b"})  # two names are all that it takes
+        assert tree(tmp_path) == {"C.html": "two", "C_files/B-1.html": "b"}
+        return
+    with pytest.raises(AttributionError, match="expected to write it, found: .*no"):
+        write(tmp_path / "C.html", "two", {"B-1.html": "b"})
+    assert tree(tmp_path) == there
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_folder_is_no_place_for_a_file(tmp_path):
+    (tmp_path / "C.html").mkdir()
+    with pytest.raises(AttributionError, match="expected the name of a file, found a folder"):
+        write(tmp_path / "C.html", "one", {"A-1.html": "a"})
+    assert [path.name for path in tmp_path.iterdir()] == ["C.html"]
+
+
+def test_a_name_may_be_as_long_as_the_file_system_lets_it(tmp_path):
+    write(tmp_path / ("x" * 250 + ".html"), "one")
+    assert tree(tmp_path) == {"x" * 250 + ".html": "one"}
+    write(tmp_path / ("é" * 127), "two")
+    with pytest.raises(AttributionError, match="expected to write it, found: .*File name too long"):
+        write(tmp_path / ("x" * 251 + ".html"), "one")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", ["chapter-1.html", "a-1.html", "A-01.html", "0-1.html", "A-1.htm"])
+def test_pages_of_other_people_are_no_pages_of_ours(tmp_path, name):
+    (tmp_path / "C_files").mkdir()
+    (tmp_path / "C_files" / name).write_text("precious")
+    with pytest.raises(AttributionError, match=f"C_files: expected none, .*found {name}"):
+        write(tmp_path / "C.html", "one")
+    assert tree(tmp_path) == {f"C_files/{name}": "precious"}
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
