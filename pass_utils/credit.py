@@ -28,6 +28,7 @@ DATASET_LICENSE, DATASET_LICENSE_URL, DATASET_SPDX = (
 )
 DATASET_TITLE = "PASS (Pictures without humAns for Self-Supervision)"
 DATASET_AUTHORS = ("Yuki M. Asano", "Christian Rupprecht", "Andrew Zisserman", "Andrea Vedaldi")
+AUTHORS_LINE = f"{', '.join(DATASET_AUTHORS[:-1])} and {DATASET_AUTHORS[-1]}"
 SOURCE = "https://multimedia-commons.s3-us-west-2.amazonaws.com/data/images/"  # then h[:3]/h[3:6]/h.jpg
 
 # What differs from picture to picture.
@@ -54,6 +55,11 @@ class Credit:
     changes: str | None = None
     title: str | None = None
     page_url: str | None = None
+
+    @property
+    def link(self) -> str:
+        """Where people find the picture: its Flickr page if known, else the file."""
+        return self.page_url or self.source_url
 
     @property
     def text(self) -> str:
@@ -179,8 +185,8 @@ def dataset_credit(release: str | Release = "v2") -> str:
     """
     release = find_release(release)
     return (
-        f"{DATASET_TITLE}, release {release.name} ({release.date}), by {', '.join(DATASET_AUTHORS[:-1])} and "
-        f"{DATASET_AUTHORS[-1]} ({doi_url(release)}), licensed under {DATASET_LICENSE} ({DATASET_LICENSE_URL})."
+        f"{DATASET_TITLE}, release {release.name} ({release.date}), by {AUTHORS_LINE} ({doi_url(release)}), "
+        f"licensed under {DATASET_LICENSE} ({DATASET_LICENSE_URL})."
     )
 
 

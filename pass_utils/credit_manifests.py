@@ -26,6 +26,8 @@ from .credit import (
 from .credit_formats import Batches, Sheet, Writer, join, joined, json_strings
 from .releases import METADATA_FILE
 
+_AUTHORS = ", ".join(DATASET_AUTHORS)
+
 
 def write_spdx(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
     """An SPDX 2.3 document in JSON; each picture is a package, as a file would need a checksum, and so its bytes.
@@ -52,7 +54,7 @@ def write_spdx(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
         "filesAnalyzed": False,
         "licenseConcluded": DATASET_SPDX,
         "licenseDeclared": DATASET_SPDX,
-        "copyrightText": ", ".join(DATASET_AUTHORS),
+        "copyrightText": _AUTHORS,
         "attributionTexts": [dataset_credit(release)],
     }
     fixed = (
@@ -84,7 +86,7 @@ def write_reuse(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
     changes = f"# Changes: {sentence(sheet.changes)}\n" if sheet.changes else ""
     file.write(
         f'version = 1\n\n{changes}# {dataset_credit(sheet.release)}\n[[annotations]]\nprecedence = "override"\n'
-        f'SPDX-FileCopyrightText = {json.dumps(", ".join(DATASET_AUTHORS))}\nSPDX-License-Identifier = "{DATASET_SPDX}"\n'
+        f'SPDX-FileCopyrightText = {json.dumps(_AUTHORS)}\nSPDX-License-Identifier = "{DATASET_SPDX}"\n'
         f'path = [\n  "**{METADATA_FILE}",\n'.encode()
     )
     for batch in batches:

@@ -19,6 +19,7 @@ import jinja2
 import pyarrow as pa
 
 from .credit import (
+    AUTHORS_LINE,
     DATASET_AUTHORS,
     DATASET_LICENSE,
     DATASET_LICENSE_URL,
@@ -145,7 +146,7 @@ def _items(batches: Iterable[pa.RecordBatch], sheet: Sheet, thumbnail: FindThumb
         grouped = "pictures" in batch.schema.names
         counts = batch.column("pictures").to_pylist() if grouped else [None] * len(batch)
         for credit, count in zip(credit_records(batch, sheet.changes), counts, strict=True):
-            yield Item(credit, credit.page_url or credit.source_url, count, thumbnail(credit.hash) if thumbnail else None)
+            yield Item(credit, credit.link, count, thumbnail(credit.hash) if thumbnail else None)
 
 
 def _render(file: BinaryIO, template: str, sheet: Sheet, items: list[Item], **shown: Any) -> None:
@@ -178,7 +179,7 @@ def _facts(sheet: Sheet) -> dict[str, Any]:
             "title": DATASET_TITLE,
             "release": sheet.release.name,
             "date": sheet.release.date,
-            "authors": f"{', '.join(DATASET_AUTHORS[:-1])} and {DATASET_AUTHORS[-1]}",
+            "authors": AUTHORS_LINE,
             "url": doi_url(sheet.release),
             "license": DATASET_LICENSE,
             "license_url": DATASET_LICENSE_URL,

@@ -48,6 +48,7 @@ def test_its_line_is_as_one_would_write_it():
 
 def test_with_title_and_page_known_the_line_begins_with_the_title_and_leads_to_the_page():
     made = one(changes="Cropped!", titles='The "Faro"', pages="https://www.flickr.com/photos/1@N00/2/")
+    assert (one().link, made.link) == (SOURCE, "https://www.flickr.com/photos/1@N00/2/")
     assert (made.title, made.page_url, made.source_url) == ('The "Faro"', "https://www.flickr.com/photos/1@N00/2/", SOURCE)
     assert made.text == (
         '"The "Faro"" by Chiara Marra (https://www.flickr.com/photos/1@N00/2/), '
