@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -138,19 +137,29 @@ def write_imagefolder(
     return written
 
 
-def splits(dataset: Any, *, streams: bool = True) -> Iterator[tuple[str, Any]]:
+def splits(dataset: Any, *, streams: bool = True) -> list[tuple[str, Any]]:
     """The splits of a dataset by name; one that has no name of its own is called train.
 
     Raises:
-        ExportError: it is no dataset, or a stream where none can be.
+        ExportError: it is no dataset, has no splits or one whose name cannot be, or is a stream where none can be.
     """
-    parts = dataset.items() if isinstance(dataset, dict) else [(str(getattr(dataset, "split", None)), dataset)]
+    parts = dataset.items() if isinstance(dataset, dict) else [(getattr(dataset, "split", None), dataset)]
+    if not parts:
+        raise ExportError("dataset: expected at least one split, found none. Put one in, or give the dataset itself.")
+    named = []
     for name, part in parts:
         if isinstance(part, datasets.IterableDataset) and not streams:
             raise ExportError("dataset: expected one opened in place or embedded, found a stream. Open it without streaming.")
         if not isinstance(part, (datasets.Dataset, datasets.IterableDataset)):
             raise ExportError(f"dataset: expected one of `datasets`, found a {type(part).__name__}.")
-        yield name if isinstance(dataset, dict) or (_SPLIT.fullmatch(name) and name != "None") else "train", part
+        known = name is not None and _SPLIT.fullmatch(str(name))
+        if isinstance(dataset, dict) and not known:
+            raise ExportError(
+                f"split: expected a name of letters, digits, _ and ., found {name!r}. Give it another one with "
+                '`DatasetDict({"test": ds[...]})`.'
+            )
+        named.append((str(name) if known else "train", part))
+    return named
 
 
 def _write(

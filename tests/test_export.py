@@ -222,6 +222,18 @@ def test_a_split_keeps_its_name(ds, tmp_path):
     assert [file.name for file in write_parquet(unnamed, tmp_path / "b")] == ["train-00000-of-00001.parquet"]
 
 
+@pytest.mark.parametrize("name", ["../../evil", "my-split", "a/b", "", ".", "a..b", None])
+@pytest.mark.parametrize("kind", WAYS)
+def test_a_split_whose_name_cannot_be_is_refused_before_any_work(ds, tmp_path, kind, name):
+    parts = DatasetDict({"train": ds.select([0])})
+    parts[name] = ds.select([1])
+    with pytest.raises(ExportError, match=re.escape(f"split: expected a name of letters, digits, _ and ., found {name!r}")):
+        WAYS[kind](parts, tmp_path / "out" / "deep")
+    with pytest.raises(ExportError, match="dataset: expected at least one split, found none"):
+        WAYS[kind](DatasetDict(), tmp_path / "out" / "deep")
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_cannot_be_exported_is_said(ds, tmp_path):
     with pytest.raises(ExportError, match="dataset: expected one of `datasets`, found a list"):
         write_parquet([], tmp_path)
