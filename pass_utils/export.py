@@ -207,38 +207,50 @@ def _write_stream(
     dataset: datasets.IterableDataset, output: Output, split: str, options: dict[str, Any], quiet: bool | None
 ) -> list[Written]:
     """Write a stream; the files get the names that say how many there are when the last one is whole."""
-    ledger = Ledger(output, split, {"kind": "parquet", "input": "stream", **options})
+    if dataset.features is None:
+        dataset = dataset._resolve_features()
+    facts = {"kind": "parquet", "input": "stream", "features": repr(dataset.features), **options}
+    ledger = Ledger(output, split, facts)
     trails: dict[str, str] = ledger.state.setdefault("trails", {})
-    done: list[Written] = []
-    while ledger.is_whole(file_name(split, len(done))):
-        done.append(ledger.files[file_name(split, len(done))])
-    if "count" not in ledger.state:
-        with Progress(0, title=split, quiet=_is_quiet(quiet)) as progress:
-            progress.start(split, 0)
-            stream = ParquetStream(dataset, output, **options, split=split, done=done, seen=partial(progress.advance, split))
-            stream.pass_over()
-            if done and trails[done[-1].name] != stream.trail:
-                raise ExportError(
-                    f"{output}: expected the rows that {done[-1].name} was written from, found others. Choose another folder, "
-                    "or empty this one.",
-                    path=str(output),
-                )
+    count: int | None = ledger.state.get("count")
+    done = _done(ledger, split, count, output)
+    with Progress(0, title=split, quiet=_is_quiet(quiet)) as progress:
+        progress.start(split, 0)
+        stream = ParquetStream(dataset, output, **options, split=split, done=done, seen=partial(progress.advance, split))
+        stream.pass_over()
+        if done and trails[file_name(split, len(done) - 1)] != stream.trail:
+            raise stream.other_rows(done[-1].name)
+        if count is None:
             ledger.save()
             for written in stream:
                 done.append(written)
                 trails[written.name] = stream.trail
                 ledger.note(written)
-        final = [file._replace(name=file_name(split, number, len(done))) for number, file in enumerate(done)]
-        ledger.note(*final, count=len(done))
-    count = ledger.state["count"]
+            count = len(done)
+            ledger.note(*(file._replace(name=file_name(split, n, count)) for n, file in enumerate(done)), count=count)
+        elif not stream.ended:
+            raise stream.other_rows(done[-1].name)
     names = [(file_name(split, number), file_name(split, number, count)) for number in range(count)]
     for old, new in names:
         if not ledger.is_whole(new):
-            if not ledger.is_whole(old):
-                raise ExportError(
-                    f"{output}: expected the files of a stream that ended, missing {new}. Empty the folder, and export again.",
-                    path=str(output),
-                )
             output.rename(old, new)
     output.tidy()
     return [ledger.files[new] for _, new in names]
+
+
+def _done(ledger: Ledger, split: str, count: int | None, output: Output) -> list[Written]:
+    """The files of a stream that are whole, all of them when it ended."""
+    done: list[Written] = []
+    if count is None:
+        while ledger.is_whole(name := file_name(split, len(done))):
+            done.append(ledger.files[name])
+        return done
+    for number in range(count):
+        name = file_name(split, number, count)
+        if not ledger.is_whole(name) and not ledger.is_whole(file_name(split, number)):
+            raise ExportError(
+                f"{output}: expected the files of a stream that ended, missing {name}. Empty the folder, and export again.",
+                path=str(output),
+            )
+        done.append(ledger.files[name])
+    return done

@@ -52,7 +52,7 @@ class Ledger:
         except (TypeError, KeyError, AttributeError) as err:
             raise self._refuse(f"{LEDGER_FILE} as this version writes it", f"another content ({err!r})") from err
         if kept.get("format") != _FORMAT or kinds - {facts["kind"]} or changed:
-            what = {"input": "other rows", "kind": "another kind of files"}
+            what = {"input": "other rows", "kind": "another kind of files", "features": "other columns"}
             differ = ", ".join(what.get(key, f"another {key}") for key in changed) or "another kind of files"
             raise self._refuse("an export of the same rows with the same options", differ)
         self._kept = kept

@@ -133,6 +133,29 @@ def test_a_stream_that_gives_other_rows_does_not_go_on(ds, tmp_path, monkeypatch
         write_parquet(ds.to_iterable_dataset(), tmp_path / "out", **OPTIONS)
 
 
+def test_another_stream_into_a_folder_that_is_whole_is_refused(ds, tmp_path):
+    written = write_parquet(ds.select(range(20)).to_iterable_dataset(), tmp_path, **OPTIONS)
+    before = content(tmp_path)
+    others = {
+        "the rows that .* was written from, found others": [
+            ds.select(range(30)),
+            ds.select(range(18)),
+            ds.select([*range(18), 19, 18]),
+            ds.select(range(10, 30)),
+        ],
+        "an export of the same rows with the same options, found other columns": [
+            ds.select(range(20)).remove_columns("hash"),
+            ds.select(range(20)).rename_column("hash", "key"),
+        ],
+    }
+    for expected, found in others.items():
+        for other in found:
+            with pytest.raises(ExportError, match=f"expected {expected}"):
+                write_parquet(other.to_iterable_dataset(), tmp_path, **OPTIONS)
+    assert content(tmp_path) == before
+    assert write_parquet(ds.select(range(20)).to_iterable_dataset(), tmp_path, **OPTIONS) == written
+
+
 def interrupting_after(count):
     def run(pictures):
         nonlocal count
