@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from .errors import ExportError
+from .equality import feed
 from .pictures import Sizes, embed, picture_columns, stored_sizes
 
 GROUP_BYTES = 256 << 20  # of pictures that are held in memory together, whatever the number of rows asked for
@@ -176,8 +177,8 @@ class StreamGroups:
         if group is not None:
             self._groups.pop(0)
             self._digest.update(group.bytes.to_bytes(8, "big"))
-            for batch in group.table.drop_columns(self._names).combine_chunks().to_batches():
-                self._digest.update(batch.serialize())
+            for column in group.table.drop_columns(self._names).columns:
+                feed(self._digest, column)
         return group
 
 
@@ -290,7 +291,6 @@ class Pieces(Sequence[Task], Generic[Task]):
         columns = rest + (self._names if self._without_bytes else [])
         part = self._dataset.select_columns(columns)
         for begin in range(0, self.rows if columns else 0, _ROWS_AT_A_TIME):
-            table = part[begin : begin + _ROWS_AT_A_TIME].combine_chunks()
-            for batch in table.to_batches():
-                digest.update(batch.serialize())
+            for column in part[begin : begin + _ROWS_AT_A_TIME].columns:
+                feed(digest, column)
         return digest.hexdigest()
