@@ -14,9 +14,10 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 import datasets
 
+from .configs import check_splits, write_configs
 from .errors import ExportError
 from .imagefolder import ImageFolderTask, plan_imagefolder, write_metadata
-from .ledger import Ledger, Written
+from .ledger import Ledger, Written, known_splits
 from .outputs import Output
 from .parquet import MAX_SHARD_SIZE, ROW_GROUP_ROWS, ParquetStream, ParquetTask, file_name, plan_parquet
 from .pieces import Pieces, parse_size
@@ -68,17 +69,22 @@ def write_parquet(
     """
     output = Output(folder)
     options = {"max_shard_size": parse_size(max_shard_size), "row_group_rows": row_group_rows}
+    parts = splits(dataset)
+    if (num_proc != 1 or executor is not None) and any(isinstance(part, datasets.IterableDataset) for _, part in parts):
+        raise ExportError("num_proc, executor: expected none for a stream, which one process reads. Open the shards in place.")
+    plans = {
+        split: plan_parquet(part, max_shard_size=max_shard_size, row_group_rows=row_group_rows, split=split)
+        for split, part in parts
+        if not isinstance(part, datasets.IterableDataset)
+    }
     written: list[Written] = []
-    for split, part in splits(dataset):
-        if isinstance(part, datasets.IterableDataset):
-            if num_proc != 1 or executor is not None:
-                raise ExportError(
-                    "num_proc, executor: expected none for a stream, which one process reads. Open the shards in place."
-                )
-            written += _write_stream(part, output, split, options, quiet)
-        else:
-            plan = plan_parquet(part, max_shard_size=max_shard_size, row_group_rows=row_group_rows, split=split)
-            written += _write(plan, output, split, {"kind": "parquet", **options}, num_proc, executor, quiet)[0]
+    with output.lock():
+        for split, part in parts:
+            if split in plans:
+                written += _write(plans[split], output, split, {"kind": "parquet", **options}, num_proc, executor, quiet)[0]
+            else:
+                written += _write_stream(part, output, split, options, quiet)
+        write_configs(output, known_splits(output))
     return written
 
 
@@ -101,11 +107,15 @@ def write_webdataset(
         PassError: as with `write_parquet`; the dataset is a stream, or has more than one column of pictures.
     """
     output = Output(folder)
+    parts = splits(dataset, streams=False)
+    plans = {split: plan_webdataset(part, max_shard_size=max_shard_size, split=split) for split, part in parts}
+    facts = {"kind": "webdataset", "max_shard_size": parse_size(max_shard_size)}
+    check_splits(list(plans))
     written: list[Written] = []
-    for split, part in splits(dataset, streams=False):
-        plan = plan_webdataset(part, max_shard_size=max_shard_size, split=split)
-        facts = {"kind": "webdataset", "max_shard_size": parse_size(max_shard_size)}
-        written += _write(plan, output, split, facts, num_proc, executor, quiet)[0]
+    with output.lock():
+        check_splits(list(dict.fromkeys([*known_splits(output), *plans])))
+        for split, plan in plans.items():
+            written += _write(plan, output, split, facts, num_proc, executor, quiet)[0]
     return written
 
 
@@ -127,13 +137,16 @@ def write_imagefolder(
         PassError: as with `write_webdataset`; the dataset has a column `file_name`.
     """
     output = Output(folder)
+    plans = {split: plan_imagefolder(part, split=split) for split, part in splits(dataset, streams=False)}
+    check_splits(list(plans))
     written: list[Written] = []
-    for split, part in splits(dataset, streams=False):
-        plan = plan_imagefolder(part, split=split)
-        folders, ledger = _write(plan, output, split, {"kind": "imagefolder"}, num_proc, executor, quiet)
-        metadata = write_metadata(output, split, plan.names, plan.rows)
-        ledger.note(metadata)
-        written += [*folders, metadata]
+    with output.lock():
+        check_splits(list(dict.fromkeys([*known_splits(output), *plans])))
+        for split, plan in plans.items():
+            folders, ledger = _write(plan, output, split, {"kind": "imagefolder"}, num_proc, executor, quiet)
+            metadata = write_metadata(output, split, plan.names, plan.rows)
+            ledger.note(metadata)
+            written += [*folders, metadata]
     return written
 
 

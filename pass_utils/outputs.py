@@ -20,10 +20,12 @@ from typing import Any, BinaryIO
 from uuid import uuid4
 
 import fsspec
+from filelock import FileLock, Timeout
 from fsspec.implementations.local import LocalFileSystem
 
 from .errors import ExportError
 
+LOCK_FILE = ".pass-utils-export.lock"
 _PART = ".part"
 _BEHIND = 16 << 20  # bytes
 _WAITING = 32  # pieces of a file to be written, at the most: Arrow gives one of about a megabyte for a page
@@ -122,6 +124,27 @@ class Output:
 
     def __str__(self) -> str:
         return self.url
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Make the folder, and keep other exports out of it until the block ends; only on disk, since URLs have no locks.
+
+        Raises:
+            ExportError: another one is going on there, or the folder cannot be made.
+        """
+        with contextlib.ExitStack() as held:
+            if self._path is not None:
+                with self._blame(""):
+                    try:
+                        self._path.mkdir(parents=True, exist_ok=True)
+                        held.enter_context(FileLock(self._path / LOCK_FILE).acquire(timeout=0))
+                    except Timeout as err:
+                        raise ExportError(
+                            f"{self}: expected a folder that nobody exports into, found another export going on. Wait until "
+                            "it has ended, or choose another folder.",
+                            path=str(self),
+                        ) from err
+            yield
 
     @contextlib.contextmanager
     def create(self, name: str) -> Iterator[Sink]:

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from .errors import ExportError
 from .equality import feed
+from .errors import ExportError
 from .pictures import Sizes, embed, picture_columns, stored_sizes
 
 GROUP_BYTES = 256 << 20  # of pictures that are held in memory together, whatever the number of rows asked for

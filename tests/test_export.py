@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -21,7 +22,7 @@ import pass_utils
 from pass_utils import ExportError, write_imagefolder, write_parquet, write_webdataset
 from pass_utils.cli import cli
 from pass_utils.ledger import LEDGER_FILE
-from pass_utils.outputs import Output
+from pass_utils.outputs import LOCK_FILE, Output
 from pass_utils.pictures import embed
 from pass_utils.releases import dummy_folder
 
@@ -39,7 +40,7 @@ def open_pass(folder, **options):
 
 def files(folder: Path) -> list[Path]:
     """All files below a folder but what we keep for ourselves."""
-    return [path for path in folder.rglob("*") if path.is_file() and path.name != LEDGER_FILE]
+    return [path for path in folder.rglob("*") if path.is_file() and path.name not in (LEDGER_FILE, LOCK_FILE)]
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -214,7 +215,11 @@ def test_files_of_others_are_not_mixed_with_ours(ds, tmp_path, kind):
     (out / "README.md").write_text("mine")
     with pytest.raises(ExportError, match=f"expected no files of the split 'train', found {name}, which is of another origin"):
         WAYS[kind](ds, out)
-    assert sorted(path.name for path in out.iterdir()) == ["README.md", name]
+    assert sorted(path.name for path in out.iterdir()) == sorted([LOCK_FILE, "README.md", name])
+    other = DatasetDict(test=ds.select([0]))
+    WAYS[kind](other, out)
+    with pytest.raises(ExportError, match=f"expected no files of the split 'train', found {name}, which is of another origin"):
+        WAYS[kind](ds, out)
 
 
 @pytest.mark.parametrize(
@@ -236,6 +241,64 @@ def test_all_splits_are_written_under_their_names(ds, tmp_path):
         assert {name: len(part) for name, part in back.items()} == {"train": 20, "test": 10}
     streams = datasets.IterableDatasetDict({name: part.to_iterable_dataset() for name, part in parts.items()})
     assert write_parquet(streams, tmp_path / "streams", **OPTIONS) == write_parquet(parts, tmp_path / "parts", **OPTIONS)
+
+
+@pytest.mark.parametrize("names", [("train", "large"), ("train", "train_small"), ("large",), ("b", "a.test", "train", "val")])
+@pytest.mark.parametrize("streaming", [False, True])
+def test_parquet_is_found_under_any_names(ds, tmp_path, names, streaming):
+    parts = {name: ds.select(range(3 * n, 3 * n + 3)) for n, name in enumerate(names)}
+    streams = datasets.IterableDatasetDict({name: part.to_iterable_dataset() for name, part in parts.items()})
+    way = streams if streaming else DatasetDict(parts)
+    write_parquet(way, tmp_path, **OPTIONS)
+    before = content(tmp_path)
+    back = load_dataset(str(tmp_path))
+    assert {name: part["hash"][:] for name, part in back.items()} == {name: part["hash"][:] for name, part in parts.items()}
+    write_parquet(way, tmp_path, **OPTIONS)
+    assert content(tmp_path) == before
+    assert "README.md" in before
+
+
+def test_splits_that_come_later_are_found_too_and_a_readme_keeps_its_words(ds, tmp_path):
+    write_parquet(ds, tmp_path, **OPTIONS)
+    assert "README.md" not in content(tmp_path)
+    (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n# Mine\n")
+    write_parquet(DatasetDict(large=ds.select([2, 1])), tmp_path, **OPTIONS)
+    back = load_dataset(str(tmp_path))
+    assert {name: part["hash"][:] for name, part in back.items()} == {"train": ds["hash"][:], "large": ds["hash"][:][2:0:-1]}
+    text = (tmp_path / "README.md").read_text()
+    assert "license: mit\n" in text
+    assert text.endswith("---\n# Mine\n")
+    (tmp_path / "README.md").write_text("---\n- a\n---\n")
+    with pytest.raises(ExportError, match=r"README.md: expected a dataset card, found: .*Mend or delete it"):
+        write_parquet(ds, tmp_path, **OPTIONS)
+
+
+@pytest.mark.parametrize("kind", ["webdataset", "imagefolder"])
+def test_names_that_a_reader_would_merge_or_miss_are_refused(ds, tmp_path, kind):
+    for names in (("train", "large"), ("train", "train_small"), ("val", "dev")):
+        parts = DatasetDict({name: ds.select([n]) for n, name in enumerate(names)})
+        with pytest.raises(ExportError, match=f"expected names that .* tells apart .*, found {', '.join(names)}. Rename them"):
+            WAYS[kind](parts, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    WAYS[kind](DatasetDict(large=ds.select([0])), tmp_path / "one")
+    with pytest.raises(ExportError, match="found large, train"):
+        WAYS[kind](ds, tmp_path / "one")
+    good = {"training": ds.select([0]), "val": ds.select([1, 2]), "test": ds.select([3])}
+    WAYS[kind](DatasetDict(good), tmp_path / "good")
+    back = load_dataset(kind, data_dir=str(tmp_path / "good"))
+    assert {name: len(part) for name, part in back.items()} == {"train": 1, "validation": 2, "test": 1}
+
+
+@pytest.mark.parametrize("kind", WAYS)
+def test_two_exports_into_one_folder_at_a_time_are_refused(ds, tmp_path, kind):
+    out = tmp_path / "out"
+    with Output(out).lock():
+        with pytest.raises(ExportError, match="expected a folder that nobody exports into, found another export going on"):
+            WAYS[kind](DatasetDict(test=ds), out)
+        assert list(files(out)) == []
+    WAYS[kind](ds, out)
+    WAYS[kind](DatasetDict(test=ds.select([0])), out)
+    assert set(json.loads((out / LEDGER_FILE).read_text())["splits"]) == {"train", "test"}
 
 
 def test_a_split_keeps_its_name(ds, tmp_path):
@@ -320,6 +383,39 @@ if __name__ == "__main__":
             break
     assert WAYS[kind](saved, tmp_path / "out") == whole
     assert content(tmp_path / "out") == expected
+
+
+def test_workers_of_a_process_that_was_killed_do_not_keep_the_folder(ds, tmp_path):
+    code = f"""
+import sys, time
+from pass_utils.outputs import Output
+from pass_utils.workers import run_tasks
+def work(seconds):
+    print("go", flush=True)
+    time.sleep(seconds)
+if __name__ == "__main__":
+    with Output({str(tmp_path / "out")!r}).lock():
+        list(run_tasks(work, [0.1, 60], num_proc=2))
+"""
+    (tmp_path / "locking.py").write_text(code)
+    process = subprocess.Popen([sys.executable, str(tmp_path / "locking.py")], stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        assert process.stdout.readline() == b"go\n"
+        with pytest.raises(ExportError, match="another export going on"):
+            write_parquet(ds, tmp_path / "out")
+        process.kill()
+        process.wait()
+
+        def written():
+            try:
+                return write_parquet(ds, tmp_path / "out")
+            except ExportError:
+                return None
+
+        assert sum(file.rows for file in wait_for(written, 10)) == 30
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def visible(folder: Path) -> dict[str, bytes]:
