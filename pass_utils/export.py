@@ -104,7 +104,7 @@ def write_webdataset(
     without a hash is named by its number. Everything else is as with `write_parquet`.
 
     Raises:
-        PassError: as with `write_parquet`; the dataset is a stream, or has more than one column of pictures.
+        PassError: as with `write_parquet`; the dataset is a stream, or has more than one column of pictures, or a hash twice.
     """
     output = Output(folder)
     parts = splits(dataset, streams=False)
@@ -134,7 +134,7 @@ def write_imagefolder(
     `write_webdataset`.
 
     Raises:
-        PassError: as with `write_webdataset`; the dataset has a column `file_name`.
+        PassError: as with `write_webdataset`; a column is called `file_name` or the like.
     """
     output = Output(folder)
     plans = {split: plan_imagefolder(part, split=split) for split, part in splits(dataset, streams=False)}

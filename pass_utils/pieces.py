@@ -33,13 +33,16 @@ def parse_size(size: str | int) -> int:
     Raises:
         ExportError: it is neither, or less than one.
     """
+    message = f"max_shard_size: expected a size such as 500MB, found {size!r}."
+    if not isinstance(size, (str, int)) or isinstance(size, bool):
+        raise ExportError(message)
     try:
-        count = size if isinstance(size, int) else datasets.utils.py_utils.convert_file_size_to_int(size)
+        count = int(datasets.utils.py_utils.convert_file_size_to_int(size))
     except ValueError as err:
-        raise ExportError(f"max_shard_size: expected a size such as 500MB, found {size!r}.") from err
-    if isinstance(size, bool) or count < 1:
-        raise ExportError(f"max_shard_size: expected a size such as 500MB, found {size!r}.")
-    return int(count)
+        raise ExportError(message) from err
+    if count < 1:
+        raise ExportError(message)
+    return count
 
 
 def cut_groups(sizes: Sizes, rows: int, limit: int) -> list[int]:

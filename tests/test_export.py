@@ -413,6 +413,8 @@ if __name__ == "__main__":
                 return None
 
         assert sum(file.rows for file in wait_for(written, 10)) == 30
+        os.set_blocking(process.stdout.fileno(), False)
+        wait_for(lambda: b"" in (process.stdout.read(), process.stdout.read()), 10)  # the workers had it open, and are gone
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
