@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -60,8 +61,9 @@ def write_parquet(
     stream, the rows of these are read and passed over.
 
     `num_proc` processes write a file each, or the workers of `executor` (any `concurrent.futures.Executor`, such as Dask's
-    `Client(...).get_executor()`), which must reach the pictures and the folder under the same names; a stream is written by
-    this process alone. `quiet` shows no progress; by default `datasets`' progress bars decide.
+    `Client(...).get_executor()`), which must reach the pictures and the folder under the same names; a stream, and pictures
+    that are in memory, are written by this process alone. `quiet` shows no progress; by default `datasets`' progress bars
+    decide.
 
     Raises:
         PassError: the dataset has no pictures, one is gone or has changed, the folder holds another export or cannot be
@@ -77,6 +79,7 @@ def write_parquet(
         for split, part in parts
         if not isinstance(part, datasets.IterableDataset)
     }
+    _check_workers(plans.values(), num_proc, executor)
     written: list[Written] = []
     with output.lock():
         for split, part in parts:
@@ -111,6 +114,7 @@ def write_webdataset(
     plans = {split: plan_webdataset(part, max_shard_size=max_shard_size, split=split) for split, part in parts}
     facts = {"kind": "webdataset", "max_shard_size": parse_size(max_shard_size)}
     check_splits(list(plans))
+    _check_workers(plans.values(), num_proc, executor)
     written: list[Written] = []
     with output.lock():
         check_splits(list(dict.fromkeys([*known_splits(output), *plans])))
@@ -139,6 +143,7 @@ def write_imagefolder(
     output = Output(folder)
     plans = {split: plan_imagefolder(part, split=split) for split, part in splits(dataset, streams=False)}
     check_splits(list(plans))
+    _check_workers(plans.values(), num_proc, executor)
     written: list[Written] = []
     with output.lock():
         check_splits(list(dict.fromkeys([*known_splits(output), *plans])))
@@ -173,6 +178,15 @@ def splits(dataset: Any, *, streams: bool = True) -> list[tuple[str, Any]]:
             )
         named.append((str(name) if known else "train", part))
     return named
+
+
+def _check_workers(plans: Iterable[Pieces[Task]], num_proc: int, executor: Executor | None) -> None:
+    """Refuse to send pictures themselves to other workers."""
+    if (num_proc != 1 or executor is not None) and any(plan.in_memory for plan in plans):
+        raise ExportError(
+            "num_proc, executor: expected none for pictures in memory, which would be sent to each worker. Keep them with "
+            "`ds.save_to_disk(folder)`, and export `datasets.load_from_disk(folder)`."
+        )
 
 
 def _write(

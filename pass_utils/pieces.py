@@ -1,7 +1,8 @@
 """A dataset in, pieces of it out that are as large as a file may be and small to send to another process.
 
 A piece carries no bytes of pictures that lie elsewhere: rows opened in place are sent as they are, with each picture's place,
-and rows of an Arrow cache as the path of the cache file and their numbers.
+and rows of an Arrow cache as the path of the cache file and their numbers. Only pictures that are in the memory of this
+process go with their piece, which `Pieces.in_memory` tells.
 """
 
 from __future__ import annotations
@@ -265,6 +266,20 @@ class Pieces(Sequence[Task], Generic[Task]):
             part = part[:].combine_chunks()  # a table: it pickles without what it was cut from
         piece = Piece(part, self.features, self.groups[self._starts[number] : last], begin)
         return self._make(self.names[number], end - begin, self.size(number), piece)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether pictures with their bytes are in the memory of this process, so that pieces would carry them along."""
+        return any(isinstance(block, datasets.table.InMemoryTable) and self._holds_bytes(block) for block in self._blocks())
+
+    def _blocks(self) -> Iterator[datasets.table.Table]:
+        table = self._dataset.data
+        for row in table.blocks if isinstance(table, datasets.table.ConcatenationTable) else [[table]]:
+            yield from row
+
+    def _holds_bytes(self, block: datasets.table.Table) -> bool:
+        names = set(self._names).intersection(block.column_names)
+        return any(chunk.flatten()[0].null_count < len(chunk) for name in names for chunk in block.column(name).chunks)
 
     @cached_property
     def names(self) -> list[str]:

@@ -320,6 +320,24 @@ def test_a_split_whose_name_cannot_be_is_refused_before_any_work(ds, tmp_path, k
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("kind", WAYS)
+def test_pictures_in_memory_are_not_sent_to_workers(ds, tmp_path, kind):
+    pictures = [{"bytes": b"\x89PNG\r\n\x1a\n" + bytes([n]), "path": None} for n in range(4)]
+    held = Dataset.from_dict({"image": pictures}, features=datasets.Features({"image": datasets.Image()}))
+    held.save_to_disk(tmp_path / "saved")
+    saved = datasets.load_from_disk(tmp_path / "saved")
+    for rows in (held, held.shuffle(seed=0), datasets.concatenate_datasets([saved, held])):
+        with ThreadPoolExecutor(1) as threads:
+            for how in ({"num_proc": 2}, {"executor": threads}):
+                with pytest.raises(ExportError, match=r"expected none for pictures in memory, .*save_to_disk"):
+                    WAYS[kind](rows, tmp_path / "none", **how)
+    assert not (tmp_path / "none").exists()
+    numbered = saved.add_column("number", list(range(4)))
+    written = WAYS[kind](numbered, tmp_path / "out", num_proc=2)
+    assert sum(file.rows for file in written if "metadata" not in file.name) == 4
+    assert WAYS[kind](held, tmp_path / "here")
+
+
 def test_what_cannot_be_exported_is_said(ds, tmp_path):
     with pytest.raises(ExportError, match="dataset: expected one of `datasets`, found a list"):
         write_parquet([], tmp_path)
