@@ -62,7 +62,9 @@ def write_parquet(
 
     `num_proc` processes write a file each, or the workers of `executor` (any `concurrent.futures.Executor`, such as Dask's
     `Client(...).get_executor()`), which must reach the pictures and the folder under the same names; a stream, and pictures
-    that are in memory, are written by this process alone. `quiet` shows no progress; by default `datasets`' progress bars
+    that are in memory, are written by this process alone. `max_shard_size` counts the bytes of the pictures and 200 for the
+    rest of each row. A split without rows becomes a file without rows, which `load_dataset` refuses to read. `quiet` shows no
+    progress; by default the progress bars of `datasets`
     decide.
 
     Raises:
