@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import datasets
 
+from .configs import check_splits, write_configs
 from .errors import ExportError
 from .imagefolder import ImageFolderTask, plan_imagefolder, write_metadata
-from .ledger import Ledger, Written
+from .ledger import Ledger, Written, known_splits
 from .outputs import Output
 from .parquet import MAX_SHARD_SIZE, ROW_GROUP_ROWS, ParquetStream, ParquetTask, file_name, plan_parquet
 from .pieces import Pieces, parse_size
@@ -60,8 +61,11 @@ def write_parquet(
     stream, the rows of these are read and passed over.
 
     `num_proc` processes write a file each, or the workers of `executor` (any `concurrent.futures.Executor`, such as Dask's
-    `Client(...).get_executor()`), which must reach the pictures and the folder under the same names; a stream is written by
-    this process alone. `quiet` shows no progress; by default `datasets`' progress bars decide.
+    `Client(...).get_executor()`), which must reach the pictures and the folder under the same names; a stream, and pictures
+    that are in memory, are written by this process alone. `max_shard_size` counts the bytes of the pictures and 200 for the
+    rest of each row. A split without rows becomes a file without rows, which `load_dataset` refuses to read. `quiet` shows no
+    progress; by default the progress bars of `datasets`
+    decide.
 
     Raises:
         PassError: the dataset has no pictures, one is gone or has changed, the folder holds another export or cannot be
@@ -69,17 +73,23 @@ def write_parquet(
     """
     output = Output(folder)
     options = {"max_shard_size": parse_size(max_shard_size), "row_group_rows": row_group_rows}
+    parts = splits(dataset)
+    if (num_proc != 1 or executor is not None) and any(isinstance(part, datasets.IterableDataset) for _, part in parts):
+        raise ExportError("num_proc, executor: expected none for a stream, which one process reads. Open the shards in place.")
+    plans = {
+        split: plan_parquet(part, max_shard_size=max_shard_size, row_group_rows=row_group_rows, split=split)
+        for split, part in parts
+        if not isinstance(part, datasets.IterableDataset)
+    }
+    _check_workers(plans.values(), num_proc, executor)
     written: list[Written] = []
-    for split, part in splits(dataset):
-        if isinstance(part, datasets.IterableDataset):
-            if num_proc != 1 or executor is not None:
-                raise ExportError(
-                    "num_proc, executor: expected none for a stream, which one process reads. Open the shards in place."
-                )
-            written += _write_stream(part, output, split, options, quiet)
-        else:
-            plan = plan_parquet(part, max_shard_size=max_shard_size, row_group_rows=row_group_rows, split=split)
-            written += _write(plan, output, split, {"kind": "parquet", **options}, num_proc, executor, quiet)[0]
+    with output.lock():
+        for split, part in parts:
+            if split in plans:
+                written += _write(plans[split], output, split, {"kind": "parquet", **options}, num_proc, executor, quiet)[0]
+            else:
+                written += _write_stream(part, output, split, options, quiet)
+        write_configs(output, known_splits(output))
     return written
 
 
@@ -99,14 +109,19 @@ def write_webdataset(
     without a hash is named by its number. Everything else is as with `write_parquet`.
 
     Raises:
-        PassError: as with `write_parquet`; the dataset is a stream, or has more than one column of pictures.
+        PassError: as with `write_parquet`; the dataset is a stream, or has more than one column of pictures, or a hash twice.
     """
     output = Output(folder)
+    parts = splits(dataset, streams=False)
+    plans = {split: plan_webdataset(part, max_shard_size=max_shard_size, split=split) for split, part in parts}
+    facts = {"kind": "webdataset", "max_shard_size": parse_size(max_shard_size)}
+    check_splits(list(plans))
+    _check_workers(plans.values(), num_proc, executor)
     written: list[Written] = []
-    for split, part in splits(dataset, streams=False):
-        plan = plan_webdataset(part, max_shard_size=max_shard_size, split=split)
-        facts = {"kind": "webdataset", "max_shard_size": parse_size(max_shard_size)}
-        written += _write(plan, output, split, facts, num_proc, executor, quiet)[0]
+    with output.lock():
+        check_splits(list(dict.fromkeys([*known_splits(output), *plans])))
+        for split, plan in plans.items():
+            written += _write(plan, output, split, facts, num_proc, executor, quiet)[0]
     return written
 
 
@@ -125,32 +140,55 @@ def write_imagefolder(
     `write_webdataset`.
 
     Raises:
-        PassError: as with `write_webdataset`; the dataset has a column `file_name`.
+        PassError: as with `write_webdataset`; a column is called `file_name` or the like.
     """
     output = Output(folder)
+    plans = {split: plan_imagefolder(part, split=split) for split, part in splits(dataset, streams=False)}
+    check_splits(list(plans))
+    _check_workers(plans.values(), num_proc, executor)
     written: list[Written] = []
-    for split, part in splits(dataset, streams=False):
-        plan = plan_imagefolder(part, split=split)
-        folders, ledger = _write(plan, output, split, {"kind": "imagefolder"}, num_proc, executor, quiet)
-        metadata = write_metadata(output, split, plan.names, plan.rows)
-        ledger.note(metadata)
-        written += [*folders, metadata]
+    with output.lock():
+        check_splits(list(dict.fromkeys([*known_splits(output), *plans])))
+        for split, plan in plans.items():
+            folders, ledger = _write(plan, output, split, {"kind": "imagefolder"}, num_proc, executor, quiet)
+            metadata = write_metadata(output, split, plan.names, plan.rows)
+            ledger.note(metadata)
+            written += [*folders, metadata]
     return written
 
 
-def splits(dataset: Any, *, streams: bool = True) -> Iterator[tuple[str, Any]]:
+def splits(dataset: Any, *, streams: bool = True) -> list[tuple[str, Any]]:
     """The splits of a dataset by name; one that has no name of its own is called train.
 
     Raises:
-        ExportError: it is no dataset, or a stream where none can be.
+        ExportError: it is no dataset, has no splits or one whose name cannot be, or is a stream where none can be.
     """
-    parts = dataset.items() if isinstance(dataset, dict) else [(str(getattr(dataset, "split", None)), dataset)]
+    parts = dataset.items() if isinstance(dataset, dict) else [(getattr(dataset, "split", None), dataset)]
+    if not parts:
+        raise ExportError("dataset: expected at least one split, found none. Put one in, or give the dataset itself.")
+    named = []
     for name, part in parts:
         if isinstance(part, datasets.IterableDataset) and not streams:
             raise ExportError("dataset: expected one opened in place or embedded, found a stream. Open it without streaming.")
         if not isinstance(part, (datasets.Dataset, datasets.IterableDataset)):
             raise ExportError(f"dataset: expected one of `datasets`, found a {type(part).__name__}.")
-        yield name if isinstance(dataset, dict) or (_SPLIT.fullmatch(name) and name != "None") else "train", part
+        known = name is not None and _SPLIT.fullmatch(str(name))
+        if isinstance(dataset, dict) and not known:
+            raise ExportError(
+                f"split: expected a name of letters, digits, _ and ., found {name!r}. Give it another one with "
+                '`DatasetDict({"test": ds[...]})`.'
+            )
+        named.append((str(name) if known else "train", part))
+    return named
+
+
+def _check_workers(plans: Iterable[Pieces[Task]], num_proc: int, executor: Executor | None) -> None:
+    """Refuse to send pictures themselves to other workers."""
+    if (num_proc != 1 or executor is not None) and any(plan.in_memory for plan in plans):
+        raise ExportError(
+            "num_proc, executor: expected none for pictures in memory, which would be sent to each worker. Keep them with "
+            "`ds.save_to_disk(folder)`, and export `datasets.load_from_disk(folder)`."
+        )
 
 
 def _write(
@@ -198,38 +236,50 @@ def _write_stream(
     dataset: datasets.IterableDataset, output: Output, split: str, options: dict[str, Any], quiet: bool | None
 ) -> list[Written]:
     """Write a stream; the files get the names that say how many there are when the last one is whole."""
-    ledger = Ledger(output, split, {"kind": "parquet", "input": "stream", **options})
+    if dataset.features is None:
+        dataset = dataset._resolve_features()
+    facts = {"kind": "parquet", "input": "stream", "features": repr(dataset.features), **options}
+    ledger = Ledger(output, split, facts)
     trails: dict[str, str] = ledger.state.setdefault("trails", {})
-    done: list[Written] = []
-    while ledger.is_whole(file_name(split, len(done))):
-        done.append(ledger.files[file_name(split, len(done))])
-    if "count" not in ledger.state:
-        with Progress(0, title=split, quiet=_is_quiet(quiet)) as progress:
-            progress.start(split, 0)
-            stream = ParquetStream(dataset, output, **options, split=split, done=done, seen=partial(progress.advance, split))
-            stream.pass_over()
-            if done and trails[done[-1].name] != stream.trail:
-                raise ExportError(
-                    f"{output}: expected the rows that {done[-1].name} was written from, found others. Choose another folder, "
-                    "or empty this one.",
-                    path=str(output),
-                )
+    count: int | None = ledger.state.get("count")
+    done = _done(ledger, split, count, output)
+    with Progress(0, title=split, quiet=_is_quiet(quiet)) as progress:
+        progress.start(split, 0)
+        stream = ParquetStream(dataset, output, **options, split=split, done=done, seen=partial(progress.advance, split))
+        stream.pass_over()
+        if done and trails[file_name(split, len(done) - 1)] != stream.trail:
+            raise stream.other_rows(done[-1].name)
+        if count is None:
             ledger.save()
             for written in stream:
                 done.append(written)
                 trails[written.name] = stream.trail
                 ledger.note(written)
-        final = [file._replace(name=file_name(split, number, len(done))) for number, file in enumerate(done)]
-        ledger.note(*final, count=len(done))
-    count = ledger.state["count"]
+            count = len(done)
+            ledger.note(*(file._replace(name=file_name(split, n, count)) for n, file in enumerate(done)), count=count)
+        elif not stream.ended:
+            raise stream.other_rows(done[-1].name)
     names = [(file_name(split, number), file_name(split, number, count)) for number in range(count)]
     for old, new in names:
         if not ledger.is_whole(new):
-            if not ledger.is_whole(old):
-                raise ExportError(
-                    f"{output}: expected the files of a stream that ended, missing {new}. Empty the folder, and export again.",
-                    path=str(output),
-                )
             output.rename(old, new)
     output.tidy()
     return [ledger.files[new] for _, new in names]
+
+
+def _done(ledger: Ledger, split: str, count: int | None, output: Output) -> list[Written]:
+    """The files of a stream that are whole, all of them when it ended."""
+    done: list[Written] = []
+    if count is None:
+        while ledger.is_whole(name := file_name(split, len(done))):
+            done.append(ledger.files[name])
+        return done
+    for number in range(count):
+        name = file_name(split, number, count)
+        if not ledger.is_whole(name) and not ledger.is_whole(file_name(split, number)):
+            raise ExportError(
+                f"{output}: expected the files of a stream that ended, missing {name}. Empty the folder, and export again.",
+                path=str(output),
+            )
+        done.append(ledger.files[name])
+    return done

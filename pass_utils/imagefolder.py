@@ -10,6 +10,7 @@ not.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,10 +20,11 @@ from .errors import ExportError
 from .ledger import Written
 from .outputs import Output
 from .pieces import Piece, Pieces
-from .samples import picture_column, read_samples, to_json
+from .samples import check_keys, picture_column, read_samples, to_json
 
 METADATA_FILE = "metadata.jsonl"
 _PART = ".metadata.jsonl"  # the lines of one folder of pictures; hidden, so that no reader takes them for its own
+_FILES = re.compile(r"(.+_)?file_names?", re.DOTALL)  # columns that `datasets` replaces by the content of such files
 _ROWS = 100  # held in memory together
 _FOLDER_ROWS = 1000
 _FOLDER_BYTES = 1 << 62
@@ -65,14 +67,17 @@ def plan_imagefolder(dataset: datasets.Dataset, *, split: str = "train") -> Piec
     """The tasks that write a dataset, a folder of pictures each, without reading a picture.
 
     Raises:
-        ExportError: the dataset has not one column of pictures, or a column `file_name`.
+        ExportError: the dataset has not one column of pictures, one whose name an image folder needs, or a hash twice.
     """
-    picture_column(dataset.features)
-    if "file_name" in dataset.features:
-        raise ExportError(
-            "dataset: expected no column file_name, which an image folder needs for itself. Rename it with "
-            '`ds.rename_column("file_name", "source")`.'
-        )
+    picture = picture_column(dataset.features)
+    for name in dataset.features:
+        if _FILES.fullmatch(name) or (name == "image" and name != picture):
+            raise ExportError(
+                f"dataset: expected no column {name}, which readers of an image folder take for "
+                f"{'pictures' if name == 'image' else 'names of files'}. Rename it with "
+                f'`ds.rename_column("{name}", "source")`.'
+            )
+    check_keys(dataset)
     return Pieces(
         dataset,
         ImageFolderTask,

@@ -24,6 +24,12 @@ class Written(NamedTuple):
     sha256: str
 
 
+def known_splits(output: Output) -> list[str]:
+    """The names of the splits that were exported into a folder, whole or not."""
+    kept = output.read_json(LEDGER_FILE)
+    return list(kept["splits"]) if isinstance(kept, dict) and isinstance(kept.get("splits"), dict) else []
+
+
 class Ledger:
     """Keeps what was written of one split, so that a later run goes on; written anew with each file that is whole.
 
@@ -37,12 +43,12 @@ class Ledger:
         self._output = output
         self._split = split
         kept = output.read_json(LEDGER_FILE)
-        if kept is None:
-            found = [name for name in output.names() if name == split or name.startswith(f"{split}-")]
-            if found:
-                raise self._refuse(f"no files of the split {split!r}", f"{found[0]}, which is of another origin")
-            kept = {"format": _FORMAT, "splits": {}}
+        kept = {"format": _FORMAT, "splits": {}} if kept is None else kept
         try:
+            if split not in kept["splits"]:
+                for name in output.names():
+                    if name == split or name.startswith(f"{split}-"):
+                        raise self._refuse(f"no files of the split {split!r}", f"{name}, which is of another origin")
             kinds = {known["facts"]["kind"] for known in kept["splits"].values()}
             entry = kept["splits"].setdefault(split, {"facts": dict(facts), "files": [], "state": {}})
             self._entry = entry
@@ -52,7 +58,7 @@ class Ledger:
         except (TypeError, KeyError, AttributeError) as err:
             raise self._refuse(f"{LEDGER_FILE} as this version writes it", f"another content ({err!r})") from err
         if kept.get("format") != _FORMAT or kinds - {facts["kind"]} or changed:
-            what = {"input": "other rows", "kind": "another kind of files"}
+            what = {"input": "other rows", "kind": "another kind of files", "features": "other columns"}
             differ = ", ".join(what.get(key, f"another {key}") for key in changed) or "another kind of files"
             raise self._refuse("an export of the same rows with the same options", differ)
         self._kept = kept

@@ -20,13 +20,16 @@ from typing import Any, BinaryIO
 from uuid import uuid4
 
 import fsspec
+from filelock import FileLock, Timeout
 from fsspec.implementations.local import LocalFileSystem
 
 from .errors import ExportError
 
+LOCK_FILE = ".pass-utils-export.lock"
 _PART = ".part"
 _BEHIND = 16 << 20  # bytes
 _WAITING = 32  # pieces of a file to be written, at the most: Arrow gives one of about a megabyte for a page
+_USER = re.compile(r"(?<=://)[^/\s]*@")
 _PART_NAME = re.compile(r"\..+\.[0-9a-f]{32}\.part")
 
 
@@ -114,14 +117,37 @@ class Output:
         try:
             fs, root = fsspec.core.url_to_fs(self.url, skip_instance_cache=True, use_listings_cache=False)
         except (ValueError, ImportError, OSError) as err:
-            raise ExportError(f"{self.url}: expected a path or a URL that fsspec knows, found: {err}.", path=self.url) from err
+            what = _without_secrets(str(err))
+            raise ExportError(f"{self}: expected a path or a URL that fsspec knows, found: {what}.", path=str(self)) from err
         return fs, root
 
     def __reduce__(self) -> tuple[type[Output], tuple[str]]:
         return type(self), (self.url,)
 
     def __str__(self) -> str:
-        return self.url
+        """The URL, for people: without the user and the password that may be in it."""
+        return _without_secrets(self.url)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Make the folder, and keep other exports out of it until the block ends; only on disk, since URLs have no locks.
+
+        Raises:
+            ExportError: another one is going on there, or the folder cannot be made.
+        """
+        with contextlib.ExitStack() as held:
+            if self._path is not None:
+                with self._blame(""):
+                    try:
+                        self._path.mkdir(parents=True, exist_ok=True)
+                        held.enter_context(FileLock(self._path / LOCK_FILE).acquire(timeout=0))
+                    except Timeout as err:
+                        raise ExportError(
+                            f"{self}: expected a folder that nobody exports into, found another export going on. Wait until "
+                            "it has ended, or choose another folder.",
+                            path=str(self),
+                        ) from err
+            yield
 
     @contextlib.contextmanager
     def create(self, name: str) -> Iterator[Sink]:
@@ -232,7 +258,7 @@ class Output:
                 return None
             except ValueError as err:
                 raise ExportError(
-                    f"{self.url}/{name}: expected JSON, found: {err}. Delete it, and export again.", path=self.url
+                    f"{self}/{name}: expected JSON, found: {err}. Delete it, and export again.", path=str(self)
                 ) from err
 
     def write_json(self, name: str, value: Any) -> None:
@@ -256,7 +282,11 @@ class Output:
         try:
             yield
         except OSError as err:
-            where = f"{self.url}/{name}".rstrip("/")
+            where, what = f"{self}/{name}".rstrip("/"), _without_secrets(str(err))
             raise ExportError(
-                f"{where}: expected to write it, found: {err}. Mend that, and run the same again to go on.", path=where
+                f"{where}: expected to write it, found: {what}. Mend that, and run the same again to go on.", path=where
             ) from err
+
+
+def _without_secrets(text: str) -> str:
+    return _USER.sub("", text)

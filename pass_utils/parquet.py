@@ -150,6 +150,11 @@ class ParquetStream:
         """Hex digits of all rows that were read so far."""
         return self._groups.trail
 
+    @property
+    def ended(self) -> bool:
+        """Whether all rows were read."""
+        return self._groups.peek() is None
+
     def pass_over(self) -> None:
         """Read the rows of the files that are done.
 
@@ -162,11 +167,15 @@ class ParquetStream:
                 group = self._groups.take()
                 rows += group.rows if group is not None else 0
                 if group is None or rows > file.rows:
-                    raise ExportError(
-                        f"{self._output}: expected the rows that {file.name} was written from, found others. Choose another "
-                        "folder, or empty this one.",
-                        path=str(self._output),
-                    )
+                    raise self.other_rows(file.name)
+
+    def other_rows(self, name: str) -> ExportError:
+        """What to raise when this file was written from other rows."""
+        return ExportError(
+            f"{self._output}: expected the rows that {name} was written from, found others. Choose another folder, or empty "
+            "this one.",
+            path=str(self._output),
+        )
 
     def __iter__(self) -> Iterator[Written]:
         number = len(self._done)

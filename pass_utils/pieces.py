@@ -1,7 +1,8 @@
 """A dataset in, pieces of it out that are as large as a file may be and small to send to another process.
 
 A piece carries no bytes of pictures that lie elsewhere: rows opened in place are sent as they are, with each picture's place,
-and rows of an Arrow cache as the path of the cache file and their numbers.
+and rows of an Arrow cache as the path of the cache file and their numbers. Only pictures that are in the memory of this
+process go with their piece, which `Pieces.in_memory` tells.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from .equality import feed
 from .errors import ExportError
 from .pictures import Sizes, embed, picture_columns, stored_sizes
 
@@ -32,13 +34,16 @@ def parse_size(size: str | int) -> int:
     Raises:
         ExportError: it is neither, or less than one.
     """
+    message = f"max_shard_size: expected a size such as 500MB, found {size!r}."
+    if not isinstance(size, (str, int)) or isinstance(size, bool):
+        raise ExportError(message)
     try:
-        count = size if isinstance(size, int) else datasets.utils.py_utils.convert_file_size_to_int(size)
+        count = int(datasets.utils.py_utils.convert_file_size_to_int(size))
     except ValueError as err:
-        raise ExportError(f"max_shard_size: expected a size such as 500MB, found {size!r}.") from err
-    if isinstance(size, bool) or count < 1:
-        raise ExportError(f"max_shard_size: expected a size such as 500MB, found {size!r}.")
-    return int(count)
+        raise ExportError(message) from err
+    if count < 1:
+        raise ExportError(message)
+    return count
 
 
 def cut_groups(sizes: Sizes, rows: int, limit: int) -> list[int]:
@@ -176,8 +181,8 @@ class StreamGroups:
         if group is not None:
             self._groups.pop(0)
             self._digest.update(group.bytes.to_bytes(8, "big"))
-            for batch in group.table.drop_columns(self._names).combine_chunks().to_batches():
-                self._digest.update(batch.serialize())
+            for column in group.table.drop_columns(self._names).columns:
+                feed(self._digest, column)
         return group
 
 
@@ -262,6 +267,20 @@ class Pieces(Sequence[Task], Generic[Task]):
         piece = Piece(part, self.features, self.groups[self._starts[number] : last], begin)
         return self._make(self.names[number], end - begin, self.size(number), piece)
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether pictures with their bytes are in the memory of this process, so that pieces would carry them along."""
+        return any(isinstance(block, datasets.table.InMemoryTable) and self._holds_bytes(block) for block in self._blocks())
+
+    def _blocks(self) -> Iterator[datasets.table.Table]:
+        table = self._dataset.data
+        for row in table.blocks if isinstance(table, datasets.table.ConcatenationTable) else [[table]]:
+            yield from row
+
+    def _holds_bytes(self, block: datasets.table.Table) -> bool:
+        names = set(self._names).intersection(block.column_names)
+        return any(chunk.flatten()[0].null_count < len(chunk) for name in names for chunk in block.column(name).chunks)
+
     @cached_property
     def names(self) -> list[str]:
         """The names of the files."""
@@ -290,7 +309,6 @@ class Pieces(Sequence[Task], Generic[Task]):
         columns = rest + (self._names if self._without_bytes else [])
         part = self._dataset.select_columns(columns)
         for begin in range(0, self.rows if columns else 0, _ROWS_AT_A_TIME):
-            table = part[begin : begin + _ROWS_AT_A_TIME].combine_chunks()
-            for batch in table.to_batches():
-                digest.update(batch.serialize())
+            for column in part[begin : begin + _ROWS_AT_A_TIME].columns:
+                feed(digest, column)
         return digest.hexdigest()

@@ -11,12 +11,16 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from .errors import ExportError
 from .pictures import picture_columns, suffix
 from .pieces import Piece
 
-_KEY = re.compile(r"[0-9A-Za-z_-]{1,100}")  # no dot, at which webdataset cuts, and nothing that means something in a path
+_KEY = r"[0-9A-Za-z_-]{1,94}"  # no dot, at which webdataset cuts, nothing that means something in a path, 100 with an ending
+_IS_KEY = re.compile(_KEY)
 
 
 class Sample(NamedTuple):
@@ -43,15 +47,34 @@ def picture_column(features: datasets.Features) -> str:
     return first
 
 
+def check_keys(dataset: datasets.Dataset) -> None:
+    """Refuse rows that would have the same key, without reading a picture.
+
+    Raises:
+        ExportError: there are such rows.
+    """
+    feature = dataset.features.get("hash")
+    if not isinstance(feature, datasets.Value) or feature.dtype not in ("string", "large_string") or not len(dataset):
+        return
+    hashes = dataset.with_format("arrow").select_columns("hash")[:]["hash"]
+    numbers = pc.utf8_lpad(pc.cast(pa.array(np.arange(len(hashes))), pa.string()), 9, "0")
+    known = pc.fill_null(pc.match_substring_regex(hashes, f"\\A{_KEY}\\z"), False)
+    keys = pc.if_else(known, hashes, numbers.cast(hashes.type))
+    codes = pc.dictionary_encode(pa.chunked_array([keys.combine_chunks()])).combine_chunks().indices.to_numpy()
+    first = np.unique(codes, return_index=True)[1]
+    if len(first) < len(codes):
+        row = int(np.setdiff1d(np.arange(len(codes)), first)[0])
+        raise ExportError(f"row {row:,}: expected a hash of its own, found {keys[row]} again. Leave one of them out.")
+
+
 def read_samples(piece: Piece) -> Iterator[Sample]:
     """The samples of a piece; the key is the row's `hash` where that can be part of a file's name, else the row's number.
 
     Raises:
-        PassError: a picture is gone or has changed; a row has none, or the hash of another one.
+        PassError: a picture is gone or has changed; a row has none.
     """
     column = picture_column(piece.features)
     number = piece.first
-    seen = set[str]()
     for table in piece.tables():
         pictures = table[column].combine_chunks()
         pictures = pictures.chunk(0) if hasattr(pictures, "chunk") else pictures
@@ -64,11 +87,8 @@ def read_samples(piece: Piece) -> Iterator[Sample]:
         rows = table.drop_columns([column]).to_pylist()
         for row, picture, name in zip(rows, data, names.to_pylist(), strict=True):
             key = row.get("hash")
-            if not isinstance(key, str) or not _KEY.fullmatch(key):
+            if not isinstance(key, str) or not _IS_KEY.fullmatch(key):
                 key = f"{number:09}"
-            if key in seen:
-                raise ExportError(f"row {number:,}: expected a hash of its own, found {key} again. Leave one of them out.")
-            seen.add(key)
             bytes_ = memoryview(picture.as_buffer())
             yield Sample(key, bytes_, suffix(bytes_, name), row)
             number += 1

@@ -11,7 +11,7 @@ import datasets
 from .ledger import Written
 from .outputs import Output, Sink
 from .pieces import Piece, Pieces, parse_size
-from .samples import picture_column, read_samples, to_json
+from .samples import check_keys, picture_column, read_samples, to_json
 from .shards import BLOCK, END_OF_ARCHIVE
 
 MAX_SHARD_SIZE = "1GB"
@@ -59,9 +59,10 @@ def plan_webdataset(
     """The tasks that write a dataset, a tar each, without reading a picture.
 
     Raises:
-        ExportError: the dataset has not one column of pictures, or an option makes no sense.
+        ExportError: the dataset has not one column of pictures, or a hash twice, or an option makes no sense.
     """
     picture_column(dataset.features)
+    check_keys(dataset)
     return Pieces(
         dataset,
         WebDatasetTask,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, wait
 from typing import Any, TypeVar
@@ -40,7 +43,7 @@ def run_tasks(
         return
     with contextlib.ExitStack() as held:
         if executor is None:
-            executor = held.enter_context(ProcessPoolExecutor(num_proc))
+            executor = held.enter_context(ProcessPoolExecutor(num_proc, initializer=_end_with_parent))
         yield from _run(executor, work, iter(tasks), 2 * num_proc if num_proc > 1 else _WAITING)
 
 
@@ -78,6 +81,18 @@ def _run(executor: Executor, work: Callable[[Item], Result], tasks: Iterator[Ite
     finally:
         for future in waiting:
             future.cancel()
+
+
+def _end_with_parent() -> None:
+    """Have this worker die with the process that began it, which may have been killed: it holds what that one had locked."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _submit(executor: Executor, work: Callable[[Item], Result], task: Item) -> Future[Result]:

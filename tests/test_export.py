@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -21,7 +22,7 @@ import pass_utils
 from pass_utils import ExportError, write_imagefolder, write_parquet, write_webdataset
 from pass_utils.cli import cli
 from pass_utils.ledger import LEDGER_FILE
-from pass_utils.outputs import Output
+from pass_utils.outputs import LOCK_FILE, Output
 from pass_utils.pictures import embed
 from pass_utils.releases import dummy_folder
 
@@ -39,7 +40,7 @@ def open_pass(folder, **options):
 
 def files(folder: Path) -> list[Path]:
     """All files below a folder but what we keep for ourselves."""
-    return [path for path in folder.rglob("*") if path.is_file() and path.name != LEDGER_FILE]
+    return [path for path in folder.rglob("*") if path.is_file() and path.name not in (LEDGER_FILE, LOCK_FILE)]
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -133,6 +134,29 @@ def test_a_stream_that_gives_other_rows_does_not_go_on(ds, tmp_path, monkeypatch
         write_parquet(ds.to_iterable_dataset(), tmp_path / "out", **OPTIONS)
 
 
+def test_another_stream_into_a_folder_that_is_whole_is_refused(ds, tmp_path):
+    written = write_parquet(ds.select(range(20)).to_iterable_dataset(), tmp_path, **OPTIONS)
+    before = content(tmp_path)
+    others = {
+        "the rows that .* was written from, found others": [
+            ds.select(range(30)),
+            ds.select(range(18)),
+            ds.select([*range(18), 19, 18]),
+            ds.select(range(10, 30)),
+        ],
+        "an export of the same rows with the same options, found other columns": [
+            ds.select(range(20)).remove_columns("hash"),
+            ds.select(range(20)).rename_column("hash", "key"),
+        ],
+    }
+    for expected, found in others.items():
+        for other in found:
+            with pytest.raises(ExportError, match=f"expected {expected}"):
+                write_parquet(other.to_iterable_dataset(), tmp_path, **OPTIONS)
+    assert content(tmp_path) == before
+    assert write_parquet(ds.select(range(20)).to_iterable_dataset(), tmp_path, **OPTIONS) == written
+
+
 def interrupting_after(count):
     def run(pictures):
         nonlocal count
@@ -191,7 +215,11 @@ def test_files_of_others_are_not_mixed_with_ours(ds, tmp_path, kind):
     (out / "README.md").write_text("mine")
     with pytest.raises(ExportError, match=f"expected no files of the split 'train', found {name}, which is of another origin"):
         WAYS[kind](ds, out)
-    assert sorted(path.name for path in out.iterdir()) == ["README.md", name]
+    assert sorted(path.name for path in out.iterdir()) == sorted([LOCK_FILE, "README.md", name])
+    other = DatasetDict(test=ds.select([0]))
+    WAYS[kind](other, out)
+    with pytest.raises(ExportError, match=f"expected no files of the split 'train', found {name}, which is of another origin"):
+        WAYS[kind](ds, out)
 
 
 @pytest.mark.parametrize(
@@ -215,11 +243,99 @@ def test_all_splits_are_written_under_their_names(ds, tmp_path):
     assert write_parquet(streams, tmp_path / "streams", **OPTIONS) == write_parquet(parts, tmp_path / "parts", **OPTIONS)
 
 
+@pytest.mark.parametrize("names", [("train", "large"), ("train", "train_small"), ("large",), ("b", "a.test", "train", "val")])
+@pytest.mark.parametrize("streaming", [False, True])
+def test_parquet_is_found_under_any_names(ds, tmp_path, names, streaming):
+    parts = {name: ds.select(range(3 * n, 3 * n + 3)) for n, name in enumerate(names)}
+    streams = datasets.IterableDatasetDict({name: part.to_iterable_dataset() for name, part in parts.items()})
+    way = streams if streaming else DatasetDict(parts)
+    write_parquet(way, tmp_path, **OPTIONS)
+    before = content(tmp_path)
+    back = load_dataset(str(tmp_path))
+    assert {name: part["hash"][:] for name, part in back.items()} == {name: part["hash"][:] for name, part in parts.items()}
+    write_parquet(way, tmp_path, **OPTIONS)
+    assert content(tmp_path) == before
+    assert "README.md" in before
+
+
+def test_splits_that_come_later_are_found_too_and_a_readme_keeps_its_words(ds, tmp_path):
+    write_parquet(ds, tmp_path, **OPTIONS)
+    assert "README.md" not in content(tmp_path)
+    (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n# Mine\n")
+    write_parquet(DatasetDict(large=ds.select([2, 1])), tmp_path, **OPTIONS)
+    back = load_dataset(str(tmp_path))
+    assert {name: part["hash"][:] for name, part in back.items()} == {"train": ds["hash"][:], "large": ds["hash"][:][2:0:-1]}
+    text = (tmp_path / "README.md").read_text()
+    assert "license: mit\n" in text
+    assert text.endswith("---\n# Mine\n")
+    (tmp_path / "README.md").write_text("---\n- a\n---\n")
+    with pytest.raises(ExportError, match=r"README.md: expected a dataset card, found: .*Mend or delete it"):
+        write_parquet(ds, tmp_path, **OPTIONS)
+
+
+@pytest.mark.parametrize("kind", ["webdataset", "imagefolder"])
+def test_names_that_a_reader_would_merge_or_miss_are_refused(ds, tmp_path, kind):
+    for names in (("train", "large"), ("train", "train_small"), ("val", "dev")):
+        parts = DatasetDict({name: ds.select([n]) for n, name in enumerate(names)})
+        with pytest.raises(ExportError, match=f"expected names that .* tells apart .*, found {', '.join(names)}. Rename them"):
+            WAYS[kind](parts, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    WAYS[kind](DatasetDict(large=ds.select([0])), tmp_path / "one")
+    with pytest.raises(ExportError, match="found large, train"):
+        WAYS[kind](ds, tmp_path / "one")
+    good = {"training": ds.select([0]), "val": ds.select([1, 2]), "test": ds.select([3])}
+    WAYS[kind](DatasetDict(good), tmp_path / "good")
+    back = load_dataset(kind, data_dir=str(tmp_path / "good"))
+    assert {name: len(part) for name, part in back.items()} == {"train": 1, "validation": 2, "test": 1}
+
+
+@pytest.mark.parametrize("kind", WAYS)
+def test_two_exports_into_one_folder_at_a_time_are_refused(ds, tmp_path, kind):
+    out = tmp_path / "out"
+    with Output(out).lock():
+        with pytest.raises(ExportError, match="expected a folder that nobody exports into, found another export going on"):
+            WAYS[kind](DatasetDict(test=ds), out)
+        assert list(files(out)) == []
+    WAYS[kind](ds, out)
+    WAYS[kind](DatasetDict(test=ds.select([0])), out)
+    assert set(json.loads((out / LEDGER_FILE).read_text())["splits"]) == {"train", "test"}
+
+
 def test_a_split_keeps_its_name(ds, tmp_path):
     named = Dataset(ds.data, split=datasets.Split.VALIDATION)
     assert [file.name for file in write_parquet(named, tmp_path / "a")] == ["validation-00000-of-00001.parquet"]
     unnamed = Dataset(ds.data)
     assert [file.name for file in write_parquet(unnamed, tmp_path / "b")] == ["train-00000-of-00001.parquet"]
+
+
+@pytest.mark.parametrize("name", ["../../evil", "my-split", "a/b", "", ".", "a..b", None])
+@pytest.mark.parametrize("kind", WAYS)
+def test_a_split_whose_name_cannot_be_is_refused_before_any_work(ds, tmp_path, kind, name):
+    parts = DatasetDict({"train": ds.select([0])})
+    parts[name] = ds.select([1])
+    with pytest.raises(ExportError, match=re.escape(f"split: expected a name of letters, digits, _ and ., found {name!r}")):
+        WAYS[kind](parts, tmp_path / "out" / "deep")
+    with pytest.raises(ExportError, match="dataset: expected at least one split, found none"):
+        WAYS[kind](DatasetDict(), tmp_path / "out" / "deep")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", WAYS)
+def test_pictures_in_memory_are_not_sent_to_workers(ds, tmp_path, kind):
+    pictures = [{"bytes": b"\x89PNG\r\n\x1a\n" + bytes([n]), "path": None} for n in range(4)]
+    held = Dataset.from_dict({"image": pictures}, features=datasets.Features({"image": datasets.Image()}))
+    held.save_to_disk(tmp_path / "saved")
+    saved = datasets.load_from_disk(tmp_path / "saved")
+    for rows in (held, held.shuffle(seed=0), datasets.concatenate_datasets([saved, held])):
+        with ThreadPoolExecutor(1) as threads:
+            for how in ({"num_proc": 2}, {"executor": threads}):
+                with pytest.raises(ExportError, match=r"expected none for pictures in memory, .*save_to_disk"):
+                    WAYS[kind](rows, tmp_path / "none", **how)
+    assert not (tmp_path / "none").exists()
+    numbered = saved.add_column("number", list(range(4)))
+    written = WAYS[kind](numbered, tmp_path / "out", num_proc=2)
+    assert sum(file.rows for file in written if "metadata" not in file.name) == 4
+    assert WAYS[kind](held, tmp_path / "here")
 
 
 def test_what_cannot_be_exported_is_said(ds, tmp_path):
@@ -285,6 +401,41 @@ if __name__ == "__main__":
             break
     assert WAYS[kind](saved, tmp_path / "out") == whole
     assert content(tmp_path / "out") == expected
+
+
+def test_workers_of_a_process_that_was_killed_do_not_keep_the_folder(ds, tmp_path):
+    code = f"""
+import sys, time
+from pass_utils.outputs import Output
+from pass_utils.workers import run_tasks
+def work(seconds):
+    print("go", flush=True)
+    time.sleep(seconds)
+if __name__ == "__main__":
+    with Output({str(tmp_path / "out")!r}).lock():
+        list(run_tasks(work, [0.1, 60], num_proc=2))
+"""
+    (tmp_path / "locking.py").write_text(code)
+    process = subprocess.Popen([sys.executable, str(tmp_path / "locking.py")], stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        assert process.stdout.readline() == b"go\n"
+        with pytest.raises(ExportError, match="another export going on"):
+            write_parquet(ds, tmp_path / "out")
+        process.kill()
+        process.wait()
+
+        def written():
+            try:
+                return write_parquet(ds, tmp_path / "out")
+            except ExportError:
+                return None
+
+        assert sum(file.rows for file in wait_for(written, 10)) == 30
+        os.set_blocking(process.stdout.fileno(), False)
+        wait_for(lambda: b"" in (process.stdout.read(), process.stdout.read()), 10)  # the workers had it open, and are gone
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def visible(folder: Path) -> dict[str, bytes]:

@@ -90,9 +90,10 @@ def test_the_metadata_are_in_the_order_of_the_rows(folder, tmp_path):
         assert file.size == sum(path.stat().st_size for path in (tmp_path / "out" / file.name).iterdir())
 
 
-def test_a_column_with_the_reader_s_own_name_is_refused(tmp_path):
-    features = Features({"image": Image(), "file_name": Value("string")})
-    ds = Dataset.from_dict({"image": [{"bytes": b"x", "path": None}], "file_name": ["y"]}, features=features)
-    with pytest.raises(ExportError, match=r'expected no column file_name.*rename_column\("file_name"'):
+@pytest.mark.parametrize("name", ["file_name", "file_names", "mask_file_name", "other_file_names", "image"])
+def test_a_column_with_the_reader_s_own_name_is_refused(tmp_path, name):
+    features = Features({"picture": Image(), name: Value("string")})
+    ds = Dataset.from_dict({"picture": [{"bytes": b"x", "path": None}], name: ["y"]}, features=features)
+    with pytest.raises(ExportError, match=rf'expected no column {name}.*rename_column\("{name}"'):
         write_imagefolder(ds, tmp_path)
     assert list(tmp_path.iterdir()) == []

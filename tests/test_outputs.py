@@ -142,3 +142,14 @@ def test_another_file_system_is_told_of_the_whole_file_only(tmp_path):
         sink.write(b"1")
         assert not fs.exists(f"/{tmp_path.name}/a.bin")
     assert fs.cat_file(f"/{tmp_path.name}/a.bin") == b"1"
+
+
+@pytest.mark.parametrize("url", ["ftp://user:s3cret@127.0.0.1:1/x", "nothing://user:s3cr@et@host/x", "nothing://s3cret@h/x"])
+def test_no_message_tells_a_password(url):
+    with pytest.raises(ExportError, match="://(127.0.0.1:1|host|h)/x: expected") as found:
+        Output(url).names()
+    assert "s3cr" not in str(found.value)
+    assert "s3cr" not in str(found.value.path)
+    output = Output("memory://user:s3cret@host/x")
+    assert str(output) == "memory://host/x"
+    assert pickle.loads(pickle.dumps(output)).url == "memory://user:s3cret@host/x"

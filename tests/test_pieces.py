@@ -34,7 +34,7 @@ def test_groups_hold_all_rows_and_are_cut_only_where_they_must_be(sizes, rows, l
         begin = end
 
 
-@pytest.mark.parametrize("size", ["", "many", "-5MB", 0, -1, True])
+@pytest.mark.parametrize("size", ["", "many", "-5MB", 0, -1, True, 1.5e8, None, [1]])
 def test_a_size_that_is_none_is_refused(size):
     with pytest.raises(ExportError, match=r"max_shard_size: expected a size such as 500MB, found"):
         parse_size(size)

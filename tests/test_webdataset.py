@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import image_hash, jpeg
-from datasets import Dataset, Features, Image, Value, load_dataset
+from datasets import Dataset, DatasetDict, Features, Image, Value, load_dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,18 +72,39 @@ def test_a_tar_is_one_that_everyone_reads_and_tells_nothing_of_who_wrote_it(fold
 
 def test_rows_without_a_hash_that_can_name_a_file_are_named_by_their_number(tmp_path):
     features = Features({"image": Image(), "hash": Value("string")})
-    hashes = ["../../etc/x", "a.b", None, "", "good", "x" * 101]
+    hashes = ["../../etc/x", "a.b", None, "good\n", "g" * 94, "x" * 95]
     pictures = [{"bytes": b"\x89PNG\r\n\x1a\n" + bytes([n]), "path": None} for n in range(6)]
     ds = Dataset.from_dict({"image": pictures, "hash": hashes}, features=features)
     (file,) = write_webdataset(ds.select(range(6)), tmp_path)
     with tarfile.open(tmp_path / file.name) as tar:
         names = [name for name in tar.getnames() if name.endswith(".png")]
         rows = [json.load(tar.extractfile(name)) for name in tar.getnames() if name.endswith(".json")]
-    assert names == ["000000000.png", "000000001.png", "000000002.png", "000000003.png", "good.png", "000000005.png"]
+    assert names == [*(f"00000000{n}.png" for n in range(4)), f"{'g' * 94}.png", "000000005.png"]
     assert [row["hash"] for row in rows] == hashes
     many = write_webdataset(ds, tmp_path / "many", max_shard_size=1)
     with tarfile.open(tmp_path / "many" / many[3].name) as tar:
         assert tar.getnames() == ["000000003.png", "000000003.json"]
+
+
+@pytest.mark.parametrize("write", [write_webdataset, write_imagefolder])
+def test_a_key_that_comes_twice_is_found_before_any_work(tmp_path, write):
+    pictures = [{"bytes": b"\x89PNG\r\n\x1a\n", "path": None}] * 2500
+    features = Features({"image": Image(), "hash": Value("string")})
+    for hashes, found in (
+        ([f"{n:x}" for n in range(2499)] + ["7"], "row 2,499: expected a hash of its own, found 7 again"),
+        (["000002000", *(f"a.{n}" for n in range(2499))], "row 2,000: expected a hash of its own, found 000002000 again"),
+    ):
+        ds = Dataset.from_dict({"image": pictures, "hash": hashes}, features=features)
+        with pytest.raises(ExportError, match=found):
+            write(ds, tmp_path / "out")
+        parts = DatasetDict(train=ds.select(range(5)), test=ds)
+        with pytest.raises(ExportError, match=found):
+            write(parts, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    ds = Dataset.from_dict(
+        {"image": pictures[:2], "hash": [5, 5]}, features=Features({"image": Image(), "hash": Value("int8")})
+    )
+    assert sum(file.rows for file in write(ds, tmp_path / "out") if "metadata" not in file.name) == 2
 
 
 def test_what_has_no_place_in_a_tar_is_refused(tmp_path):
