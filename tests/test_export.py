@@ -405,11 +405,11 @@ if __name__ == "__main__":
 
 def test_workers_of_a_process_that_was_killed_do_not_keep_the_folder(ds, tmp_path):
     code = f"""
-import sys, time
+import os, time
 from pass_utils.outputs import Output
 from pass_utils.workers import run_tasks
 def work(seconds):
-    print("go", flush=True)
+    os.write(1, b"go\\n")  # in one piece: two workers write there
     time.sleep(seconds)
 if __name__ == "__main__":
     with Output({str(tmp_path / "out")!r}).lock():
