@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,15 +17,10 @@ from pass_utils.survey import Part, Survey
 
 def write(before: str = "", config: str = "default", **options) -> str:
     """A card for 1,000 pictures of v3."""
-    with Survey(FEATURES, Path("/nowhere"), parts={"train": Part(1000, 2, 300, 400)}) as survey:
+    parts = {"train": Part(1000, 2, 300, 400)}
+    with tempfile.TemporaryDirectory() as folder, Survey(FEATURES, Path(folder), parts=parts) as survey:
         given = {"release": RELEASES["v3"], "selection": None, "credits": "CREDITS.parquet", **options}
         return write_card(before, repo_id="me/pass", config=config, folder="data", survey=survey, **given)
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_written(monkeypatch) -> None:
-    """A survey that keeps nothing on disk."""
-    monkeypatch.setattr(Survey, "credited", False)
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\r"))
