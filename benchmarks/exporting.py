@@ -85,7 +85,7 @@ def parquet_dask(setting: Setting) -> Callable[[], object]:
     cluster = LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None)
     client = Client(cluster)
     executor = client.get_executor()
-    for done in [executor.submit(__import__, "pass_utils.parquet") for _ in range(8)]:  # imports are not what is measured
+    for done in [executor.submit(__import__, "pass_utils.export.parquet") for _ in range(8)]:  # imports are not measured
         done.result()
     ds = load(setting)
     return lambda: pass_utils.write_parquet(ds, setting.out, max_shard_size=MANY, executor=executor)

@@ -24,13 +24,13 @@ from .errors import (
 from .registry import register
 
 if TYPE_CHECKING:
-    from .attribution import Credit, credits, dataset_credit, write_attribution
+    from .attribution.lists import Credit, credits, dataset_credit, write_attribution
     from .croissant import croissant_jsonld
-    from .export import write_imagefolder, write_parquet, write_webdataset
+    from .export.ledger import Written
+    from .export.writing import write_imagefolder, write_parquet, write_webdataset
     from .fetch import download
     from .headers import image_size
-    from .hub import push_to_hub
-    from .ledger import Written
+    from .hub.push import push_to_hub
     from .releases import RELEASES, File, Release
     from .resolution import add_resolution, filter_resolution
     from .verification import verify
@@ -70,23 +70,23 @@ __all__ = [
 
 _MODULE_OF = {  # imported when asked for
     "RELEASES": "releases",
-    "Credit": "attribution",
+    "Credit": "attribution.lists",
     "File": "releases",
     "Release": "releases",
-    "Written": "ledger",
+    "Written": "export.ledger",
     "add_resolution": "resolution",
-    "credits": "attribution",
-    "dataset_credit": "attribution",
+    "credits": "attribution.lists",
+    "dataset_credit": "attribution.lists",
     "croissant_jsonld": "croissant",
     "download": "fetch",
     "filter_resolution": "resolution",
     "image_size": "headers",
-    "push_to_hub": "hub",
+    "push_to_hub": "hub.push",
     "verify": "verification",
-    "write_attribution": "attribution",
-    "write_imagefolder": "export",
-    "write_parquet": "export",
-    "write_webdataset": "export",
+    "write_attribution": "attribution.lists",
+    "write_imagefolder": "export.writing",
+    "write_parquet": "export.writing",
+    "write_webdataset": "export.writing",
 }
 
 register()

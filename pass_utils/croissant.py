@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from .credit import DATASET_AUTHORS, DATASET_LICENSE_URL, DATASET_SPDX, LICENSE_URL, SPDX
+from .attribution.credit import DATASET_AUTHORS, DATASET_LICENSE_URL, DATASET_SPDX, LICENSE_URL, SPDX
 from .errors import ReleaseError
 from .releases import METADATA_COLUMNS, METADATA_FILE, File, Release, choose_shards, file_url, find_release, release_of, script
 

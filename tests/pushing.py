@@ -13,7 +13,7 @@ def main() -> None:
     from datasets import load_dataset
 
     import pass_utils  # noqa: F401  (makes load_dataset("pass") work)
-    from pass_utils.hub import push_to_hub
+    from pass_utils.hub.push import push_to_hub
     from pass_utils.releases import dummy_folder
 
     ds = load_dataset("pass", data_dir=str(dummy_folder("v2")), split="train")

@@ -11,14 +11,14 @@ from dataclasses import fields
 import pytest
 from conftest import image_hash, write_tar
 
-from pass_utils.options import BOUNDS
+from pass_utils.cli.options import BOUNDS
 from pass_utils.releases import RELEASES, dummy_folder
 from pass_utils.resolution import Bounds
 
 
 def pass_utils(*arguments: object, cache) -> subprocess.CompletedProcess[str]:
     """Runs in the folder `work` of the cache."""
-    code = "from pass_utils.cli import main; main()"
+    code = "from pass_utils.cli.main import main; main()"
     (cache / "work").mkdir(exist_ok=True)
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
@@ -135,7 +135,7 @@ def test_an_error_is_one_line_that_says_what_to_do(cache, folder):
 
 
 def test_help_imports_nothing_heavy(cache):
-    code = "import sys; from pass_utils.cli import cli; cli(['--help'], standalone_mode=False); print(*sys.modules)"
+    code = "import sys; from pass_utils.cli.main import cli; cli(['--help'], standalone_mode=False); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "Describe the pictures" in done.stdout
     assert not {"datasets", "pyarrow", "numpy", "requests"} & set(done.stdout.split())

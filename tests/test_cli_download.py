@@ -22,7 +22,7 @@ import pytest
 from zenodo import Fault, Zenodo, describe
 
 from pass_utils import folders, progress, releases, remote
-from pass_utils.cli import main
+from pass_utils.cli.main import main
 
 CSV, ZERO, ONE, TWO = "pass_metadata.csv", "PASS.0.tar", "PASS.1.tar", "PASS.2.tar"
 
@@ -79,7 +79,7 @@ def start(server, served) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts the command in a process of its own."""
     code = (
         f"import sys; from pathlib import Path; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from zenodo import describe; from pass_utils import releases, remote; from pass_utils.cli import main\n"
+        "from zenodo import describe; from pass_utils import releases, remote; from pass_utils.cli.main import main\n"
         f"releases.RELEASES['v2'] = describe(Path({str(served)!r}))._replace(name='v2')\n"
         "remote.RETRY = remote.RETRY._replace(first_wait=0.001)\n"
         "main()\n"

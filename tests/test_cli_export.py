@@ -11,9 +11,9 @@ import pytest
 from datasets import load_dataset
 
 from pass_utils import ExportError
-from pass_utils.cli import main
+from pass_utils.cli.main import main
+from pass_utils.export.workers import cluster
 from pass_utils.releases import FEATURES, dummy_folder
-from pass_utils.workers import cluster
 
 FOLDER = dummy_folder("v2")
 NAMES = {
@@ -87,7 +87,7 @@ def test_the_selection_is_what_is_written(tmp_path, pass_utils):
 )
 def test_what_cannot_be_is_said_in_a_line(tmp_path, pass_utils, monkeypatch, arguments, status, match):
     kind, out, *rest = (argument.format(out=tmp_path / "out") for argument in arguments)
-    monkeypatch.setattr("pass_utils.workers._PATIENCE", 1)
+    monkeypatch.setattr("pass_utils.export.workers._PATIENCE", 1)
     if "--scheduler" in rest:
         pytest.importorskip("distributed", reason="pip install 'pass-utils[dask]'")
     done = pass_utils("export", kind, FOLDER, out, *rest)

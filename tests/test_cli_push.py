@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from hub import TOKEN, Fault, Hub, connect
 
-from pass_utils import hub as pushing
-from pass_utils.cli import main
-from pass_utils.options import describe_selection
+from pass_utils.cli.main import main
+from pass_utils.cli.options import describe_selection
+from pass_utils.hub import push as pushing
 from pass_utils.releases import dummy_folder
 
 

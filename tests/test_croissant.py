@@ -16,7 +16,7 @@ from PIL import Image
 from zenodo import describe
 
 from pass_utils import RELEASES, ReleaseError, croissant_jsonld
-from pass_utils.cli import main
+from pass_utils.cli.main import main
 from pass_utils.croissant import CONFORMS_TO
 from pass_utils.releases import FEATURES, dummy_folder
 

@@ -35,7 +35,7 @@ def test_the_snippets_of_the_readme_give_what_it_shows(monkeypatch):
 
 def test_the_commands_of_the_readme_are_there():
     readme = (ROOT / "README.md").read_text()
-    from pass_utils.cli import cli
+    from pass_utils.cli.main import cli
 
     commands = set(re.findall(r"^pass-utils (\w+)", readme, re.MULTILINE))
     assert commands == set(cli.commands)
@@ -44,26 +44,45 @@ def test_the_commands_of_the_readme_are_there():
     assert {"demo", "test"} <= targets
 
 
+PACKAGE = ROOT / "pass_utils"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.stem != "__init__")
+
+
+def name(module: Path) -> str:
+    """The module as the rest of the package calls it: `rows`, `export.parquet`."""
+    return ".".join(module.relative_to(PACKAGE).with_suffix("").parts)
+
+
 def house() -> list[str]:
     """The modules in the order of CONTRIBUTING's map, the lowest first."""
-    return re.findall(r"^\| \d \| `(?:pass_utils/)?(\w+)\.py` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| \d \| `(?:pass_utils/)?([\w/]+)\.py` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    return [row.replace("/", ".") for row in rows]
 
 
 def imports(module: Path) -> set[str]:
-    tree = ast.parse(module.read_text())
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    absolute = {str(node.module).partition(".")[2] for node in nodes if str(node.module).startswith("pass_utils.")}
-    relative = {node.module or alias.name for node in nodes if node.level == 1 for alias in node.names}
-    return absolute | relative - {"__version__"}
+    """The modules of ours that a module imports, as `name` calls them."""
+    found = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        package = ["pass_utils", *module.relative_to(PACKAGE).parent.parts][: None if node.level == 1 else 1]
+        source = ".".join([*package, *filter(None, [node.module])] if node.level else [node.module or ""])
+        if source.split(".")[0] == "pass_utils":
+            found |= {f"{source}.{alias.name}" for alias in node.names} if _is_package(source) else {source}
+    return {source.partition(".")[2] for source in found} - {"__version__"}
+
+
+def _is_package(source: str) -> bool:
+    return (ROOT / source.replace(".", "/") / "__init__.py").is_file()
 
 
 def test_every_module_is_on_the_map():
-    assert set(house()) == {path.stem for path in (ROOT / "pass_utils").glob("*.py")} - {"__init__"} | {"pass"}
+    assert sorted(house()) == sorted([*map(name, MODULES), "pass"])
 
 
-@pytest.mark.parametrize("module", sorted((ROOT / "pass_utils").glob("[!_]*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("module", MODULES, ids=name)
 def test_imports_go_to_lower_modules_only(module):
-    assert imports(module) <= set(house()[: house().index(module.stem)])
+    assert imports(module) <= set(house()[: house().index(name(module))])
 
 
 def test_the_loading_script_imports_nothing_of_ours():

@@ -1,0 +1,74 @@
+"""A place for a file in, the whole file there out, or nothing: with a folder of pages beside it where there is one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from ..errors import AttributionError
+from .pages import PAGE_NAME
+
+_NAME_CHARACTERS = 40  # that a part has of its file's name: with the rest of its own, it fits where that does
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, pages: Path | None = None) -> Iterator[tuple[BinaryIO, Path]]:
+    """A file to write to, and a folder for its pages; both take their names when all went well, and leave no trace otherwise.
+
+    A folder of pages from an earlier time makes way, also when there are no pages now, once the file has its name.
+
+    Raises:
+        AttributionError: they cannot be written, the file is a folder, or the folder holds something else.
+    """
+    stem = f"{path.name[:_NAME_CHARACTERS]}.{uuid4().hex}"
+    part, folder, old = (path.with_name(f"{stem}{end}.part") for end in ("", ".pages", ".old"))
+    try:
+        if path.is_dir():
+            raise AttributionError(f"{path}: expected the name of a file, found a folder. Name a file in it.")
+        if pages is not None:
+            _check_pages(pages)
+            folder.mkdir()
+        with part.open("wb") as file:
+            yield file, folder
+        if pages is None:
+            part.replace(path)
+        else:
+            _replace(part, path, folder, pages, old)
+    except OSError as err:
+        raise AttributionError(f"{path}: expected to write it, found: {err}. Mend that, or choose another place.") from err
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _replace(part: Path, path: Path, folder: Path, pages: Path, old: Path) -> None:
+    """Give file and pages their names; when that fails, the old pages have theirs again."""
+    try:
+        if os.path.lexists(pages):
+            pages.replace(old)
+        if any(folder.iterdir()):
+            folder.replace(pages)
+        part.replace(path)
+    except BaseException:
+        if not folder.exists():
+            pages.replace(folder)
+        if old.exists():
+            old.replace(pages)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _check_pages(folder: Path) -> None:
+    there = sorted(folder.iterdir()) if folder.is_dir() else []
+    foreign = [entry.name for entry in there if not (PAGE_NAME.fullmatch(entry.name) and entry.is_file())]
+    if foreign or (os.path.lexists(folder) and not folder.is_dir()):
+        raise AttributionError(
+            f"{folder}: expected none, or the pages of an earlier list, found {', '.join(foreign[:3]) or 'a file'}. Choose "
+            "another name for the list."
+        )

@@ -1,0 +1,1 @@
+"""The command `pass-utils`: a thin coat over the library."""

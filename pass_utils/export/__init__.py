@@ -1,0 +1,1 @@
+"""Datasets as files that other tools read: Parquet, WebDataset, image folders."""

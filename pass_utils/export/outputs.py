@@ -1,0 +1,292 @@
+"""A folder by path or URL in, files and folders in it out that are whole or not there.
+
+On disk a file is written as `NAME.<random>.part`, flushed to the device and renamed. Behind any other URL that fsspec knows it
+appears when it is closed, as object stores have it, and not at all when writing fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, BinaryIO
+from uuid import uuid4
+
+import fsspec
+from filelock import FileLock, Timeout
+from fsspec.implementations.local import LocalFileSystem
+
+from ..errors import ExportError
+
+LOCK_FILE = ".pass-utils-export.lock"
+_PART = ".part"
+_BEHIND = 16 << 20  # bytes
+_WAITING = 32  # pieces of a file to be written, at the most: Arrow gives one of about a megabyte for a page
+_USER = re.compile(r"(?<=://)[^/\s]*@")
+_PART_NAME = re.compile(r"\..+\.[0-9a-f]{32}\.part")
+
+
+class Sink:
+    """A file that is being written, by a thread that also hashes what it writes; `size` counts its bytes. A context manager.
+
+    What is given must not change afterwards, since it is written a little later. All of it is, when the block ends.
+    """
+
+    closed = False  # Arrow asks
+
+    def __init__(self, write: Callable[[Any], Any]) -> None:
+        self.size = 0
+        self._write = write
+        self._digest = hashlib.sha256()
+        self._writer = ThreadPoolExecutor(1, "write")
+        self._waiting: deque[Future[None]] = deque()
+
+    def write(self, data: Any) -> int:
+        """Have all of `data` written, a buffer of bytes.
+
+        Raises:
+            OSError: what was given before could not be written.
+        """
+        self._waiting.append(self._writer.submit(self._put, data))
+        self._wait(_WAITING)
+        count = memoryview(data).nbytes
+        self.size += count
+        return count
+
+    def _put(self, data: Any) -> None:
+        self._write(data)
+        self._digest.update(data)
+
+    def _wait(self, left: int = 0) -> None:
+        while len(self._waiting) > left:
+            self._waiting.popleft().result()
+
+    def flush(self) -> None:
+        """Nothing: what was written is safe when the file is whole."""
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of what was written, in hex."""
+        self._wait()
+        return self._digest.hexdigest()
+
+    def __enter__(self) -> Sink:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *exc_info: object) -> None:
+        self._writer.shutdown(cancel_futures=kind is not None)
+        if kind is None:
+            self._wait()
+
+
+class _WriteBehind:
+    """Has the system bring what is written to the device while more is written, so that the end has little to wait for."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._written = self._sent = 0
+
+    def write(self, data: Any) -> None:
+        """Write all of it."""
+        self._written += self._file.write(data)
+        if self._written - self._sent >= _BEHIND and hasattr(os, "posix_fadvise"):
+            # Linux begins to write dirty pages that are said not to be needed, and keeps them until they are clean.
+            os.posix_fadvise(self._file.fileno(), self._sent, self._written - self._sent, os.POSIX_FADV_DONTNEED)
+            self._sent = self._written
+
+
+class Output:
+    """A folder to write to. It pickles as its URL, so it means the same in another process or on another machine."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.url = os.fspath(folder)
+        if "://" not in self.url and "::" not in self.url:
+            self.url = str(Path(self.url).expanduser().absolute())
+        self._fs, self._root = self._connect()
+        self._path = Path(self._root) if isinstance(self._fs, LocalFileSystem) else None
+
+    def _connect(self) -> tuple[Any, str]:
+        """A file system of its own, and the folder's path in it; what is there is seen as it is now."""
+        try:
+            fs, root = fsspec.core.url_to_fs(self.url, skip_instance_cache=True, use_listings_cache=False)
+        except (ValueError, ImportError, OSError) as err:
+            what = _without_secrets(str(err))
+            raise ExportError(f"{self}: expected a path or a URL that fsspec knows, found: {what}.", path=str(self)) from err
+        return fs, root
+
+    def __reduce__(self) -> tuple[type[Output], tuple[str]]:
+        return type(self), (self.url,)
+
+    def __str__(self) -> str:
+        """The URL, for people: without the user and the password that may be in it."""
+        return _without_secrets(self.url)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Make the folder, and keep other exports out of it until the block ends; only on disk, since URLs have no locks.
+
+        Raises:
+            ExportError: another one is going on there, or the folder cannot be made.
+        """
+        with contextlib.ExitStack() as held:
+            if self._path is not None:
+                with self._blame(""):
+                    try:
+                        self._path.mkdir(parents=True, exist_ok=True)
+                        held.enter_context(FileLock(self._path / LOCK_FILE).acquire(timeout=0))
+                    except Timeout as err:
+                        raise ExportError(
+                            f"{self}: expected a folder that nobody exports into, found another export going on. Wait until "
+                            "it has ended, or choose another folder.",
+                            path=str(self),
+                        ) from err
+            yield
+
+    @contextlib.contextmanager
+    def create(self, name: str) -> Iterator[Sink]:
+        """A file, which takes its name when the block ends, and leaves nothing when it fails.
+
+        Raises:
+            ExportError: it cannot be written.
+        """
+        with self._blame(name), self._create_here(name) if self._path is not None else self._create_there(name) as sink:
+            yield sink
+
+    @contextlib.contextmanager
+    def _create_here(self, name: str) -> Iterator[Sink]:
+        target, part = self._beside(name)
+        try:
+            with part.open("xb", buffering=1 << 16) as file:
+                with Sink(_WriteBehind(file).write) as sink:
+                    yield sink
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _create_there(self, name: str) -> Iterator[Sink]:
+        fs, root = self._connect()  # a transaction is a state of the file system, and other threads may write as well
+        target = f"{root}/{name}"
+        fs.makedirs(fs._parent(target), exist_ok=True)
+        with fs.transaction, fs.open(target, "wb") as file, Sink(file.write) as sink:
+            yield sink
+
+    @contextlib.contextmanager
+    def create_folder(self, name: str) -> Iterator[Callable[[str, Any], object]]:
+        """A folder of small files, written by calling what it gives with a name and bytes; on disk it takes its name when
+        the block ends, elsewhere its files appear one by one.
+
+        Raises:
+            ExportError: it cannot be written.
+        """
+        with self._blame(name):
+            if self._path is None:
+                yield lambda file, data: self._put(f"{name}/{file}", data)
+                return
+            target, part = self._beside(name)
+            try:
+                part.mkdir()
+                yield lambda file, data: (part / file).write_bytes(data)
+                if target.exists():  # of an export that did not come to note it
+                    shutil.rmtree(target)
+                part.replace(target)
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
+
+    def _put(self, name: str, data: Any) -> None:
+        with self._create_there(name) as sink:
+            sink.write(data)
+
+    def _beside(self, name: str) -> tuple[Path, Path]:
+        """Where a file goes and where it is written, at the top of the folder, which nobody reads as data."""
+        assert self._path is not None
+        target = self._path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target, self._path / f".{target.name}.{uuid4().hex}{_PART}"
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a file, or of all files right in a folder; None where there is neither."""
+        with self._blame(name):
+            path = f"{self._root}/{name}"
+            try:
+                info = self._fs.info(path)
+                if info["type"] != "directory":
+                    return int(info["size"])
+                return sum(int(file["size"]) for file in self._fs.ls(path, detail=True))
+            except FileNotFoundError:
+                return None
+
+    def names(self) -> list[str]:
+        """The names of the files and folders right in the folder."""
+        with self._blame(""):
+            try:
+                return sorted(
+                    str(entry["name"]).rstrip("/").rpartition("/")[2] for entry in self._fs.ls(self._root, detail=True)
+                )
+            except FileNotFoundError:
+                return []
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a small file."""
+        with self._blame(name):
+            return bytes(self._fs.cat_file(f"{self._root}/{name}"))
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a file another name."""
+        with self._blame(new):
+            self._fs.mv(f"{self._root}/{old}", f"{self._root}/{new}")
+
+    def read_json(self, name: str) -> Any:
+        """What a JSON file holds; None where there is none.
+
+        Raises:
+            ExportError: it is damaged.
+        """
+        with self._blame(name):
+            try:
+                return json.loads(self._fs.cat_file(f"{self._root}/{name}"))
+            except FileNotFoundError:
+                return None
+            except ValueError as err:
+                raise ExportError(
+                    f"{self}/{name}: expected JSON, found: {err}. Delete it, and export again.", path=str(self)
+                ) from err
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Keep a value in a JSON file."""
+        with self.create(name) as sink:
+            sink.write(json.dumps(value, indent=1).encode())
+
+    def tidy(self) -> None:
+        """Delete what was left half-written by processes that were killed."""
+        with self._blame(""):
+            for part in self._path.glob(f".*{_PART}") if self._path is not None else ():
+                if not _PART_NAME.fullmatch(part.name):
+                    continue
+                if part.is_dir():
+                    shutil.rmtree(part, ignore_errors=True)
+                else:
+                    part.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _blame(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as err:
+            where, what = f"{self}/{name}".rstrip("/"), _without_secrets(str(err))
+            raise ExportError(
+                f"{where}: expected to write it, found: {what}. Mend that, and run the same again to go on.", path=where
+            ) from err
+
+
+def _without_secrets(text: str) -> str:
+    return _USER.sub("", text)

@@ -1,0 +1,119 @@
+"""Rows with the bytes of their pictures in, samples out: a key, the picture and the rest of the row as JSON."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..errors import ExportError
+from ..pictures import picture_columns, suffix
+from .pieces import Piece
+
+_KEY = r"[0-9A-Za-z_-]{1,94}"  # no dot, at which webdataset cuts, nothing that means something in a path, 100 with an ending
+_IS_KEY = re.compile(_KEY)
+
+
+class Sample(NamedTuple):
+    """A row: its key, the bytes of its picture, the ending for the picture's file, and its other columns."""
+
+    key: str
+    picture: memoryview
+    suffix: str
+    row: dict[str, Any]
+
+
+def picture_column(features: datasets.Features) -> str:
+    """The name of the one column of pictures.
+
+    Raises:
+        ExportError: there is none, or more than one.
+    """
+    first, *others = picture_columns(features)
+    if others:
+        raise ExportError(
+            f"dataset: expected one column of pictures, found {first}, {', '.join(others)}. Keep one with "
+            f"`ds.remove_columns({others!r})`, or write Parquet."
+        )
+    return first
+
+
+def check_keys(dataset: datasets.Dataset) -> None:
+    """Refuse rows that would have the same key, without reading a picture.
+
+    Raises:
+        ExportError: there are such rows.
+    """
+    feature = dataset.features.get("hash")
+    if not isinstance(feature, datasets.Value) or feature.dtype not in ("string", "large_string") or not len(dataset):
+        return
+    hashes = dataset.with_format("arrow").select_columns("hash")[:]["hash"]
+    numbers = pc.utf8_lpad(pc.cast(pa.array(np.arange(len(hashes))), pa.string()), 9, "0")
+    known = pc.fill_null(pc.match_substring_regex(hashes, f"\\A{_KEY}\\z"), False)
+    keys = pc.if_else(known, hashes, numbers.cast(hashes.type))
+    codes = pc.dictionary_encode(pa.chunked_array([keys.combine_chunks()])).combine_chunks().indices.to_numpy()
+    first = np.unique(codes, return_index=True)[1]
+    if len(first) < len(codes):
+        row = int(np.setdiff1d(np.arange(len(codes)), first)[0])
+        raise ExportError(f"row {row:,}: expected a hash of its own, found {keys[row]} again. Leave one of them out.")
+
+
+def read_samples(piece: Piece) -> Iterator[Sample]:
+    """The samples of a piece; the key is the row's `hash` where that can be part of a file's name, else the row's number.
+
+    Raises:
+        PassError: a picture is gone or has changed; a row has none.
+    """
+    column = picture_column(piece.features)
+    number = piece.first
+    for table in piece.tables():
+        pictures = table[column].combine_chunks()
+        pictures = pictures.chunk(0) if hasattr(pictures, "chunk") else pictures
+        data, names = pictures.flatten()
+        if data.null_count:
+            raise ExportError(
+                f"rows {number:,} to {number + len(table) - 1:,}: expected a picture in each, found {data.null_count} "
+                "without. Leave them out with `ds.filter`, or write Parquet."
+            )
+        rows = table.drop_columns([column]).to_pylist()
+        for row, picture, name in zip(rows, data, names.to_pylist(), strict=True):
+            key = row.get("hash")
+            if not isinstance(key, str) or not _IS_KEY.fullmatch(key):
+                key = f"{number:09}"
+            bytes_ = memoryview(picture.as_buffer())
+            yield Sample(key, bytes_, suffix(bytes_, name), row)
+            number += 1
+
+
+def to_json(row: dict[str, Any]) -> bytes:
+    """A row as one line of JSON: dates and times as ISO 8601, bytes in base64, null for numbers that JSON cannot write.
+
+    >>> to_json({"date_taken": datetime.datetime(2004, 5, 17, 0, 44, 29), "gps_latitude": float("nan")})
+    b'{"date_taken": "2004-05-17T00:44:29", "gps_latitude": null}'
+    """
+    return json.dumps(_plain(row), ensure_ascii=False, allow_nan=False).encode()
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    return str(value)

@@ -1,0 +1,1 @@
+"""Datasets as repositories of the Hugging Face Hub."""

@@ -1,0 +1,168 @@
+"""Credit lists, read back by the programs that read such files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+
+import html5lib
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import image_hash
+from hostile import raw_names, read_names
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from pass_utils import dataset_credit
+from pass_utils.attribution.credit import FIELDS, credit_batch, credit_records
+from pass_utils.attribution.formats import WRITERS, Sheet, json_strings, markdown
+from pass_utils.attribution.listing import Listing
+from pass_utils.releases import RELEASES
+
+RAW, READ = raw_names(), read_names()
+HASHES = [image_hash(place) for place in range(len(RAW))]
+CHANGES = 'cropped,\nthe *"best"* part\u202e'
+ONE_LINE = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp", "Cn"], exclude_characters="\u00ad\ufeff"))
+
+
+def batch(titles: bool = True) -> pa.RecordBatch:
+    """A credit for each hostile name, which is also the title of the next picture."""
+    given = {}
+    if titles:
+        given = {
+            "titles": pa.array([None, *READ[:-1]], pa.string()),
+            "pages": pa.array([f"https://www.flickr.com/photos/1@N00/{n}/" for n in range(len(RAW))]),
+        }
+    return credit_batch(pa.array(HASHES), pa.array(RAW, pa.string()), **given)
+
+
+def written(form: str, batches=None, **options) -> bytes:
+    file = io.BytesIO()
+    WRITERS[form](batches or [batch().slice(0, 7), batch().slice(7)], Sheet(RELEASES["v2"], **options), file)
+    return file.getvalue()
+
+
+def expected(changes: str | None = None) -> list[dict]:
+    return [vars(credit) for credit in credit_records(batch(), changes)]
+
+
+def test_a_csv_reader_gets_every_field_back():
+    text = written("csv", changes=CHANGES).decode()
+    header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    assert header == list(FIELDS)
+    assert rows == [["" if row[name] is None else row[name] for name in FIELDS] for row in expected(CHANGES)]
+    assert text.startswith("hash,creator,creator_username,source_url,license,license_url,spdx,changes,title,page_url\r\n")
+    assert text.count("\r\n") == len(RAW) + 1 + sum("\r\n" in (name or "") for name in RAW)
+
+
+def test_a_csv_for_spreadsheets_holds_nothing_that_they_would_compute():
+    data = written("csv", spreadsheet_safe=True, changes="=1+1")
+    assert data.startswith(b"\xef\xbb\xbfhash,")
+    plain = list(csv.DictReader(io.StringIO(written("csv", changes="=1+1").decode(), newline="")))
+    safe = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+    for before, after in zip(plain, safe, strict=True):
+        for name in FIELDS:
+            formula = before[name][:1] in tuple("=+-@\t\r\n\uff0b\uff0d\uff1d\uff20")
+            assert after[name] == (f"'{before[name]}" if formula and before[name] else before[name])
+    assert sum(row["creator"].startswith("'") for row in safe) == 5
+    assert {row["changes"] for row in safe} == {"'=1+1"}
+
+
+def test_a_json_reader_gets_every_field_back():
+    lines = written("jsonl", changes=CHANGES).decode().split("\n")
+    assert lines.pop() == ""
+    assert [json.loads(line) for line in lines] == expected(CHANGES)
+    assert list(json.loads(lines[0])) == list(FIELDS)
+
+
+@given(st.lists(st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"])))))
+def test_any_text_is_json(texts):
+    made = json_strings(pa.array(texts, pa.string()))
+    made = [made] * len(texts) if isinstance(made, str) else made.to_pylist()
+    assert [json.loads(text) for text in made] == texts
+
+
+def test_a_parquet_reader_gets_every_field_back_and_the_dataset_s_credit(monkeypatch):
+    monkeypatch.setattr("pass_utils.attribution.formats._GROUP_ROWS", 5)
+    file = pq.ParquetFile(io.BytesIO(written("parquet", changes=CHANGES)))
+    assert file.read().to_pylist() == expected(CHANGES)
+    assert file.schema_arrow.metadata[b"dataset_credit"].decode() == dataset_credit("v2")
+    assert file.num_row_groups == 2
+
+
+def test_a_text_has_a_line_for_each_file_after_those_on_the_licences():
+    lines = written("txt", changes=CHANGES).decode().split("\n")
+    made = [credit.text for credit in credit_records(batch(), CHANGES)]
+    assert lines == [
+        dataset_credit("v2"),
+        "Each photo is its photographer's, and licensed under CC BY 2.0 (https://creativecommons.org/licenses/by/2.0/).",
+        "",
+        *[f"{hash}.jpg: {line}" for hash, line in zip(HASHES, made, strict=True)],
+        "",
+    ]
+
+
+def rendered(markdown: str, preset: str = "commonmark"):
+    parser = MarkdownIt(preset)
+    return html5lib.parse(parser.render(markdown), namespaceHTMLElements=False)
+
+
+@pytest.mark.parametrize("preset", ["commonmark", "gfm-like"])
+def test_a_markdown_renderer_gets_every_name_back(preset):
+    if preset == "gfm-like":
+        pytest.importorskip("linkify_it", reason="linkify-it-py is not installed")
+    tree = rendered(written("md", changes=CHANGES).decode(), preset)
+    items = tree.findall(".//li")
+    assert len(items) == len(RAW)
+    for item, row in zip(items, expected(CHANGES), strict=True):
+        title = f'"{row["title"]}"' if row["title"] else "Photo"
+        assert "".join(item.itertext()).strip() == (
+            f'{row["hash"]}.jpg: {title} by {row["creator"]}, licensed under CC BY 2.0. Changes: cropped, the *"best"* part.'
+        )
+        assert [link.get("href") for link in item.iter("a")] == [
+            row["page_url"],
+            "https://creativecommons.org/licenses/by/2.0/",
+        ]
+        assert {element.tag for element in item.iter()} <= {"li", "code", "a", "p"}
+
+
+@given(ONE_LINE.map(lambda text: " ".join(text.split())).filter(bool))
+def test_any_name_is_itself_in_markdown(text):
+    made = markdown(pa.array([text]))[0].as_py()
+    tree = rendered(f"- by {made}, and\n")
+    assert "".join(tree.find(".//li").itertext()).strip() == f"by {text}, and"
+    tree = rendered(f"## {made} (1 picture)\n")
+    assert "".join(tree.find(".//h2").itertext()) == f"{text} (1 picture)"
+
+
+@pytest.mark.parametrize(
+    ("form", "heading"), [("txt", r"^\n?(.*) \((\d+) pictures?\)$"), ("md", r"^## (.*) \((\d+) pictures?\)$")]
+)
+def test_grouped_lists_have_a_heading_for_each_creator(form, heading):
+    pairs = pa.RecordBatch.from_arrays([pa.array(HASHES[:3]), pa.array(["b", "a", "b"])], ["hash", "creator_username"])
+    made = Listing([pairs])
+    batches = [
+        pa.RecordBatch.from_arrays([*credit.columns, part.column("pictures")], [*credit.schema.names, "pictures"])
+        for part in made.batches(made.by_creator())
+        for credit in [credit_batch(part.column("hash"), part.column("creator_username"))]
+    ]
+    text = written(form, batches).decode()
+    assert re.findall(heading, text, re.MULTILINE) == [("a", "1"), ("b", "2")]
+    assert [text.index(HASHES[place]) for place in (1, 0, 2)] == sorted(text.index(hash) for hash in HASHES[:3])
+
+
+def test_titles_are_left_out_where_they_are_not_known():
+    text = written("md", [batch(titles=False)]).decode()
+    assert text.count("[Photo](<https://multimedia-commons") == len(RAW)
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_a_list_of_nothing_is_whole(form):
+    for batches in ([], [batch().slice(0, 0)]):
+        file = io.BytesIO()
+        WRITERS[form](batches, Sheet(RELEASES["v2"]), file)
+        assert len(file.getvalue()) > 0 or form == "jsonl"

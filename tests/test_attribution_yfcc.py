@@ -1,0 +1,167 @@
+"""Titles and Flickr pages from YFCC100M's metadata, in each of the forms that it has."""
+
+from __future__ import annotations
+
+import bz2
+import doctest
+import gzip
+import hashlib
+import json
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pass_utils import MetadataError, credits, write_attribution
+from pass_utils.attribution import yfcc
+from pass_utils.attribution.yfcc import Titles, picture_hash
+
+COLUMNS = 23
+
+
+def url(number: int) -> str:
+    return f"http://farm1.staticflickr.com/{number}/{number}_0123456789.jpg"
+
+
+HASHES = [picture_hash(url(number)) for number in range(6)]
+
+
+def line(number: int, title: str = "Old+Pier%21", page: str | None = None, licence: str = "Attribution License") -> list[str]:
+    page = f"http://www.flickr.com/photos/1@N00/{number}/" if page is None else page
+    row = [f"x{place}" for place in range(COLUMNS)]
+    row[0], row[6], row[7], row[13], row[14], row[15] = str(number), title, '"quote', page, url(number), licence
+    return row
+
+
+def later(row: list[str]) -> list[str]:
+    return ["0", row[0], picture_hash(row[14]), *row[1:14], "https://moved.example/", *row[15:]]
+
+
+LINES = [
+    line(9),
+    line(1),
+    line(2, title="", page="javascript:alert(1)"),
+    line(3, title="%3Cb%3E"),
+    line(4, licence="Attribution-NonCommercial License"),
+]
+EXPECTED = {
+    0: (None, None),
+    1: ("Old Pier!", "http://www.flickr.com/photos/1@N00/1/"),
+    2: (None, None),
+    3: ("<b>", "http://www.flickr.com/photos/1@N00/3/"),
+    4: (None, None),
+}
+
+
+def tsv(rows: list[list[str]]) -> bytes:
+    return "".join("\t".join(row) + "\n" for row in rows).encode()
+
+
+def found(titles: Titles) -> dict[int, tuple[str | None, str | None]]:
+    title, page = titles.find(pa.array(HASHES[:5]))
+    return dict(enumerate(zip(title.to_pylist(), page.to_pylist(), strict=True)))
+
+
+NAMED = [
+    ["photoid", "title", "pageurl", "downloadurl", "licensename"],
+    *([row[0], row[6], row[13], row[14], row[15]] for row in LINES),
+]
+BY_HASH = [["Hash", "Title", "pageURL"], *([picture_hash(row[14]), row[6], row[13]] for row in LINES if "Non" not in row[15])]
+FILES = {
+    "plain": tsv(LINES),
+    "with line ends of Windows": tsv(LINES).replace(b"\n", b"\r\n"),
+    "gzip": gzip.compress(tsv(LINES)),
+    "bzip2": bz2.compress(tsv(LINES)),
+    "gzip in parts": gzip.compress(tsv(LINES[:2])) + gzip.compress(tsv(LINES[2:])),
+    "bzip2 in parts": bz2.compress(tsv(LINES[:2])) + bz2.compress(tsv(LINES[2:])),
+    "of 25 columns": tsv([later(row) for row in LINES]),
+    "with a header": tsv(NAMED),
+    "by hash": tsv(BY_HASH),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_titles_and_pages_are_found_by_hash(tmp_path, kind):
+    path = tmp_path / "yfcc"
+    path.write_bytes(FILES[kind])
+    titles = Titles(path, pa.array(HASHES[:5]))
+    assert found(titles) == EXPECTED
+    assert len(titles) == 3
+
+
+def test_in_parquet_too(tmp_path):
+    names, *rows = NAMED
+    pq.write_table(
+        pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))),
+        tmp_path / "yfcc.parquet",
+        row_group_size=2,
+    )
+    assert found(Titles(tmp_path / "yfcc.parquet", pa.array(HASHES[:5]))) == EXPECTED
+
+
+def test_a_big_file_is_read_block_by_block(tmp_path, monkeypatch):
+    monkeypatch.setattr(yfcc, "_BLOCK_BYTES", 1 << 12)
+    (tmp_path / "yfcc").write_bytes(tsv([line(number, title=f"t{number}") for number in range(1000)]))
+    wanted = [picture_hash(url(number)) for number in (999, 0, 500)]
+    assert Titles(tmp_path / "yfcc", pa.array(wanted)).find(pa.array(wanted))[0].to_pylist() == ["t999", "t0", "t500"]
+
+
+def test_lines_that_do_not_fit_are_passed_over_and_counted(tmp_path, caplog):
+    path = tmp_path / "yfcc"
+    path.write_bytes(tsv([LINES[0], ["torn", "line"], *LINES[1:]]))
+    assert found(Titles(path, pa.array(HASHES[:5]))) == EXPECTED
+    assert caplog.messages == [f"{path}: 1 lines have another number of columns; they were passed over."]
+
+
+def test_a_file_that_has_none_of_the_pictures_is_reported(tmp_path, caplog):
+    path = tmp_path / "yfcc"
+    path.write_bytes(tsv([line(77)]))
+    titles = Titles(path, pa.array(HASHES[:5]))
+    assert set(found(titles).values()) == {(None, None)}
+    assert caplog.messages == [f"{path}: none of the 5 pictures is in it."]
+    assert len(Titles(path, pa.array([], pa.string()))) == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "match"),
+    [
+        (b"", "expected YFCC100M's 23 or 25 columns.*found 1 columns without names"),
+        (b"a\tb\tc\n", "found 3 columns without names"),
+        (b"title\tpageurl\n", "found title, pageurl"),
+        (b"PAR1 no", "expected YFCC100M's metadata"),
+        (b"\x1f\x8b no", "expected YFCC100M's metadata"),
+    ],
+)
+def test_another_file_is_refused(tmp_path, data, match):
+    (tmp_path / "yfcc").write_bytes(data)
+    with pytest.raises(MetadataError, match=match):
+        Titles(tmp_path / "yfcc", pa.array(HASHES))
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(MetadataError, match="No such file"):
+        Titles(tmp_path / "yfcc", pa.array(HASHES))
+
+
+def test_credits_have_titles_and_pages_where_they_are_known(tmp_path):
+    (tmp_path / "yfcc").write_bytes(FILES["bzip2"])
+    ds = datasets.Dataset.from_dict({"hash": HASHES[:5], "creator_username": ["a", "b", "c", "d", "e"]})
+    known = [(credit.creator, credit.title, credit.page_url) for credit in credits(ds, yfcc=tmp_path / "yfcc")]
+    assert known == [(name, *EXPECTED[place]) for place, name in enumerate("abcde")]
+    for grouped in (None, "creator"):
+        write_attribution(ds, tmp_path / "C.jsonl", yfcc=tmp_path / "yfcc", group_by=grouped)
+        rows = [json.loads(text) for text in (tmp_path / "C.jsonl").read_text().splitlines()]
+        assert [(row["creator"], row["title"], row["page_url"]) for row in rows] == known
+
+
+def test_the_hash_is_an_md5_without_the_zeros_that_bytes_begin_with():
+    for number in range(50):
+        expected = "".join(f"{byte:x}" for byte in hashlib.md5(url(number).encode()).digest())
+        assert picture_hash(url(number)) == expected
+    assert len({len(picture_hash(url(number))) for number in range(50)}) > 3
+
+
+def test_the_examples_of_the_docstrings_are_so():
+    assert doctest.testmod(yfcc) == (0, 1)
+    assert picture_hash("https://farm8.staticflickr.com/7205/6985418911_df7747990d.jpg") == "4e2f7a26a1dfbf165a7e30bdabf7e72a"

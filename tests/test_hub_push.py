@@ -1,0 +1,476 @@
+"""A push brings everything up once, becomes visible at once, and loads back as it was; whatever the Hub does on the way."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import datasets
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from datasets import Dataset, DatasetDict, load_dataset
+from filelock import FileLock
+from hub import TOKEN, Fault, Hub, Repository, connect
+from PIL import Image
+
+from pass_utils import ExportError, RemoteError, push_to_hub, remote
+from pass_utils.releases import FEATURES, dummy_folder
+
+ID = "me/pass"
+WAIT = (("Retry-After", "1"),)
+SMALL = 100_000  # bytes of a file: the miniature has five
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch) -> Iterator[Hub]:
+    """A Hub without repositories, for which nobody waits for long."""
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: sleep(min(seconds, 0.01)))
+    with Hub(tmp_path / "kept") as hub:
+        connect(hub, monkeypatch, tmp_path / "home")
+        yield hub
+
+
+@pytest.fixture
+def ds() -> Dataset:
+    """The bundled miniature of v2, opened in place."""
+    return load_dataset("pass", data_dir=str(dummy_folder("v2")), split="train")
+
+
+def raw(dataset) -> list[dict]:
+    """The rows, with the bytes of their pictures."""
+    rows = list(dataset.cast_column("image", datasets.Image(decode=False)))
+    for row in rows:
+        if row["image"]["bytes"] is None:
+            with datasets.utils.file_utils.xopen(row["image"]["path"], "rb") as file:
+                row["image"]["bytes"] = file.read()
+        row["image"]["path"] = row["image"]["path"].rpartition("/")[2]
+    return rows
+
+
+def front(hub: Hub, revision: str = "main") -> dict:
+    """The YAML of the card."""
+    return yaml.safe_load(hub.files(ID, revision)["README.md"].decode().split("---\n")[1])
+
+
+def text(hub: Hub, revision: str = "main") -> str:
+    """The card below its YAML."""
+    return hub.files(ID, revision)["README.md"].decode().split("---\n", 2)[2]
+
+
+def shards(hub: Hub, folder: str = "data", revision: str = "main") -> list[str]:
+    """The Parquet files of a config."""
+    return [path for path in hub.files(ID, revision) if re.match(rf"{folder}/.*\.parquet$", path)]
+
+
+def push(*arguments, **options) -> str:
+    """A push in small files."""
+    return push_to_hub(*arguments, **{"max_shard_size": SMALL, "quiet": True, **options})
+
+
+# --- what is there afterwards
+
+
+def test_what_was_pushed_loads_back_streaming_and_not(hub, ds):
+    assert push(ds, ID) == f"{hub.host}/datasets/{ID}"
+    assert shards(hub) == [f"data/train-0000{n}-of-00005.parquet" for n in range(5)]
+    for streaming in (False, True):
+        back = load_dataset(ID, split="train", streaming=streaming)
+        assert back.features == FEATURES
+        assert list(back.features) == list(FEATURES)
+        assert raw(back) == raw(ds)
+
+
+def test_another_process_loads_it_with_nothing_but_datasets(hub, ds, tmp_path):
+    push(ds, ID)
+    code = f"import datasets; print(datasets.load_dataset({ID!r}, split='train')['hash'][:])"
+    environment = {**hub.environment, "HF_HOME": str(tmp_path / "other"), "PATH": ""}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout == f"{ds['hash'][:]}\n", done.stderr
+
+
+def test_the_card_says_what_machines_want_to_know(hub, ds):
+    push(ds, ID)
+    card = front(hub)
+    sizes = [len(data) for path, data in hub.files(ID).items() if path.startswith("data/")]
+    assert card["dataset_info"]["download_size"] == sum(sizes)
+    assert card["dataset_info"]["splits"][0] | {"num_bytes": 0} == {"name": "train", "num_bytes": 0, "num_examples": 24}
+    assert datasets.Features._from_yaml_list(card["dataset_info"]["features"]) == FEATURES
+    files = [{"split": "train", "path": "data/train-*.parquet"}]
+    assert card["configs"] == [{"config_name": "default", "data_files": files}]
+    assert (card["license"], card["size_categories"]) == (["cc-by-4.0", "cc-by-2.0"], ["n<1K"])
+    assert card["source_datasets"] == ["extended|yffc100M"]
+
+
+def test_the_card_says_what_people_want_to_know(hub, ds):
+    push(ds, ID, selection="shorter side of at least 100 pixels")
+    shown = text(hub)
+    sides = [Image.open(io.BytesIO(row["image"]["bytes"])).size for row in raw(ds)]
+    shorter, longer = (sorted(map(side, sides)) for side in (min, max))
+    for name, values in (("shorter", shorter), ("longer", longer)):
+        assert re.search(rf"\| {name} side \| {values[0]} \|.* {values[11]} \|.* {values[-1]} \|\n", shown)
+    for part in (
+        "24 photographs without people of [PASS]",
+        "release v2 of 2021-10-14",
+        "1,439,719 in all",
+        "They were chosen: shorter side of at least 100 pixels.\n",
+        f'ds = load_dataset("{ID}", split="train")',
+        "https://creativecommons.org/licenses/by/4.0/",
+        "https://creativecommons.org/licenses/by/2.0/",
+        "[CREDITS.parquet](CREDITS.parquet)",
+        "@Article{asano21pass",
+        "Taken from 2004 to 2012",
+    ):
+        assert part in shown, part
+
+
+def test_credits_lie_beside_the_data_and_are_no_part_of_it(hub, ds, tmp_path):
+    push(ds, ID)
+    table = pq.read_table(io.BytesIO(hub.files(ID)["CREDITS.parquet"]))
+    assert sorted(table["hash"].to_pylist()) == sorted(ds["hash"])
+    assert len(load_dataset(ID, split="train")) == 24
+
+
+def test_a_stream_gives_the_same_repository(hub, ds):
+    push(ds, ID)
+    stream = load_dataset("pass", data_dir=str(dummy_folder("v2")), split="train", streaming=True)
+    push(stream, "me/streamed")
+    names = {"README.md", "CREDITS.parquet"}
+    once, again = (
+        {path: data for path, data in hub.files(repo_id).items() if path not in names} for repo_id in (ID, "me/streamed")
+    )
+    assert once == again
+    assert len(hub.uploads) == 6  # five files and the credits: what is up is not sent for another name
+
+
+def test_splits_are_files_of_their_own(hub, ds):
+    push(DatasetDict(train=ds.select(range(20)), test=ds.select(range(20, 24))), ID)
+    assert [split["num_examples"] for split in front(hub)["dataset_info"]["splits"]] == [20, 4]
+    back = load_dataset(ID)
+    assert raw(back["train"]) + raw(back["test"]) == raw(ds)
+
+
+def test_pictures_that_are_not_of_pass_are_pushed_without_saying_so(hub, tmp_path):
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
+    some = Dataset.from_dict({"image": [str(tmp_path / "a.png")], "label": [3]}).cast_column("image", datasets.Image())
+    push(some, ID)
+    (row,) = load_dataset(ID, split="train")
+    assert (row["image"].size, row["label"]) == ((30, 20), 3)
+    assert set(hub.files(ID)) == {".gitattributes", "README.md", "data/train-00000-of-00001.parquet"}
+    assert not re.search("PASS|CC BY|CREDITS", text(hub))
+    assert "license" not in front(hub)
+
+
+# --- when, and once
+
+
+def test_nothing_is_visible_before_everything_is_and_the_disk_holds_two_files(hub, ds, cache):
+    seen = []
+
+    def look(request):
+        if request.method == "PUT":
+            seen.append((set(hub.files(ID)), len(list(cache.glob("pass/push/*/train-*.parquet")))))
+
+    hub.always = look
+    push(ds, ID)
+    assert len(seen) == 6
+    assert {frozenset(files) for files, _ in seen} == {frozenset({".gitattributes"})}
+    assert max(count for _, count in seen) <= 2
+    assert hub.log(ID) == ["initial commit", "Push 24 pictures"]
+    assert [path.name for path in cache.glob("pass/push/*")] == ["me--pass.lock"]
+
+
+def test_the_same_again_sends_and_commits_nothing(hub, ds):
+    push(ds, ID)
+    before = len(hub.requests)
+    push(ds, ID)
+    assert {request.method for request in hub.requests[before:]} == {"GET", "HEAD", "POST"}
+    assert [request.path for request in hub.requests[before:] if request.method == "POST"] == ["/api/repos/create"]
+    assert hub.log(ID) == ["initial commit", "Push 24 pictures"]
+
+
+def test_other_rows_replace_those_of_the_same_config_and_nothing_else(hub, ds):
+    push(ds, ID)
+    push(ds.select(range(10)), ID, config_name="ten")
+    push(ds.select(range(5)), ID)
+    assert len(shards(hub)) == 1
+    assert len(shards(hub, "ten")) > 1
+    assert [config["config_name"] for config in front(hub)["configs"]] == ["default", "ten"]
+    assert [len(load_dataset(ID, name, split="train")) for name in ("default", "ten")] == [5, 10]
+    assert text(hub).count("# pass\n") == 2
+    assert "| train | 24 |" not in text(hub)
+    assert {"CREDITS.parquet", "ten/CREDITS.parquet"} <= set(hub.files(ID))
+
+
+def test_what_others_wrote_into_the_card_stays(hub, ds):
+    push(ds, ID)
+    repository = hub.repositories[ID]
+    edited = hub.files(ID)["README.md"].replace(b"pretty_name: Pictures without humAns", b"pretty_name: Mine, not")
+    edited = edited.replace(b"---\n<!-- begin", b"---\n# About me\n\n<!-- begin") + b"\nThe end.\n"
+    files = {**repository.commits[repository.refs["main"]].files, "notes.txt": hub.keep(b"x"), "README.md": hub.keep(edited)}
+    repository.add("main", "by hand", repository.refs["main"], files)
+    push(ds.select(range(5)), ID)
+    assert front(hub)["pretty_name"] == "Mine, not for Self-Supervision"
+    assert text(hub).startswith("# About me\n\n<!-- begin")
+    assert text(hub).endswith("-->\n\nThe end.\n")
+    assert "| train | 5 | 1 |" in text(hub)
+    assert hub.files(ID)["notes.txt"] == b"x"
+
+
+def test_killed_ten_times_it_sends_each_file_once(hub, tmp_path, cache):
+    environment = {**os.environ, **hub.environment, "HF_HOME": str(tmp_path / "other"), "HF_DATASETS_CACHE": str(cache)}
+    command = [sys.executable, str(Path(__file__).with_name("pushing.py"))]
+    hub.always = lambda request: Fault(silence=0.01) if request.method == "PUT" else None
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True) as pusher:
+
+        def start() -> int:
+            print(ID, file=pusher.stdin, flush=True)
+            return int(pusher.stdout.readline())
+
+        for kill in range(10):
+            process = start()
+            wanted = kill + 1
+            deadline = time.monotonic() + 30
+            while len(hub.asked("PUT")) < wanted and time.monotonic() < deadline:
+                os.sched_yield()
+            os.kill(process, signal.SIGKILL)
+            assert int(pusher.stdout.readline()) == -signal.SIGKILL
+            assert hub.log(ID) == ["initial commit"]
+        start()
+        assert int(pusher.stdout.readline()) == 0
+        pusher.stdin.close()
+    assert len(hub.uploads) == len(set(hub.uploads)) == len(shards(hub)) + 1
+    assert len(shards(hub)) > 10
+    assert hub.log(ID) == ["initial commit", "Push 24 pictures"]
+    ds = load_dataset("pass", data_dir=str(dummy_folder("v2")), split="train")
+    assert raw(load_dataset(ID, split="train")) == raw(ds)
+
+
+# --- a Hub in trouble
+
+
+def test_it_ends_whole_when_one_request_in_ten_fails(hub, ds, caplog):
+    kinds = itertools.cycle(
+        [
+            Fault(status=500),
+            Fault(status=429, headers=(("Retry-After", "1"),)),
+            Fault(cut=20),
+            Fault(status=503),
+            Fault(lose=True),
+        ]
+    )
+    count = itertools.count(1)
+    hub.always = lambda request: next(kinds) if next(count) % 10 == 0 else None
+    for rows in (24, 20, 16, 12, 8):
+        push(ds.select(range(rows)), ID, max_shard_size=20_000)
+        assert f"| train | {rows} |" in text(hub)
+    hub.always = lambda request: None
+    assert hub.log(ID) == ["initial commit", *(f"Push {rows} pictures" for rows in (24, 20, 16, 12, 8))]
+    assert raw(load_dataset(ID, split="train")) == raw(ds.select(range(8)))
+
+
+@pytest.mark.parametrize("create_pr", [False, True])
+def test_a_commit_whose_answer_is_lost_is_not_made_again(hub, ds, create_pr):
+    hub.faults.append(Fault("POST .*/commit/", lose=True))
+    page = push(ds, ID, create_pr=create_pr)
+    assert page == f"{hub.host}/datasets/{ID}" + ("/discussions/1" if create_pr else "")
+    assert sorted(hub.repositories[ID].refs) == ["main", "refs/pr/1"][: 1 + create_pr]
+    assert hub.log(ID, "refs/pr/1" if create_pr else "main") == ["initial commit", "Push 24 pictures"]
+
+
+def test_a_commit_that_comes_between_is_built_upon(hub, ds):
+    def come_between(request):
+        if re.search("POST .*/commit/", f"{request.method} {request.path}") and hub.log(ID) == ["initial commit"]:
+            repository = hub.repositories[ID]
+            files = repository.commits[repository.refs["main"]].files
+            repository.add("main", "between", repository.refs["main"], {**files, "x.txt": hub.keep(b"x")})
+
+    hub.always = come_between
+    push(ds, ID)
+    assert hub.log(ID) == ["initial commit", "between", "Push 24 pictures"]
+    assert hub.files(ID)["x.txt"] == b"x"
+    assert len(hub.uploads) == 6
+
+
+def test_a_repository_that_does_not_stand_still_is_given_up(hub, ds):
+    numbers = itertools.count()
+
+    def come_between(request):
+        if re.search("POST .*/commit/", f"{request.method} {request.path}"):
+            repository = hub.repositories[ID]
+            repository.add("main", f"between {next(numbers)}", repository.refs["main"], {})
+
+    hub.always = come_between
+    with pytest.raises(RemoteError, match="expected it to stand still for a commit"):
+        push(ds, ID)
+
+
+def test_it_waits_as_long_as_it_is_told(hub, ds, monkeypatch):
+    waits: list[float] = []
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: waits.append(seconds) or sleep(0))
+    hub.faults.append(Fault("POST .*/commit/", status=429, headers=(("Retry-After", "77"),)))
+    push(ds, ID)
+    assert 77 in waits
+
+
+def test_a_silent_hub_is_given_up_after_a_while(hub, ds, monkeypatch):
+    monkeypatch.setattr(remote, "RETRY", remote.RETRY._replace(attempts=3))
+    hub.always = lambda request: Fault(status=503) if "/api/repos/create" in request.path else None
+    with pytest.raises(RemoteError, match="found none in 3 attempts; the last: .*503") as raised:
+        push(ds, ID)
+    assert raised.value.status == 503
+    assert len(hub.asked("POST /api/repos/create")) == 3
+
+
+@pytest.mark.parametrize(
+    ("repo_id", "options", "match"),
+    [
+        (ID, {"token": "hf_wrong"}, "401.*hf auth login"),
+        ("you/pass", {}, "403.*a repository of your own"),
+        (ID, {"revision": "refs/pr/7"}, "404.*Check the name, the revision"),
+        ("me/pass/more", {}, "Repo id must be"),
+    ],
+)
+def test_a_refusal_says_what_to_do_and_never_the_token(hub, ds, repo_id, options, match, caplog):
+    caplog.set_level("DEBUG")
+    with pytest.raises(RemoteError, match=match) as raised:
+        push(ds, repo_id, **options)
+    assert "hf_" not in str(raised.value)
+    assert not re.search(f"{TOKEN}|hf_wrong", caplog.text)
+    assert hub.asked("PUT") == []
+
+
+def test_offline_nothing_is_asked(hub, ds, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(RemoteError, match="found HF_HUB_OFFLINE set"):
+        push(ds, ID)
+    assert hub.requests == []
+
+
+def test_a_second_push_to_the_same_repository_is_refused(hub, ds, cache):
+    (cache / "pass" / "push").mkdir(parents=True)
+    with FileLock(cache / "pass" / "push" / "me--pass.lock"), pytest.raises(ExportError, match="found another process"):
+        push(ds, ID)
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../up", "-x", "data"])
+def test_a_config_is_named_so_that_it_can_be_a_folder(hub, ds, name):
+    with pytest.raises(ExportError, match="config_name: expected letters"):
+        push(ds, ID, config_name=name)
+    assert hub.requests == []
+
+
+def test_what_holds_no_pictures_is_not_pushed(hub):
+    with pytest.raises(ExportError):
+        push(Dataset.from_dict({"a": [1]}), ID)
+    assert hub.requests == []
+
+
+# --- where
+
+
+def test_a_pull_request_leaves_the_branch_as_it_was(hub, ds):
+    assert push(ds, ID, create_pr=True) == f"{hub.host}/datasets/{ID}/discussions/1"
+    assert set(hub.files(ID)) == {".gitattributes"}
+    assert len(shards(hub, revision="refs/pr/1")) == 5
+
+
+def test_somebody_elses_repository_gets_a_pull_request(hub, ds):
+    hub.repositories["you/pass"] = theirs = Repository(private=False)
+    theirs.add("main", "initial commit", None, {".gitattributes": hub.keep(b"")})
+    assert push(ds, "you/pass", create_pr=True).endswith("/datasets/you/pass/discussions/1")
+
+
+@pytest.mark.parametrize("repo_id", ["..", ".", "", "a/b/c", "me/..", "me/pass "])
+def test_a_name_that_the_hub_would_not_take_touches_nothing(hub, ds, cache, repo_id):
+    before = sorted(cache.rglob("*"))
+    with pytest.raises(RemoteError, match="repo_id: expected a name such as me/pass, found"):
+        push_to_hub(ds, repo_id)
+    assert sorted(cache.rglob("*")) == before
+
+
+def test_files_that_the_card_gives_to_another_config_stay(hub, ds):
+    push_to_hub(ds.select(range(4)), ID)
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    path = api.hf_hub_download(ID, "data/train-00000-of-00001.parquet", repo_type="dataset")
+    api.upload_file(path_or_fileobj=path, path_in_repo="data/other-00000-of-00001.parquet", repo_id=ID, repo_type="dataset")
+    card = Path(api.hf_hub_download(ID, "README.md", repo_type="dataset")).read_text()
+    card = card.replace("configs:\n", "configs:\n- config_name: other\n  data_files: data/other-*.parquet\n", 1)
+    api.upload_file(path_or_fileobj=card.encode(), path_in_repo="README.md", repo_id=ID, repo_type="dataset")
+    push_to_hub(ds.select(range(6)), ID)
+    assert len(load_dataset(ID, "other", split="train")) == 4
+    assert len(load_dataset(ID, split="train")) == 6
+
+
+def test_a_broken_card_is_known_before_anything_is_sent(hub, ds):
+    from huggingface_hub import HfApi
+
+    push_to_hub(ds.select(range(2)), ID)
+    HfApi().upload_file(path_or_fileobj=b"---\n- a: [\n---\n", path_in_repo="README.md", repo_id=ID, repo_type="dataset")
+    with pytest.raises(RemoteError, match="README.md: expected YAML between two lines of ---"):
+        push_to_hub(ds, ID)
+
+
+def test_rows_whose_hashes_are_none_of_pass_are_pushed_without_credits(hub, ds, caplog):
+    foreign = ds.select(range(3)).remove_columns("hash").add_column("hash", ["a", "b", None])
+    push_to_hub(foreign, ID)
+    assert len(load_dataset(ID, split="train")) == 3
+    text = hub_text(hub)
+    assert "CREDITS" not in text
+    assert "each with its creator" not in text
+    assert "pushed without a list of credits" in caplog.text
+
+
+def hub_text(hub: Hub) -> str:
+    from huggingface_hub import HfApi
+
+    return Path(HfApi().hf_hub_download(ID, "README.md", repo_type="dataset")).read_text()
+
+
+def test_signatures_of_urls_are_not_said():
+    from pass_utils.hub.repository import _say
+
+    err = ValueError("503 for url 'https://s3.example/lfs/1?X-Amz-Signature=SECRET&part=1' (Request ID: 1)")
+    assert _say(err) == "503 for url 'https://s3.example/lfs/1' (Request ID: 1)"
+
+
+def test_a_name_alone_is_ones_own(hub, ds):
+    assert push(ds, "pass") == f"{hub.host}/datasets/{ID}"
+    assert 'load_dataset("me/pass", split="train")' in text(hub)
+
+
+def test_what_datasets_pushed_before_is_replaced(hub, ds):
+    ds.push_to_hub(ID, num_shards=3)
+    repository = hub.repositories[ID]
+    old = {"data/train-00000-of-00001-0123456789abcdef.parquet": hub.keep(b"old")}
+    repository.add("main", "older", repository.refs["main"], {**repository.log()[-1].files, **old})
+    push(ds.select(range(5)), ID)
+    assert shards(hub) == ["data/train-00000-of-00001.parquet"]
+    assert len(load_dataset(ID, split="train")) == 5
+
+
+def test_nothing_at_all_can_be_pushed(hub, ds):
+    push(ds.select([]), ID)
+    assert list(load_dataset(ID, split="train", streaming=True)) == []  # `datasets` opens nothing else without rows
+    assert "CREDITS.parquet" not in hub.files(ID)
+
+
+def test_a_branch_and_privacy_are_as_asked_for(hub, ds):
+    push(ds, ID, revision="draft", private=True)
+    assert hub.repositories[ID].private
+    assert set(hub.files(ID)) == {".gitattributes"}
+    assert len(shards(hub, revision="draft")) == 5
+    assert front(hub, "draft")["dataset_info"]["splits"][0]["num_examples"] == 24
