@@ -4,7 +4,7 @@
     python examples/dataloader.py --data-dir ~/pass --workers 8    # a downloaded release, its rows in random order
     python examples/dataloader.py --data-dir zenodo --stream       # byte ranges from Zenodo, the ranges in random order
 
-After `pip install 'pass-utils[examples]'`. With --checkpoint FILE, the same command given again goes on where FILE was saved.
+It needs `pip install 'pass-utils[examples]'`. With --checkpoint FILE, the same command goes on where FILE was last saved.
 """
 
 import argparse
