@@ -12,6 +12,7 @@ from pathlib import Path
 
 import datasets
 import pytest
+from browser import browser  # noqa: F401  (a fixture)
 from PIL import Image
 
 import pass_utils  # noqa: F401  (makes load_dataset("pass") work)

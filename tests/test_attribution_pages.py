@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
-import subprocess
 
 import html5lib
 import numpy as np
 import pyarrow as pa
-import pytest
 from conftest import image_hash
 from hostile import raw_names, read_names
 
@@ -206,33 +203,10 @@ def test_the_names_of_pages_never_collide():
     assert all(PAGE_NAME.fullmatch(page.name) for page in pages)
 
 
-@pytest.fixture
-def browser(tmp_path):
-    """The page that a real browser makes of a file, as HTML."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no chromium on this machine")
-
-    def dump(path) -> str:
-        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-        flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-        profile = tmp_path / "profile"
-        done = subprocess.run(
-            [program, *flags, f"--user-data-dir={profile}", "--dump-dom", path.as_uri()],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
-        return done.stdout
-
-    return dump
-
-
 def test_a_browser_runs_nothing_and_shows_every_name(browser, tmp_path):
     path = tmp_path / "CREDITS.html"
     path.write_text(page(changes="<script>document.title=1</script>"))
-    tree = parsed(browser(path))
+    tree = parsed(browser(path).html)
     assert text(tree.find(".//title")) == "Picture credits"
     assert [bdi.text for bdi in tree.findall(".//main//li//bdi")] == READ
     assert len(tree.findall(".//script")) == 1
@@ -243,4 +217,4 @@ def test_the_browser_of_these_tests_would_run_a_script(browser, tmp_path):
     path.write_text(
         "<title>before</title><img src=x onerror=\"document.title='after'\"><script>document.title='after'</script>"
     )
-    assert text(parsed(browser(path)).find(".//title")) == "after"
+    assert text(parsed(browser(path).html).find(".//title")) == "after"

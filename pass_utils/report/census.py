@@ -16,8 +16,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..errors import ReportError
 from ..attribution.names import readable_all
+from ..errors import ReportError
 from ..pictures import stored_sizes
 from ..sizes import dataset_sizes, stored_chunks
 from ..summary import Quartiles, orientations, quartiles
@@ -84,8 +84,11 @@ def take_census(parts: Sequence[datasets.Dataset]) -> Census:
     cells = np.zeros((180 // CELL, 360 // CELL), np.int64)
     for table in _tables(parts):
         names = _cast(table, "creator_username", pa.string())
-        nameless += names.null_count
-        creators = pc.unique(pa.chunked_array([creators, *names.drop_null().chunks]))
+        texts, counts = pc.value_counts(names.drop_null()).flatten()
+        texts = readable_all(texts)
+        seen = pc.not_equal(texts, "")
+        nameless += len(names) - (pc.sum(counts.filter(seen)).as_py() or 0)
+        creators = pc.unique(pa.chunked_array([creators, texts.filter(seen)]))
         if _DATE in table.column_names:
             date = _cast(table, _DATE, pa.timestamp("us")).drop_null()
             years.update(dict(_pairs(pc.value_counts(pc.year(date)))))
@@ -97,11 +100,10 @@ def take_census(parts: Sequence[datasets.Dataset]) -> Census:
     sizes = np.concatenate([np.zeros((0, 2), np.int32), *(dataset_sizes(part, "image") for part in parts)])
     sizes = sizes[sizes[:, 0] > 0]
     columns = {name for part in parts for name in part.column_names}
-    readable = readable_all(creators)
     return Census(
         pictures=sum(map(len, parts)),
         bytes=sum(map(_file_bytes, parts)),
-        creators=len(pc.unique(readable.filter(pc.not_equal(readable, "")))),
+        creators=len(creators),
         nameless=nameless,
         shapes=Shapes(_count_sizes(sizes), quartiles(sizes[:, 0]), quartiles(sizes[:, 1]), **orientations(sizes)),
         dates=Dates(dict(sorted(years.items())), months, hours) if _DATE in columns else None,

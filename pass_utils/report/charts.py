@@ -24,8 +24,7 @@ _LAND = (  # what people find their way by: degrees north and east of the middle
     ("Asia", 48, 92),
     ("Oceania", -25, 134),
 )
-_LARGEST_MAP = (-90, 90)
-_USUAL_MAP = (-60, 80)
+_WHOLE_MAP, _USUAL_MAP = (-90, 90), (-60, 80)  # degrees north; Antarctica is large on it, and seldom visited
 
 
 class Class(NamedTuple):
@@ -71,6 +70,7 @@ def draw_bars(counts: Mapping[int, int], name: str, title: str, description: str
     ticks = numbers[::step]
     axes.set_xticks(list(ticks), [labels[number - numbers[0]] if labels else str(number) for number in ticks])
     axes.yaxis.grid(visible=True, color=LINE, linewidth=0.8)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.locator_params(axis="y", integer=True, nbins=4)
     _style(axes)
     axes.spines["bottom"].set_visible(True)
@@ -83,13 +83,14 @@ def draw_sizes(counts: Mapping[tuple[int, int], int], name: str, title: str, des
     sides = np.array(list(counts), np.int64)
     most = int(sides.max())
     step = max(1, next(step * 10**power for power in range(10) for step in (1, 2, 5) if step * 10**power * 50 >= most))
-    grid = np.zeros((most // step + 1, most // step + 1), np.int64)
-    np.add.at(grid, (sides[:, 1] // step, sides[:, 0] // step), list(counts.values()))
+    cells = ((sides + step / 2) // step).astype(np.int64)  # cell 3 of 10 pixels goes from 25 to 35
+    grid = np.zeros((cells.max() + 1, cells.max() + 1), np.int64)
+    np.add.at(grid, (cells[:, 1], cells[:, 0]), list(counts.values()))
     figure = new_figure(_WIDTH, _WIDTH)
-    axes = figure.add_axes((0.12, 0.12, 0.86, 0.86))
-    end = len(grid) * step
+    axes = figure.add_axes((0.12, 0.1, 0.87, 0.89))
+    end = (len(grid) - 0.5) * step
     axes.plot([0, end], [0, end], color=LINE, linewidth=1)
-    legend = _shade(axes, grid, origin=(0, 0), step=step)
+    legend = _shade(axes, grid, origin=(-step / 2, -step / 2), step=step)
     axes.set_xlim(0, end)
     axes.set_ylim(0, end)
     axes.set_xlabel("width in pixels", color=INK)
@@ -104,7 +105,7 @@ def draw_places(cells: Counts, name: str, title: str, description: str) -> Chart
     """A map of the world with the cells of `Census.places`; degrees are equally long everywhere."""
     taken = np.flatnonzero(cells.any(axis=1)) * CELL - 90
     usual = len(taken) == 0 or (taken.min() >= _USUAL_MAP[0] and taken.max() < _USUAL_MAP[1])
-    south, north = _USUAL_MAP if usual else _LARGEST_MAP
+    south, north = _USUAL_MAP if usual else _WHOLE_MAP
     figure = new_figure(_WIDTH, _WIDTH * (north - south) / 360)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_xlim(-180, 180)
@@ -121,7 +122,7 @@ def draw_places(cells: Counts, name: str, title: str, description: str) -> Chart
     return Chart(to_svg(figure, name, title, description), legend)
 
 
-def _shade(axes: Axes, grid: Counts, *, origin: tuple[int, int], step: int) -> list[Class]:
+def _shade(axes: Axes, grid: Counts, *, origin: tuple[float, float], step: int) -> list[Class]:
     """Draw the cells of a grid in which there is something, those of a class as one path."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path

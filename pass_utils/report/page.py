@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
+from .. import __version__
 from ..attribution.formats import Sheet
 from ..attribution.pages import Item, environment, facts, structured
 from ..releases import Release, script
@@ -21,7 +22,10 @@ from .charts import Chart, draw_bars, draw_places, draw_sizes
 _YEARS = 30  # before and after the middle one that a chart has room for; some clocks were never set
 _FREQUENT = 12  # sizes that a table names
 _BANDS = (30, 60)  # degrees of latitude and longitude of a table's cells
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 
 class Table(NamedTuple):
@@ -33,8 +37,9 @@ class Table(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A chart as the page has it: with its legend in words, what it says in a sentence, and the counts."""
+    """A chart as the page has it: with its heading, its legend in words, what it says in a sentence, and the counts."""
 
+    title: str
     svg: Markup
     legend: list[dict[str, Any]]
     caption: str
@@ -49,7 +54,6 @@ def write_page(
     release: Release,
     selection: str | None,
     command: str | None,
-    version: str,
 ) -> None:
     """Everything into a file, as one page."""
     sheet = Sheet(release)
@@ -80,7 +84,7 @@ def write_page(
             selection=selection,
             citation=script.CITATION.strip(),
             command=command,
-            version=version,
+            version=__version__,
         )
     )
     stream.enable_buffering(100)
@@ -100,14 +104,15 @@ def _show_sizes(shapes: Shapes) -> dict[str, Any]:
     ]
     frequent = list(shapes.counts.items())[:_FREQUENT]
     (wide, high), count = frequent[0]
-    caption = f"The most frequent size is {wide:,} × {high:,} pixels, that of {_percent(count, total)}."
+    if count > frequent[1][1]:
+        lines.append(f"The most frequent size is {wide:,} × {high:,} pixels, that of {_percent(count, total)}.")
     if len(shapes.counts) > len(frequent):
         rows = f"The {len(frequent)} most frequent of {len(shapes.counts):,} sizes"
     else:
         rows = "All sizes"
     table = Table(rows, ("width × height", "pictures"), [[f"{w:,} × {h:,}", f"{n:,}"] for (w, h), n in frequent])
-    chart = draw_sizes(shapes.counts, "sizes-chart", "Width by height of the pictures", " ".join([*lines, caption]))
-    return {"lines": lines, "chart": _show(chart, f"{caption} On the line are squares, below it landscapes.", table)}
+    chart = draw_sizes(shapes.counts, "sizes-chart", "Width by height of the pictures", " ".join(lines))
+    return {"lines": lines, "chart": _show("", chart, "On the line are squares, below it landscapes.", table)}
 
 
 def _show_dates(dates: Dates) -> list[Shown]:
@@ -116,7 +121,7 @@ def _show_dates(dates: Dates) -> list[Shown]:
     lower, median, upper = (_quantile(dates.years, part) for part in (0.25, 0.5, 0.75))
     shown = {year: count for year, count in dates.years.items() if abs(year - median) <= _YEARS}
     outside = dates.pictures - sum(shown.values())
-    caption = f"Years, from {min(shown)} to {max(shown)}." if len(shown) > 1 else f"All are of {median}."
+    caption = f"From {min(shown)} to {max(shown)}." if len(shown) > 1 else f"All are of {median}."
     if lower < upper:
         caption += f" Half of the pictures are of {lower} to {upper}."
     if outside:
@@ -125,24 +130,25 @@ def _show_dates(dates: Dates) -> list[Shown]:
     years = draw_bars(shown, "years-chart", "Pictures by year", caption)
     months = dict(enumerate(dates.months.tolist()))
     charts = [
-        _show(years, caption, table),
-        _cycle("months", "Pictures by month", months, _MONTHS, f"Months. Most are of {_MONTHS[_most(months)]}."),
+        _show("Years", years, caption, table),
+        _cycle("Months", months, _MONTHS, _peak(months, _MONTHS)),
     ]
     hours = dict(enumerate(dates.hours.tolist()))
     timed = sum(hours.values())
     if timed:
-        most = _most(hours)
-        caption = f"Hours of the day. Most are of the hour from {most}:00 to {most}:59."
+        caption = _peak(hours, [f"The hour from {hour}:00" for hour in range(24)])
         if timed < dates.pictures:
             caption += f" Not counted: {dates.pictures - timed:,} at 0:00:00, which is how a date without a time is kept."
-        charts.append(_cycle("hours", "Pictures by hour of the day", hours, [str(hour) for hour in range(24)], caption))
+        charts.append(_cycle("Hours", hours, [str(hour) for hour in range(24)], caption))
     return charts
 
 
-def _cycle(name: str, title: str, counts: dict[int, int], labels: Sequence[str], caption: str) -> Shown:
-    chart = draw_bars(counts, f"{name}-chart", title, caption, labels=labels)
+def _cycle(name: str, counts: dict[int, int], labels: Sequence[str], caption: str) -> Shown:
+    what = name.lower().removesuffix("s")
+    title = f"Pictures by {what}"
+    chart = draw_bars(counts, f"{what}s-chart", title, caption, labels=[label[:3] for label in labels])
     rows = [[labels[number], f"{count:,}"] for number, count in counts.items()]
-    return _show(chart, caption, Table(title, (name.removesuffix("s"), "pictures"), rows))
+    return _show(name, chart, caption, Table(title, (what, "pictures"), rows))
 
 
 def _show_places(places: Counts, pictures: int) -> dict[str, Any]:
@@ -157,21 +163,21 @@ def _show_places(places: Counts, pictures: int) -> dict[str, Any]:
     row, column = (int(place) for place in np.unravel_index(places.argmax(), places.shape))
     south, west = row * CELL - 90, column * CELL - 180
     cells, most = int((places > 0).sum()), int(places.max())
-    caption = (
-        f"{_number(cells, 'cell')} of {places.size:,} {'has' if cells == 1 else 'have'} pictures; most are in the one from "
-        f"{_span(south, south + CELL, 'SN')} and {_span(west, west + CELL, 'WE')}, which has {most:,}."
-    )
+    caption = f"{_number(cells, 'cell')} of {places.size:,} {'has' if cells == 1 else 'have'} pictures."
+    if (places == most).sum() == 1:
+        where = f"{_span(south, south + CELL, 'SN')} and {_span(west, west + CELL, 'WE')}"
+        caption = f"{caption.removesuffix('.')}; the one from {where} has the most, {most:,}."
     chart = draw_places(places, "places-chart", "World map of the pictures by density", caption)
     table = Table(f"Pictures by bands of {high} and {wide} degrees", ("", *columns), body)
     text = (
         f"{count:,} of {_number(pictures, 'picture')} ({_percent(count, pictures)}) {'says' if count == 1 else 'say'} where."
     )
-    return {"pictures": count, "pictures_text": text, "chart": _show(chart, caption, table)}
+    return {"pictures": count, "pictures_text": text, "chart": _show("", chart, caption, table)}
 
 
-def _show(chart: Chart, caption: str, table: Table) -> Shown:
+def _show(title: str, chart: Chart, caption: str, table: Table) -> Shown:
     legend = [{"shade": one.shade, "text": _range(one.first, one.last)} for one in chart.legend]
-    return Shown(chart.svg, legend, caption, table)
+    return Shown(title, chart.svg, legend, caption, table)
 
 
 def _range(first: int, last: int | None) -> str:
@@ -203,8 +209,15 @@ def _quantile(counts: Mapping[int, int], part: float) -> int:
     return values[int(np.searchsorted(ends, max(1, np.ceil(part * ends[-1]))))]
 
 
-def _most(counts: Mapping[int, int]) -> int:
-    return max(counts, key=lambda number: counts[number])
+def _peak(counts: Mapping[int, int], names: Sequence[str]) -> str:
+    """Which of them has the most pictures.
+
+    >>> _peak({0: 1, 1: 3}, ["January", "February"]), _peak({0: 2, 1: 2}, ["January", "February"])
+    ('February has the most, 3.', '2 of them have the most, 2 each.')
+    """
+    most = max(counts.values())
+    first, *others = [names[number] for number, count in counts.items() if count == most]
+    return f"{len(others) + 1} of them have the most, {most:,} each." if others else f"{first} has the most, {most:,}."
 
 
 def _rows(counts: Mapping[int, int]) -> list[list[str]]:

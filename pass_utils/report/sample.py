@@ -13,8 +13,8 @@ import numpy.typing as npt
 from ..attribution.credit import credit_batch, credit_records
 from ..attribution.inputs import find_pictures
 from ..attribution.pages import Item
-from ..errors import AttributionError
 from ..attribution.thumbnails import Thumbnails
+from ..errors import AttributionError
 
 
 def take_sample(parts: Sequence[datasets.Dataset], count: int, *, pixels: int, folder: Path) -> Iterator[Item]:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # What figures are drawn in, and what the page's style sheet calls it.
-INK, FAINT, LINE, ACCENT, LAND = "#010101", "#020202", "#030303", "#040404", "#050505"
-_COLOURS = {INK: "var(--ink)", FAINT: "var(--faint)", LINE: "var(--line)", ACCENT: "var(--accent)", LAND: "var(--land)"}
+INK, FAINT, LINE, ACCENT = "#010101", "#020202", "#030303", "#040404"
+_COLOURS = {INK: "var(--ink)", FAINT: "var(--faint)", LINE: "var(--line)", ACCENT: "var(--accent)"}
 _NAMESPACE = re.compile(r"^\{.*\}")
 _NEEDLESS = ("metadata", "style")
 
@@ -66,4 +66,4 @@ def to_svg(figure: Figure, name: str, title: str, description: str) -> Markup:
 def _in_page_style(style: str) -> str:
     for colour, variable in _COLOURS.items():
         style = style.replace(colour, variable)
-    return re.sub(r"font: [^;]*;?\s*", "", style)
+    return "; ".join(one.strip() for one in style.split(";") if not one.strip().startswith("font"))

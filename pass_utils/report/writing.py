@@ -11,9 +11,9 @@ from typing import Any
 
 import datasets
 
+from ..attribution.files import whole_file
 from ..errors import ReportError
 from ..releases import Release, find_release, release_of
-from ..attribution.files import whole_file
 from .census import Census, take_census
 from .page import write_page
 from .sample import take_sample
@@ -32,7 +32,7 @@ def write_report(
     *,
     release: str | Release | None = None,
     selection: str | None = None,
-    pictures: int = 36,
+    pictures: int = 30,
     command: str | None = None,
     quiet: bool = False,
 ) -> Census:
@@ -63,9 +63,7 @@ def write_report(
     with whole_file(where, error=ReportError) as (file, _), _silence(quiet):
         census = take_census(parts)
         items = list(take_sample(parts, pictures, pixels=_PIXELS, folder=where.parent))
-        from .. import __version__
-
-        write_page(census, items, file, release=found_release, selection=selection, command=command, version=__version__)
+        write_page(census, items, file, release=found_release, selection=selection, command=command)
     unseen = [item.credit.hash for item in items if item.thumbnail is None]
     if unseen:
         logger.warning("%s: %s cannot be decoded, and are credited without being shown.", where.name, ", ".join(unseen))
@@ -75,6 +73,8 @@ def write_report(
 def _parts(dataset: Any) -> list[datasets.Dataset]:
     """The datasets of all splits, with images that are decoded when they are asked for."""
     parts = list(dataset.values()) if isinstance(dataset, Mapping) else [dataset]
+    if not parts:
+        raise ReportError("dataset: expected a Dataset or a dictionary of them, found no splits in it. Load one of PASS.")
     for part in parts:
         if isinstance(part, datasets.IterableDataset):
             raise ReportError(
