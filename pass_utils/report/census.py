@@ -25,6 +25,7 @@ from ..summary import Quartiles, orientations, quartiles
 CELL = 5  # degrees; some 550 km at the equator
 _ROWS_AT_A_TIME = 100_000
 _DATE, _LATITUDE, _LONGITUDE = "date_taken", "gps_latitude", "gps_longitude"
+_COLUMNS = ("creator_username", _DATE, _LATITUDE, _LONGITUDE)
 
 Counts = npt.NDArray[np.int64]
 
@@ -112,11 +113,20 @@ def take_census(parts: Sequence[datasets.Dataset]) -> Census:
 
 
 def _tables(parts: Sequence[datasets.Dataset]) -> Iterator[pa.Table]:
-    wanted = ("creator_username", _DATE, _LATITUDE, _LONGITUDE)
+    """The rows without their pictures, in the order in which they are stored.
+
+    `datasets` would look at each row for itself wherever some are left out.
+    """
     for part in parts:
-        if len(part):
-            columns = [name for name in wanted if name in part.column_names]
-            yield from part.select_columns(columns).with_format("arrow").iter(_ROWS_AT_A_TIME)
+        stored = part.data.table.select([name for name in _COLUMNS if name in part.column_names])
+        wanted = None if part._indices is None else np.sort(part._indices.column(0).to_numpy().astype(np.int64))
+        for begin in range(0, len(stored), _ROWS_AT_A_TIME):
+            table = stored.slice(begin, _ROWS_AT_A_TIME)
+            if wanted is not None:
+                first, last = np.searchsorted(wanted, [begin, begin + _ROWS_AT_A_TIME])
+                table = table.combine_chunks().take(pa.array(wanted[first:last] - begin))
+            if len(table):
+                yield table
 
 
 def _cast(table: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
