@@ -28,10 +28,10 @@ _WHOLE_MAP, _USUAL_MAP = (-90, 90), (-60, 80)  # degrees north; Antarctica is la
 
 
 class Class(NamedTuple):
-    """Counts from `first` to `last` (None: and above) that are drawn alike, in a shade from 0 to 1."""
+    """Counts from `first` to `last` that are drawn alike, in a shade from 0 to 1."""
 
     first: int
-    last: int | None
+    last: int
     shade: float
 
 
@@ -46,11 +46,11 @@ def classes(largest: int) -> list[Class]:
     """At most five classes for counts up to `largest`, each a few times as high as the one before.
 
     >>> [(one.first, one.last) for one in classes(60_000)]
-    [(1, 4), (5, 49), (50, 499), (500, 4999), (5000, None)]
+    [(1, 4), (5, 49), (50, 499), (500, 4999), (5000, 60000)]
     """
     firsts = sorted({_round_down(largest ** (number / len(_SHADES))) for number in range(len(_SHADES))})
-    lasts = [first - 1 for first in firsts[1:]]
-    return [Class(*one) for one in zip(firsts, [*lasts, None], _SHADES[-len(firsts) :], strict=True)]
+    lasts = [*(first - 1 for first in firsts[1:]), largest]
+    return [Class(*one) for one in zip(firsts, lasts, _SHADES[-len(firsts) :], strict=True)]
 
 
 def _round_down(value: float) -> int:
@@ -87,7 +87,7 @@ def draw_sizes(counts: Mapping[tuple[int, int], int], name: str, title: str, des
     grid = np.zeros((cells.max() + 1, cells.max() + 1), np.int64)
     np.add.at(grid, (cells[:, 1], cells[:, 0]), list(counts.values()))
     figure = new_figure(_WIDTH, _WIDTH)
-    axes = figure.add_axes((0.12, 0.1, 0.87, 0.89))
+    axes = figure.add_axes((0.14, 0.11, 0.85, 0.88))
     end = (len(grid) - 0.5) * step
     axes.plot([0, end], [0, end], color=LINE, linewidth=1)
     legend = _shade(axes, grid, origin=(-step / 2, -step / 2), step=step)
@@ -95,6 +95,8 @@ def draw_sizes(counts: Mapping[tuple[int, int], int], name: str, title: str, des
     axes.set_ylim(0, end)
     axes.set_xlabel("width in pixels", color=INK)
     axes.set_ylabel("height in pixels", color=INK)
+    axes.xaxis.set_label_coords(0.5, -0.07)
+    axes.yaxis.set_label_coords(-0.1, 0.5)
     axes.grid(visible=True, color=LINE, linewidth=0.5)
     axes.locator_params(nbins=6, integer=True)
     _style(axes)
@@ -129,7 +131,7 @@ def _shade(axes: Axes, grid: Counts, *, origin: tuple[float, float], step: int) 
 
     legend = classes(int(grid.max()))
     for first, last, shade in legend:
-        rows, columns = np.nonzero((grid >= first) & (grid <= (last or grid.max())))
+        rows, columns = np.nonzero((grid >= first) & (grid <= last))
         left, low = origin[0] + columns * step, origin[1] + rows * step
         corners = [(left, low), (left + step, low), (left + step, low + step), (left, low + step), (left, low)]
         points = np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1).reshape(-1, 2)

@@ -131,12 +131,12 @@ def _show_dates(dates: Dates) -> list[Shown]:
     months = dict(enumerate(dates.months.tolist()))
     charts = [
         _show("Years", years, caption, table),
-        _cycle("Months", months, _MONTHS, _peak(months, _MONTHS)),
+        _cycle("Months", months, _MONTHS, _peak(months, _MONTHS, "month")),
     ]
     hours = dict(enumerate(dates.hours.tolist()))
     timed = sum(hours.values())
     if timed:
-        caption = _peak(hours, [f"The hour from {hour}:00" for hour in range(24)])
+        caption = _peak(hours, [f"The hour from {hour}:00" for hour in range(24)], "hour")
         if timed < dates.pictures:
             caption += f" Not counted: {dates.pictures - timed:,} at 0:00:00, which is how a date without a time is kept."
         charts.append(_cycle("Hours", hours, [str(hour) for hour in range(24)], caption))
@@ -180,9 +180,7 @@ def _show(title: str, chart: Chart, caption: str, table: Table) -> Shown:
     return Shown(title, chart.svg, legend, caption, table)
 
 
-def _range(first: int, last: int | None) -> str:
-    if last is None:
-        return f"{first:,} or more"
+def _range(first: int, last: int) -> str:
     return f"{first:,}" if first == last else f"{first:,} to {last:,}"
 
 
@@ -209,15 +207,15 @@ def _quantile(counts: Mapping[int, int], part: float) -> int:
     return values[int(np.searchsorted(ends, max(1, np.ceil(part * ends[-1]))))]
 
 
-def _peak(counts: Mapping[int, int], names: Sequence[str]) -> str:
+def _peak(counts: Mapping[int, int], names: Sequence[str], what: str) -> str:
     """Which of them has the most pictures.
 
-    >>> _peak({0: 1, 1: 3}, ["January", "February"]), _peak({0: 2, 1: 2}, ["January", "February"])
-    ('February has the most, 3.', '2 of them have the most, 2 each.')
+    >>> _peak({0: 1, 1: 3}, ["January", "February"], "month"), _peak({0: 2, 1: 2}, ["January", "February"], "month")
+    ('February has the most, 3.', '2 months have the most, 2 each.')
     """
     most = max(counts.values())
     first, *others = [names[number] for number, count in counts.items() if count == most]
-    return f"{len(others) + 1} of them have the most, {most:,} each." if others else f"{first} has the most, {most:,}."
+    return f"{len(others) + 1} {what}s have the most, {most:,} each." if others else f"{first} has the most, {most:,}."
 
 
 def _rows(counts: Mapping[int, int]) -> list[list[str]]:

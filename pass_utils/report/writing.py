@@ -66,7 +66,7 @@ def write_report(
         write_page(census, items, file, release=found_release, selection=selection, command=command)
     unseen = [item.credit.hash for item in items if item.thumbnail is None]
     if unseen:
-        logger.warning("%s: %s cannot be decoded, and are credited without being shown.", where.name, ", ".join(unseen))
+        logger.warning("%s: %s cannot be decoded; credited without being shown.", where.name, ", ".join(unseen))
     return census
 
 
