@@ -1,30 +1,59 @@
-"""Plans, figures and rows in, lines on a terminal out."""
+"""Plans, figures and rows in, lines on standard output out, for people or as JSON."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from ..export.ledger import Written
+    from ..export.pieces import Pieces
     from ..fetch import Plan
     from ..summary import Quartiles, Summary
 
+GO_ON = "Run the same command again to go on where this one stopped."
 
-def span(names: list[str]) -> str:
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """One document in ASCII, which any terminal and any program takes."""
+    click.echo(json.dumps(document, indent=2))
+
+
+def span(names: Sequence[str]) -> str:
     """The first and the last of some names."""
     return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
 
+def print_files(out: str, rows: int, written: Sequence[Written], facts: Mapping[str, Any] | None) -> None:
+    """What was exported to `out`: in a line, or as JSON that begins with the facts."""
+    size = sum(file.size for file in written)
+    if facts is not None:
+        print_json({**facts, "rows": rows, "bytes": size, "files": [file._asdict() for file in written]})
+    else:
+        click.echo(f"{out}: {rows:,} rows, {human_bytes(size)}, as {span([file.name for file in written])}")
+
+
+def print_planned_files(out: str, plan: Pieces[Any], facts: Mapping[str, Any] | None) -> None:
+    """What would be written to `out`: in a line, or as JSON that begins with the facts; sizes are about right."""
+    if facts is not None:
+        files = [{"name": name, "size": plan.size(number)} for number, name in enumerate(plan.names)]
+        print_json({**facts, "rows": plan.rows, "bytes": plan.bytes, "files": files})
+    else:
+        click.echo(f"{out}: {plan.rows:,} rows, about {human_bytes(plan.bytes)}, as {span(plan.names)}")
+
+
 def print_plan(made: Plan, base_url: str | None) -> None:
-    """What would be fetched, a line for each file, and how much together."""
+    """What would be fetched, a line for each file, and how much together from where."""
     from ..releases import file_url
 
     for task in made.tasks:
-        sizes = f"{human_bytes(task.to_go):>9} of {human_bytes(task.file.size):>9}"
-        url = file_url(made.release, task.file, base_url) if task.to_go else "-"
-        click.echo(f"{task.state.value:<10} {sizes}  {task.file.name:<18} {url}")
-    click.echo(f"{made.to_go:,} bytes to fetch")
+        of = f"  {human_bytes(task.to_go)} of it to fetch" if 0 < task.to_go < task.file.size else ""
+        click.echo(f"{task.state.value:<10} {human_bytes(task.file.size):>9}  {task.file.name}{of}")
+    source = file_url(made.release, made.release.metadata, base_url).removesuffix(made.release.metadata.name)
+    click.echo(f"\n{human_bytes(made.to_go)} ({made.to_go:,} bytes) to fetch from {source}")
 
 
 def print_summary(summary: Summary) -> None:
