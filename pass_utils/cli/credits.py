@@ -27,7 +27,12 @@ from .terminal import print_json
 @click.option("--exclude", metavar="TEXT", multiple=True, help="A hash or a creator to leave out; may be repeated.")
 @click.option("--exclude-from", type=click.File(encoding="utf-8-sig"), help="A file of these, one in each line.")
 @click.option("--yfcc", type=click.Path(dir_okay=False, path_type=Path), help="YFCC100M's metadata, for titles and pages.")
-@click.option("--thumbnails", type=click.IntRange(16, 1024), metavar="PIXELS", help="Show the pictures in HTML, that long.")
+@click.option(
+    "--thumbnails",
+    type=click.IntRange(16, 1024),
+    metavar="PIXELS",
+    help="Show the pictures in HTML, their longer side that long.",
+)
 @click.option("--spreadsheet-safe", is_flag=True, help="Keep spreadsheets from computing what a CSV holds.")
 @as_json
 @quiet
@@ -46,8 +51,8 @@ def credits(
 ) -> None:
     """Write the credits of pictures into OUT.
 
-    OUT ends in .html, .csv, .jsonl, .parquet, .txt, .md or .spdx.json, or is REUSE.toml. Without a choice of shards or sizes
-    all pictures of the CSV are credited, and the shards need not be there.
+    They are those of FOLDER's pictures. OUT ends in .html, .csv, .jsonl, .parquet, .txt, .md or .spdx.json, or is REUSE.toml.
+    Without a choice of shards or sizes all pictures of the CSV are credited, and the shards need not be there.
     """
     from ..attribution.lists import write_attribution
 

@@ -46,9 +46,10 @@ def export(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Write the pictures of FOLDER for other tools.
+    """Write pictures for other tools.
 
-    KIND is parquet, webdataset or imagefolder, OUT a folder or a URL. Run it again to go on after a break.
+    KIND is parquet, webdataset or imagefolder. The pictures of FOLDER go to OUT, a folder or a URL. Run it again to go on
+    after a break.
     """
     from ..export import writing as exports
     from ..export.workers import cluster

@@ -42,9 +42,10 @@ def push(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Push the pictures of FOLDER to the Hub.
+    """Push pictures to the Hub.
 
-    REPOSITORY is its name there, such as me/pass-large; it gets a card and the credits. Run it again to go on after a break.
+    The pictures of FOLDER go to REPOSITORY, such as me/pass-large, with a card and their credits. Run it again to go on
+    after a break.
     """
     from ..export.parquet import plan_parquet
     from ..hub.push import push_to_hub

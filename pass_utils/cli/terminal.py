@@ -58,31 +58,34 @@ def print_plan(made: Plan, base_url: str | None) -> None:
 
 def print_summary(summary: Summary) -> None:
     """The figures of a dataset, a line for each."""
-
-    def share(count: int) -> str:
-        return f"{count:,} ({count / max(summary.images, 1):.0%})"
-
-    def spread(values: Quartiles | None, unit: str = "") -> str:
-        if values is None:
-            return "-"
-        if values.min == values.max:
-            return f"{values.min}{unit}"
-        return f"{values.min} to {values.max}{unit}, half of them {values.lower} to {values.upper}, median {values.median}"
-
-    shapes = {"landscape": summary.landscape, "portrait": summary.portrait, "square": summary.square}
-    for name, value in (
-        ("images", f"{summary.images:,}"),
-        ("size", human_bytes(summary.image_bytes)),
-        ("width", spread(summary.width, " pixels")),
-        ("height", spread(summary.height, " pixels")),
-        ("shape", ", ".join(f"{shape} {share(count)}" for shape, count in shapes.items())),
-        ("creators", f"{summary.creators:,}"),
-        ("taken", spread(summary.year)),
-        ("with date", share(summary.with_date)),
-        ("with place", share(summary.with_place)),
-        ("licences", "CC BY 4.0 (the dataset), CC BY 2.0 (each photo)"),
-    ):
+    counts = {
+        "landscape": summary.landscape,
+        "portrait": summary.portrait,
+        "square": summary.square,
+        "with date": summary.with_date,
+        "with place": summary.with_place,
+    }
+    width = len(f"{summary.images:,}")
+    lines = {
+        "images": f"{summary.images:,}",
+        **{name: f"{count:>{width},} {count / max(summary.images, 1):>5.0%}" for name, count in counts.items()},
+        "creators": f"{summary.creators:>{width},}",
+        "width": _spread(summary.width, " pixels"),
+        "height": _spread(summary.height, " pixels"),
+        "taken": _spread(summary.year),
+        "size": human_bytes(summary.image_bytes),
+        "licences": "CC BY 4.0 (the dataset), CC BY 2.0 (each photo)",
+    }
+    for name, value in lines.items():
         click.echo(f"  {name:<11} {value}")
+
+
+def _spread(values: Quartiles | None, unit: str = "") -> str:
+    if values is None:
+        return "-"
+    if values.min == values.max:
+        return f"{values.min}{unit}"
+    return f"{values.min} to {values.max}{unit}, median {values.median}, half {values.lower} to {values.upper}"
 
 
 def human_bytes(count: int) -> str:
