@@ -104,8 +104,8 @@ def run_in_shell(line: str, tmp_path) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_reader_that_goes_away_is_no_trouble_to_speak_of(tmp_path):
-    done = run_in_shell(f"$UTILS info {FOLDER} | head -1; exit ${{PIPESTATUS[0]}}", tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (1, "  images      24\n", "")
+    done = run_in_shell(f"$UTILS info {FOLDER} | true; exit ${{PIPESTATUS[0]}}", tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a disk that is always full")  # noqa: PTH110
