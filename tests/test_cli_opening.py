@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 
+import datasets
 import pytest
 
-from pass_utils.cli.opening import describe_selection
+from pass_utils.cli.opening import describe_selection, load
 from pass_utils.releases import RELEASES, dummy_folder
 
 
@@ -40,3 +42,10 @@ def test_a_folder_that_is_known_to_hold_a_release_is_opened_as_that_one(run, tmp
 )
 def test_a_selection_is_described_for_people(shards, bounds, said):
     assert describe_selection(shards, bounds) == said
+
+
+@pytest.mark.parametrize(("terminal", "quiet", "shown"), [(True, False, True), (True, True, False), (False, False, False)])
+def test_progress_is_for_terminals_unless_quiet(monkeypatch, terminal, quiet, shown):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    assert len(load(dummy_folder("v2"), None, [0], quiet=quiet)) == 3
+    assert datasets.utils.logging.is_progress_bar_enabled() == shown

@@ -61,11 +61,12 @@ def load(
     """The rows that the shared options speak of, opened in place; progress is shown on terminals only."""
     import datasets
 
-    datasets.disable_progress_bars()
     release = choose_release(folder, release)
-    ds = datasets.load_dataset("pass", release, data_dir=str(folder), shards=shards, split="train", **options)
-    if sys.stderr.isatty() and not quiet:  # for what may take long from here on
+    if quiet or not sys.stderr.isatty():
+        datasets.disable_progress_bars()
+    else:
         datasets.enable_progress_bars()
+    ds = datasets.load_dataset("pass", release, data_dir=str(folder), shards=shards, split="train", **options)
     if bounds:
         from ..resolution import filter_resolution
 

@@ -43,7 +43,7 @@ def _open(folder: Path) -> Any:
     print_heading("In place: the tars stay as they are, nothing is copied")
     print_code(f'ds = load_dataset("pass", data_dir="{folder}", split="train")')
     begin = time.perf_counter()
-    ds = load(folder, "v2", None)
+    ds = load(folder, "v2", None, quiet=True)
     seconds = time.perf_counter() - begin
     click.echo(f"{len(ds)} rows in {seconds:.2f} s\n")
     for row in (ds[0], ds[1]):
@@ -56,7 +56,7 @@ def _open(folder: Path) -> Any:
 def _stream(folder: Path) -> None:
     print_heading("Streaming: byte ranges, for any number of readers")
     print_code('ds = load_dataset("pass", data_dir="...", split="train", streaming=True)')
-    stream = load(folder, "v2", None, streaming=True, range_size=1 << 15)
+    stream = load(folder, "v2", None, quiet=True, streaming=True, range_size=1 << 15)
     for row in stream.take(1):
         print_row(row)
     print_code("state = stream.state_dict()  # after ten rows; later: stream.load_state_dict(state)")
