@@ -54,7 +54,9 @@ def test_places_are_counted_in_cells_of_five_degrees_and_no_place_on_earth_in_no
     assert found == {(50, -5): 2, (-35, 150): 1, (85, -180): 1, (-90, -180): 1}
 
 
-def test_parts_are_counted_together_however_the_rows_lie():
+@pytest.mark.parametrize("at_a_time", [2, 100])
+def test_parts_are_counted_together_however_the_rows_lie(monkeypatch, at_a_time):
+    monkeypatch.setattr("pass_utils.report.census._ROWS_AT_A_TIME", at_a_time)
     rows = dataset(*ROWS)
     parts = [
         rows.select([6, 1, 3]),
