@@ -20,7 +20,7 @@ ROWS = [
     row(3, (50, 50), name="bo", place=(90.0, 180.0), date="2010-01-01T00:00:00"),
     row(4, (30, 20), name=None, place=(-90.0, -180.0)),
     row(5, (60, 40), name="", place=(float("nan"), 3.0)),
-    row(6, (60, 40), name="%00", place=(91.0, 181.0), date="0950-02-02T03:00:00"),
+    row(6, (60, 40), name="%00", place=(91.0, 1.0), date="0950-02-02T03:00:00"),
 ]
 
 
@@ -48,13 +48,16 @@ def test_dates_are_counted_by_year_month_and_hour_but_for_those_without_a_time()
 
 
 def test_places_are_counted_in_cells_of_five_degrees_and_no_place_on_earth_in_none():
-    places = take_census([dataset(*ROWS)]).places
+    nowhere = [row(7, place=(10.0, 181.0)), row(8, place=(-90.5, 10.0))]
+    places = take_census([dataset(*ROWS, *nowhere)]).places
     assert places.shape == (36, 72)
     found = {(row * 5 - 90, column * 5 - 180): places[row, column] for row, column in zip(*np.nonzero(places), strict=True)}
     assert found == {(50, -5): 2, (-35, 150): 1, (85, -180): 1, (-90, -180): 1}
 
 
-def test_parts_are_counted_together_however_the_rows_lie():
+@pytest.mark.parametrize("at_a_time", [2, 100])
+def test_parts_are_counted_together_however_the_rows_lie(monkeypatch, at_a_time):
+    monkeypatch.setattr("pass_utils.report.census._ROWS_AT_A_TIME", at_a_time)
     rows = dataset(*ROWS)
     parts = [
         rows.select([6, 1, 3]),
