@@ -24,7 +24,7 @@ def page(path) -> str:
 def test_it_reports_on_the_chosen_pictures_and_says_how_they_were_chosen(run, tmp_path):
     done = run("report", dummy_folder(), "-o", "r.html", "--min-side", "375", "--shards", "0-9", "--pictures", "2", "-q")
     assert (done.code, done.err) == (0, "")
-    assert done.out == "r.html: a report on 13 pictures\n"
+    assert done.out == "r.html: 13 pictures, 2 of them shown.\n"
     found = page(tmp_path / "r.html")
     assert "They were chosen: from shards 0, 1, 2, 3, 4, 5, 6, 7, 8 and 9; shorter side at least 375 pixels." in found
     assert "2 of them, spread evenly over the dataset" in found
@@ -34,7 +34,7 @@ def test_it_reports_on_the_chosen_pictures_and_says_how_they_were_chosen(run, tm
 
 def test_without_a_choice_it_reports_on_all(run, tmp_path):
     done = run("report", dummy_folder("v3"), "--release", "v3")
-    assert (done.code, done.out) == (0, "report.html: a report on 23 pictures\n")
+    assert (done.code, done.out) == (0, "report.html: 23 pictures, 23 of them shown.\n")
     found = page(tmp_path / "report.html")
     assert "They were chosen" not in found
     assert "release v3 (2022-04-07)" in found

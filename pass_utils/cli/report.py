@@ -56,7 +56,7 @@ def report(
         command=_as_typed(release, shards, bounds),
         quiet=quiet,
     )
-    click.echo(f"{out}: a report on {census.pictures:,} pictures")
+    click.echo(f"{out}: {census.pictures:,} pictures, {min(pictures, census.pictures)} of them shown.")
 
 
 def _as_typed(release: str | None, shards: list[int] | None, bounds: dict[str, Any]) -> str:
