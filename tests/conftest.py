@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import logging
 import signal
+import sys
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import datasets
 import pytest
+from browser import browser  # noqa: F401  (a fixture)
 from PIL import Image
 
 import pass_utils  # noqa: F401  (makes load_dataset("pass") work)
@@ -41,6 +45,30 @@ def interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+class Ended(NamedTuple):
+    """How a command ended, and what it had printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Runs `pass-utils` in this process; what is logged is not in what it printed, since pytest catches it."""
+    from pass_utils.cli.main import main
+
+    def run(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["pass-utils", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        datasets.disable_progress_bars()
+        logging.getLogger().setLevel(logging.WARNING)
+        return Ended(int(ended.value.code or 0), *capfd.readouterr())
+
+    return run
 
 
 def jpeg(text: str) -> bytes:

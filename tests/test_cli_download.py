@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import pty
 import re
@@ -16,23 +17,14 @@ import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from zenodo import Fault, Zenodo, describe
 
 from pass_utils import folders, progress, releases, remote
-from pass_utils.cli.main import main
 
+pytestmark = pytest.mark.usefixtures("server")
 CSV, ZERO, ONE, TWO = "pass_metadata.csv", "PASS.0.tar", "PASS.1.tar", "PASS.2.tar"
-
-
-class Ended(NamedTuple):
-    """How the command ended, and what it had printed."""
-
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture
@@ -55,23 +47,6 @@ def server(served, monkeypatch) -> Iterator[Zenodo]:
 def mine(tmp_path) -> Path:
     """The folder to fetch into, which is not there yet."""
     return tmp_path / "mine"
-
-
-@pytest.fixture
-def run(server, monkeypatch, capsys) -> Callable[..., Ended]:
-    """Runs the command in this process."""
-
-    def run(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["pass-utils", *map(str, arguments)])
-        code: int | str | None = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code
-        assert isinstance(code, int)
-        return Ended(code, *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture
@@ -129,6 +104,22 @@ def test_download_fetches_and_verify_agrees(run, served, mine):
     assert run("verify", mine) == (0, f"{mine}: what is there is whole.\n", "")
 
 
+def test_programs_are_told_what_there_is_now_and_what_is_wrong(run, served, mine):
+    files = [file._asdict() for file in releases.RELEASES["v2"].files]
+    facts = {"folder": str(mine), "release": "v2"}
+    ended = run("download", mine, "--json", "-q")
+    assert (ended.code, ended.err) == (0, "")
+    told = json.loads(ended.out)
+    assert sorted(told.pop("files"), key=str) == sorted(files, key=str)
+    assert told == {**facts, "record": 1}
+    assert json.loads(run("verify", mine, "--json").out) == {**facts, "whole": True, "findings": []}
+    (mine / ONE).write_bytes(b"cut")
+    ended = run("verify", mine, "--json")
+    assert (ended.code, ended.err.count("\n")) == (1, 1)
+    trouble = f"expected {(served / ONE).stat().st_size:,} bytes, found 3"
+    assert json.loads(ended.out) == {**facts, "whole": False, "findings": [{"name": ONE, "trouble": trouble}]}
+
+
 def test_options_choose_shards_mirror_and_connections(run, server, served, mine, monkeypatch):
     monkeypatch.setenv("PASS_BASE_URL", "http://127.0.0.1:9/nobody")
     assert run("download", mine, "--shards", "0,2", "--base-url", server.base_url, "--connections", 1).code == 0
@@ -136,7 +127,9 @@ def test_options_choose_shards_mirror_and_connections(run, server, served, mine,
     assert sorted(contents(mine)) == [ZERO, TWO, CSV]
 
 
-@pytest.mark.parametrize("options", [["--shards", "x"], ["--connections", 0], ["--connections", 9], ["--no-such-option"], []])
+@pytest.mark.parametrize(
+    "options", [["--shards", "x"], ["--connections", 0], ["--connections", 9], ["--release", "v9"], ["--no-such-option"], []]
+)
 def test_what_cannot_be_understood_is_a_matter_of_usage(run, server, mine, options):
     ended = run("download", *[mine][: len(options)], *options)
     assert ended.code == 2
@@ -147,7 +140,6 @@ def test_what_cannot_be_understood_is_a_matter_of_usage(run, server, mine, optio
 @pytest.mark.parametrize(
     ("options", "fault", "match"),
     [
-        (["--release", "v9"], None, "expected one of v2, v3, found 'v9'"),
         (["--shards", "0,7"], None, r"from 0 to 2, .* found \[0, 7\]"),
         ([], Fault(status=404, name=ONE), f"{ONE}: expected 206 or 200, found 404"),
         ([], Fault(status=403, name=ONE), f"{ONE}: expected 206 or 200, found 403"),
@@ -162,11 +154,12 @@ def test_an_error_is_one_line_and_exit_code_1(run, server, mine, options, fault,
 
 def test_a_dry_run_says_what_would_be_fetched_and_touches_nothing(run, server, served, mine):
     size = {path.name: path.stat().st_size for path in served.iterdir()}
-    short = {name: f"{count / 1000:.1f}" for name, count in size.items()}
+    short = {name: f"{count / 1000:.1f} kB" for name, count in size.items()}
     ended = run("download", mine, "--dry-run")
-    assert [line.split() for line in ended.out.splitlines()] == [
-        *(["missing", short[n], "kB", "of", short[n], "kB", n, server.url(n)] for n in (CSV, ZERO, ONE, TWO)),
-        [f"{sum(size.values()):,}", "bytes", "to", "fetch"],
+    assert ended.out.splitlines() == [
+        *(f"missing    {short[name]:>9}  {name}" for name in (CSV, ZERO, ONE, TWO)),
+        "",
+        f"{sum(size.values()) / 1000:.1f} kB ({sum(size.values()):,} bytes) to fetch from {server.base_url}/1/files/",
     ]
     assert (ended.code, ended.err) == (0, "")
     assert not mine.exists()
@@ -178,14 +171,31 @@ def test_a_dry_run_says_what_would_be_fetched_and_touches_nothing(run, server, s
     before = snapshot(mine)
     server.requests.clear()
     ended = run("download", mine, "--dry-run", "--base-url", "http://mirror.example/records/")
-    assert [line.split() for line in ended.out.splitlines()] == [
-        ["wrong", short[CSV], "kB", "of", short[CSV], "kB", CSV, f"http://mirror.example/records/1/files/{CSV}"],
-        ["whole", "0", "B", "of", short[ZERO], "kB", ZERO, "-"],
-        ["unverified", "0", "B", "of", short[ONE], "kB", ONE, "-"],
-        ["partial", f"{(size[TWO] - 10_000) / 1000:.1f}", "kB", "of", short[TWO], "kB", TWO]
-        + [f"http://mirror.example/records/1/files/{TWO}"],
-        [f"{size[CSV] + size[TWO] - 10_000:,}", "bytes", "to", "fetch"],
+    left = size[CSV] + size[TWO] - 10_000
+    assert ended.out.splitlines() == [
+        f"wrong      {short[CSV]:>9}  {CSV}",
+        f"whole      {short[ZERO]:>9}  {ZERO}",
+        f"unverified {short[ONE]:>9}  {ONE}",
+        f"partial    {short[TWO]:>9}  {TWO}  {(size[TWO] - 10_000) / 1000:.1f} kB of it to fetch",
+        "",
+        f"{left / 1000:.1f} kB ({left:,} bytes) to fetch from http://mirror.example/records/1/files/",
     ]
+    told = json.loads(run("download", mine, "--dry-run", "--json").out)
+    assert told == {
+        "folder": str(mine),
+        "release": "v2",
+        "record": 1,
+        "bytes_to_fetch": left,
+        "files": [
+            {"name": name, "size": size[name], "state": state, "bytes_to_fetch": to_fetch, "url": server.url(name)}
+            for name, state, to_fetch in (
+                (CSV, "wrong", size[CSV]),
+                (ZERO, "whole", 0),
+                (ONE, "unverified", 0),
+                (TWO, "partial", size[TWO] - 10_000),
+            )
+        ],
+    }
     assert snapshot(mine) == before
     assert server.requests == []
 
@@ -194,9 +204,10 @@ def test_a_dry_run_knows_the_real_release(run, mine, monkeypatch):
     monkeypatch.delenv("PASS_BASE_URL")
     ended = run("download", mine, "--dry-run", "--release", "v3", "--shards", "9")
     assert ended.out.splitlines() == [
-        "missing     152.6 MB of  152.6 MB  pass_metadata.csv  https://zenodo.org/records/6615455/files/pass_metadata.csv",
-        "missing      11.2 GB of   11.2 GB  PASS.9.tar         https://zenodo.org/records/6615455/files/PASS.9.tar",
-        "11,304,892,251 bytes to fetch",
+        "missing     152.6 MB  pass_metadata.csv",
+        "missing      11.2 GB  PASS.9.tar",
+        "",
+        "11.3 GB (11,304,892,251 bytes) to fetch from https://zenodo.org/records/6615455/files/",
     ]
     assert not mine.exists()
 
@@ -317,7 +328,7 @@ def test_verify_of_nothing_is_no_success(run, mine):
     ended = run("verify", mine)
     assert ended.code == 1
     assert ended.out.splitlines() == [f"{name}: expected here, found none" for name in (ZERO, ONE, TWO, CSV)]
-    assert run("verify", mine, "--release", "v9").code == 1
+    assert run("verify", mine, "--release", "v9").code == 2
 
 
 def test_ctrl_c_ends_verify_with_130(run, mine, monkeypatch, interruptible):
@@ -334,4 +345,5 @@ def test_ctrl_c_ends_verify_with_130(run, mine, monkeypatch, interruptible):
     monkeypatch.setattr(folders, "read_file", interrupt)
     ended = run("verify", mine, "--force")
     assert (ended.code, ended.out) == (130, "")
-    assert ended.err.strip() == "pass-utils: interrupted."
+    assert ended.err.startswith("pass-utils: interrupted. Run the same command again: files that were read to their end ")
+    assert ended.err.count("\n") == 1

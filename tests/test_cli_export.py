@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
+import json
 import sys
-from collections.abc import Callable
 
-import datasets
 import pytest
 from datasets import load_dataset
 
 from pass_utils import ExportError
-from pass_utils.cli.main import main
 from pass_utils.export.workers import cluster
 from pass_utils.releases import FEATURES, dummy_folder
 
@@ -23,43 +20,26 @@ NAMES = {
 }
 
 
-@pytest.fixture
-def pass_utils(monkeypatch, capfd) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs the command in this process."""
-
-    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        monkeypatch.setattr(sys, "argv", ["pass-utils", *map(str, arguments)])
-        status = 0
-        try:
-            main()
-        except SystemExit as err:
-            status = err.code
-        datasets.disable_progress_bars()
-        return subprocess.CompletedProcess(arguments, status, *capfd.readouterr())
-
-    return run
-
-
 @pytest.mark.parametrize("kind", NAMES)
-def test_what_is_planned_is_written(tmp_path, pass_utils, kind):
+def test_what_is_planned_is_written(tmp_path, run, kind):
     out = tmp_path / "out"
-    done = pass_utils("export", kind, FOLDER, out, "--dry-run")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"{out}: 24 rows, about ")
-    assert done.stdout.endswith(f" kB, as {NAMES[kind][0]}\n")
+    done = run("export", kind, FOLDER, out, "--dry-run")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"{out}: 24 rows, about ")
+    assert done.out.endswith(f" kB, as {NAMES[kind][0]}\n")
     assert not out.exists()
-    done = pass_utils("export", kind, FOLDER, out)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"{out}: 24 rows, ")
-    assert done.stdout.endswith(f" kB, as {NAMES[kind][1]}\n")
+    done = run("export", kind, FOLDER, out)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"{out}: 24 rows, ")
+    assert done.out.endswith(f" kB, as {NAMES[kind][1]}\n")
     assert (out / NAMES[kind][0]).exists()
 
 
-def test_the_selection_is_what_is_written(tmp_path, pass_utils):
+def test_the_selection_is_what_is_written(tmp_path, run):
     out = tmp_path / "out"
     options = ["--shards", "0-4", "--min-side", "300", "--max-shard-size", "60KB", "--num-proc", "2"]
-    done = pass_utils("export", "parquet", FOLDER, out, *options)
-    assert (done.returncode, done.stderr) == (0, "")
+    done = run("export", "parquet", FOLDER, out, *options)
+    assert (done.code, done.err) == (0, "")
     ds = load_dataset("pass", data_dir=str(FOLDER), shards=[0, 1, 2, 3, 4], split="train")
     expected = [row["hash"] for row in ds if min(row["image"].size) >= 300]
     back = load_dataset(str(out), split="train")
@@ -67,11 +47,31 @@ def test_the_selection_is_what_is_written(tmp_path, pass_utils):
     assert 0 < len(expected) < len(ds)
     assert back.features == FEATURES
     assert len(list(out.glob("*.parquet"))) > 1
-    done = pass_utils("export", "parquet", FOLDER, out, *options[:-2])
-    assert done.returncode == 0
-    done = pass_utils("export", "parquet", FOLDER, out, *options[2:])
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "expected an export of the same rows with the same options, found other rows" in done.stderr
+    done = run("export", "parquet", FOLDER, out, *options[:-2])
+    assert done.code == 0
+    done = run("export", "parquet", FOLDER, out, *options[2:])
+    assert (done.code, done.out) == (1, "")
+    assert "expected an export of the same rows with the same options, found other rows" in done.err
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_programs_are_told_the_plan_and_the_files(tmp_path, run, kind):
+    out = tmp_path / "out"
+    done = run("export", kind, FOLDER, out, "--dry-run", "--json")
+    assert (done.code, done.err) == (0, "")
+    plan = json.loads(done.out)
+    size = plan["bytes"]
+    facts = {"kind": kind, "out": str(out), "rows": 24}
+    assert plan == {**facts, "bytes": size, "files": [{"name": NAMES[kind][0], "size": size}]}
+    done = run("export", kind, FOLDER, out, "--json", "-q")
+    assert (done.code, done.err) == (0, "")
+    told = json.loads(done.out)
+    assert {key: told[key] for key in facts} == facts
+    assert told["bytes"] == sum(file["size"] for file in told["files"])
+    assert " to ".join(file["name"] for file in told["files"]) == NAMES[kind][1]
+    for file in told["files"]:
+        assert (file["rows"], len(file["sha256"])) == (24, 64)
+        assert (out / file["name"]).exists()
 
 
 @pytest.mark.parametrize(
@@ -85,16 +85,16 @@ def test_the_selection_is_what_is_written(tmp_path, pass_utils):
         (("parquet", "{out}", "--scheduler", "tcp://127.0.0.1:9"), 1, "tcp://127.0.0.1:9: expected a Dask scheduler there"),
     ],
 )
-def test_what_cannot_be_is_said_in_a_line(tmp_path, pass_utils, monkeypatch, arguments, status, match):
+def test_what_cannot_be_is_said_in_a_line(tmp_path, run, monkeypatch, arguments, status, match):
     kind, out, *rest = (argument.format(out=tmp_path / "out") for argument in arguments)
     monkeypatch.setattr("pass_utils.export.workers._PATIENCE", 1)
     if "--scheduler" in rest:
         pytest.importorskip("distributed", reason="pip install 'pass-utils[dask]'")
-    done = pass_utils("export", kind, FOLDER, out, *rest)
-    assert (done.returncode, done.stdout) == (status, "")
-    assert match in done.stderr
+    done = run("export", kind, FOLDER, out, *rest)
+    assert (done.code, done.out) == (status, "")
+    assert match in done.err
     if status == 1:
-        assert done.stderr.count("\n") == 1
+        assert done.err.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 

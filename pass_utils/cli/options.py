@@ -1,23 +1,20 @@
-"""Options that commands share in, the part of PASS that they speak of out: each has one meaning everywhere."""
+"""Options that commands share in, arguments of their functions out: each option has one name and one meaning everywhere."""
 
 from __future__ import annotations
 
 import functools
-import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-if TYPE_CHECKING:
-    import datasets
-
+RELEASES = ("v2", "v3")  # as in pass.py, which is too heavy for a help page; a test compares
 DEFAULT_RELEASE = "v2"  # the one that the dataset's card describes
-Command = TypeVar("Command", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 # The bounds of `filter_resolution`: the option's type, and what its least and its greatest value are of.
-_BOUNDED = {
+BOUNDED = {
     "side": (click.IntRange(min=1), "Shorter side in pixels", "Longer side in pixels"),
     "width": (click.IntRange(min=1), "Width in pixels", "Width in pixels"),
     "height": (click.IntRange(min=1), "Height in pixels", "Height in pixels"),
@@ -25,7 +22,8 @@ _BOUNDED = {
     "aspect": (click.FloatRange(min=0, min_open=True), "Width by height", "Width by height"),
 }
 _GREATEST_SHARD = 999
-BOUNDS = tuple(f"{end}_{what}" for what in _BOUNDED for end in ("min", "max"))
+BOUNDS = tuple(f"{end}_{what}" for what in BOUNDED for end in ("min", "max"))
+CHOOSING = ("release", "shards", *BOUNDS)  # the options that choose pictures
 
 
 class ShardNumbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic since click 8.4
@@ -49,80 +47,42 @@ class ShardNumbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # 
         return numbers
 
 
-def selection(command: Command) -> Command:
-    """The options that choose a release and shards of it."""
-    for option in (
-        click.option("--shards", type=ShardNumbers(), help="Shard numbers, such as 0,3-5.  [default: all]"),
-        click.option("--release", help="v2 or v3.  [default: the one that the folder holds, if known, else v2]"),
-    ):
-        command = option(command)
-    return command
+folder = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+shards = click.option("--shards", type=ShardNumbers(), help="Shards by number, such as 0,3-5.  [default: all]")
+quiet = click.option("-q", "--quiet", is_flag=True, help="Show no progress; results and trouble are told as ever.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document, for programs.")
+dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+base_url = click.option(
+    "--base-url", metavar="URL", help="A mirror laid out as Zenodo's /records.  [default: $PASS_BASE_URL, or Zenodo]"
+)
 
 
-def filters(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that choose pictures by their size; the command gets those that were given as its argument `bounds`."""
+def release_of(default: str) -> Callable[[Function], Function]:
+    """The option that names a release, where it is so by default."""
+    return click.option("--release", type=click.Choice(RELEASES), help=f"Release of PASS.  [default: {default}]")
 
-    @functools.wraps(command)
+
+def selection(function: Function) -> Function:
+    """The options that choose a release and shards of it, for commands with a folder."""
+    return release_of("what the folder holds, else v2")(shards(function))
+
+
+def max_shard_size(default: str) -> Callable[[Function], Function]:
+    """The option that says how large a file may be."""
+    text = f"How large a file may be, such as 1GB.  [default: {default}]"
+    return click.option("--max-shard-size", metavar="SIZE", help=text)
+
+
+def filters(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that choose pictures by their size; the function gets those that were given as its argument `bounds`."""
+
+    @functools.wraps(function)
     def filtered(**options: Any) -> Any:
         given = {name: options.pop(name) for name in BOUNDS}
-        return command(bounds={name: bound for name, bound in given.items() if bound is not None}, **options)
+        return function(bounds={name: bound for name, bound in given.items() if bound is not None}, **options)
 
     decorated: Callable[..., Any] = filtered
-    for what, (kind, least, greatest) in reversed(_BOUNDED.items()):
+    for what, (kind, least, greatest) in reversed(BOUNDED.items()):
         for end, text in (("max", f"{greatest}, at most."), ("min", f"{least}, at least.")):
             decorated = click.option(f"--{end}-{what}", type=kind, metavar="N", help=text)(decorated)
     return decorated
-
-
-def describe_selection(shards: Iterable[int] | None, bounds: Mapping[str, Any]) -> str | None:
-    """What the options chose, for people; None for all there is.
-
-    >>> describe_selection([0, 3], {"min_side": 375, "max_aspect": 2.0})
-    'from shards 0 and 3; shorter side at least 375 pixels; width by height at most 2.0'
-    """
-    chosen = []
-    if shards is not None:
-        *others, last = map(str, shards)
-        chosen.append(f"from shards {', '.join(others)} and {last}" if others else f"from shard {last}")
-    for what, (_, least, greatest) in _BOUNDED.items():
-        for end, text, name in (("min", "at least", least), ("max", "at most", greatest)):
-            bound = bounds.get(f"{end}_{what}")
-            if bound is not None:
-                unit = " pixels" if name.endswith(" in pixels") else ""
-                chosen.append(f"{name.removesuffix(' in pixels').lower()} {text} {bound:,}{unit}")
-    return "; ".join(chosen) or None
-
-
-def choose_release(folder: Path, release: str | None) -> str:
-    """The release that was asked for; else the one whose files the folder holds, as far as it is known, else v2.
-
-    Raises:
-        DownloadError: the folder holds another one.
-        ReleaseError: there is no such release.
-    """
-    from ..folders import check_release, held_release
-    from ..releases import find_release
-
-    if release is None:
-        held = held_release(folder.expanduser())
-        return DEFAULT_RELEASE if held is None else held.name
-    check_release(folder.expanduser(), find_release(release))
-    return release
-
-
-def load(
-    folder: Path, release: str | None, shards: list[int] | None, bounds: Mapping[str, Any] | None = None, **options: Any
-) -> datasets.Dataset:
-    """The rows that the shared options speak of, opened in place."""
-    import datasets
-
-    datasets.disable_progress_bars()
-    release = choose_release(folder, release)
-    ds = datasets.load_dataset("pass", release, data_dir=str(folder), shards=shards, split="train", **options)
-    if sys.stderr.isatty():  # for what may take long from here on
-        datasets.enable_progress_bars()
-    if bounds:
-        from ..resolution import filter_resolution
-
-        ds = filter_resolution(ds, **bounds)
-    return ds

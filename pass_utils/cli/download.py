@@ -1,0 +1,68 @@
+"""A release in, its files in a folder out: `pass-utils download`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .command import command
+from .opening import choose_release
+from .options import as_json, base_url, dry_run, folder, quiet, selection
+from .terminal import GO_ON, print_json, print_plan
+
+
+@command(
+    "pass-utils download ~/pass --release v3",
+    "pass-utils download ~/pass --shards 0,3-5 --dry-run",
+    interrupted=GO_ON,
+)
+@folder
+@selection
+@base_url
+@click.option(
+    "--connections", type=click.IntRange(1, 8), default=2, show_default=True, metavar="N", help="Files fetched at a time."
+)
+@dry_run
+@as_json
+@quiet
+def download(
+    folder: Path,
+    release: str | None,
+    shards: list[int] | None,
+    base_url: str | None,
+    connections: int,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Fetch a release into FOLDER, verified.
+
+    Run it again to go on after a break.
+    """
+    from ..fetch import download, look_and_plan
+    from ..releases import file_url
+
+    release = release or choose_release(folder, None)
+    plan = look_and_plan(folder, release, shards=shards)
+    facts = {"folder": str(folder), "release": release, "record": plan.release.record}
+    if dry_run and as_json:
+        files = [
+            {
+                "name": task.file.name,
+                "size": task.file.size,
+                "state": task.state.value,
+                "bytes_to_fetch": task.to_go,
+                "url": file_url(plan.release, task.file, base_url),
+            }
+            for task in plan.tasks
+        ]
+        print_json({**facts, "bytes_to_fetch": plan.to_go, "files": files})
+    elif dry_run:
+        print_plan(plan, base_url)
+    else:
+        where = download(folder, release, shards=shards, base_url=base_url, connections=connections, quiet=quiet)
+        if as_json:
+            print_json({**facts, "files": [task.file._asdict() for task in plan.tasks]})
+        else:
+            click.echo(f"{where} holds the chosen files of release {release}, verified.")

@@ -1,0 +1,69 @@
+"""A folder in, its pictures in files for other tools out: `pass-utils export`."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .command import command
+from .opening import load
+from .options import as_json, dry_run, filters, folder, max_shard_size, quiet, selection
+from .terminal import GO_ON, print_files, print_planned_files
+
+
+@command(
+    "pass-utils export parquet ~/pass ~/pass-parquet --num-proc 4",
+    "pass-utils export webdataset ~/pass ~/pass-tars --min-side 375 --dry-run",
+    interrupted=GO_ON,
+)
+@click.argument("kind", type=click.Choice(["parquet", "webdataset", "imagefolder"]), metavar="KIND")
+@folder
+@click.argument("out", type=click.Path())
+@selection
+@filters
+@max_shard_size("500MB of Parquet, 1GB of WebDataset")
+@click.option(
+    "--num-proc", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Processes, a file each."
+)
+@click.option("--scheduler", metavar="tcp://HOST:PORT", help="Have the workers of a Dask cluster do it.")
+@dry_run
+@as_json
+@quiet
+def export(
+    kind: str,
+    folder: Path,
+    out: str,
+    release: str | None,
+    shards: list[int] | None,
+    bounds: dict[str, Any],
+    max_shard_size: str | None,
+    num_proc: int,
+    scheduler: str | None,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Write pictures for other tools.
+
+    KIND is parquet, webdataset or imagefolder. The pictures of FOLDER go to OUT, a folder or a URL. Run it again to go on
+    after a break.
+    """
+    from ..export import writing as exports
+    from ..export.workers import cluster
+
+    if kind == "imagefolder" and max_shard_size is not None:
+        raise click.UsageError("--max-shard-size: expected none, since an image folder has a file for each picture.")
+    size: dict[str, Any] = {} if max_shard_size is None else {"max_shard_size": max_shard_size}
+    ds = load(folder, release, shards, bounds, quiet=quiet)
+    facts = {"kind": kind, "out": out} if as_json else None
+    if dry_run:
+        print_planned_files(out, getattr(exports, f"plan_{kind}")(ds, **size), facts)
+        return
+    with contextlib.ExitStack() as held:
+        executor = None if scheduler is None else held.enter_context(cluster(scheduler))
+        write = getattr(exports, f"write_{kind}")
+        written = write(ds, out, num_proc=num_proc, executor=executor, quiet=quiet, **size)
+    print_files(out, len(ds), written, facts)

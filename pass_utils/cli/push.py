@@ -1,0 +1,64 @@
+"""A folder in, its pictures in a repository of the Hub out: `pass-utils push`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .command import command
+from .opening import describe_selection, load
+from .options import as_json, dry_run, filters, folder, max_shard_size, quiet, selection
+from .terminal import print_json, print_planned_files
+
+
+@command(
+    "pass-utils push ~/pass me/pass-large --min-side 375 --private",
+    "pass-utils push ~/pass me/pass-large --min-side 375 --dry-run",
+    interrupted="Run the same command again to go on: what is up stays there.",
+)
+@folder
+@click.argument("repository")
+@selection
+@filters
+@click.option("--private", is_flag=True, help="Make the repository a private one, if it is new.")
+@click.option("--revision", metavar="BRANCH", help="The branch to push to.  [default: main]")
+@click.option("--create-pr", is_flag=True, help="Open a pull request instead of changing the branch.")
+@click.option("--config-name", default="default", show_default=True, help="What to call these pictures beside others there.")
+@max_shard_size("500MB")
+@dry_run
+@as_json
+@quiet
+def push(
+    folder: Path,
+    repository: str,
+    release: str | None,
+    shards: list[int] | None,
+    bounds: dict[str, Any],
+    max_shard_size: str | None,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Push pictures to the Hub.
+
+    The pictures of FOLDER go to REPOSITORY, such as me/pass-large, with a card and their credits. Run it again to go on
+    after a break.
+    """
+    from ..export.parquet import plan_parquet
+    from ..hub.push import push_to_hub
+
+    ds = load(folder, release, shards, bounds, quiet=quiet)
+    size: dict[str, Any] = {} if max_shard_size is None else {"max_shard_size": max_shard_size}
+    facts = {"repository": repository}
+    if dry_run:
+        print_planned_files(repository, plan_parquet(ds, **size), facts if as_json else None)
+        return
+    chosen = describe_selection(shards, bounds)
+    page = push_to_hub(ds, repository, selection=chosen, quiet=quiet, **size, **options)
+    if as_json:
+        print_json({**facts, "rows": len(ds), "page": page})
+    else:
+        click.echo(page)

@@ -1,0 +1,47 @@
+"""A folder in, what is wrong with its files out: `pass-utils verify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .command import command
+from .opening import choose_release
+from .options import as_json, folder, quiet, selection
+from .terminal import print_json
+
+
+@command(
+    "pass-utils verify ~/pass",
+    "pass-utils verify ~/pass --shards 0 --quick",
+    interrupted="Run the same command again: files that were read to their end are not read again, unless --force says so.",
+)
+@folder
+@selection
+@click.option("--quick", is_flag=True, help="Compare sizes, and read no more of the tars than their headers.")
+@click.option("--force", is_flag=True, help="Read files again that were verified before.")
+@as_json
+@quiet
+def verify(
+    folder: Path, release: str | None, shards: list[int] | None, quick: bool, force: bool, as_json: bool, quiet: bool
+) -> None:
+    """Find damaged files in FOLDER.
+
+    Compares them with the release's sizes and checksums; the exit code is 1 if one differs.
+    """
+    from ..verification import verify
+
+    release = release or choose_release(folder, None)
+    findings = verify(folder, release, shards=shards, quick=quick, force=force, quiet=quiet)
+    if as_json:
+        found = [finding._asdict() for finding in findings]
+        print_json({"folder": str(folder), "release": release, "whole": not findings, "findings": found})
+    elif findings:
+        click.echo("\n".join(f"{finding.name}: {finding.trouble}" for finding in findings))
+    else:
+        click.echo(f"{folder}: what is there is whole.")
+    if findings:
+        chosen = f" --shards {','.join(map(str, shards))}" if shards else ""
+        click.echo(f"pass-utils: run `pass-utils download {folder} --release {release}{chosen}` to mend it.", err=True)
+        click.get_current_context().exit(1)

@@ -1,0 +1,138 @@
+"""Commands, options and examples are as the manual and the help pages say: each is explained, and each example runs."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from hub import Hub, connect
+from zenodo import Zenodo, describe
+
+from pass_utils.cli.main import COMMANDS
+from pass_utils.releases import RELEASES
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "command-line.md"
+BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CLUSTER = "tcp://scheduler:8786"
+
+
+def examples() -> list[str]:
+    """The lines that begin with `pass-utils`, of all pages and all help pages, without their comments."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    blocks = [block for page in pages for block in BLOCK.findall(page.read_text(encoding="utf-8"))]
+    lines = [line for block in blocks for line in block.splitlines() if line.startswith("pass-utils ")]
+    lines += [example for command in COMMANDS for example in command.examples]
+    return list(dict.fromkeys(shlex.join(shlex.split(line, comments=True)) for line in lines))
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    """A home with a miniature of v2 in `pass`, where the command runs; the releases, Zenodo and the Hub are miniatures too."""
+    home = tmp_path / "home"
+    for name in ("dummy/1.0.0", "dummy/2.0.0"):
+        shutil.copytree(ROOT / name, home / name)
+        (home / name / ".pass-utils.json").unlink(missing_ok=True)
+    for name in ("pass", "shared/pass"):
+        shutil.copytree(home / "dummy" / "1.0.0", home / name)
+    for name, folder in (("v2", "1.0.0"), ("v3", "2.0.0")):
+        monkeypatch.setitem(RELEASES, name, RELEASES[name]._replace(files=describe(home / "dummy" / folder).files))
+    monkeypatch.chdir(home)
+    return home
+
+
+@pytest.fixture
+def hub(home, monkeypatch) -> Iterator[Hub]:
+    with Hub(home / "hub") as hub:
+        connect(hub, monkeypatch, home / "hf")
+        yield hub
+
+
+@pytest.fixture
+def cluster() -> Iterator[str]:
+    distributed = pytest.importorskip("distributed", reason="pip install 'pass-utils[dask]'")
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.mark.parametrize("example", examples())
+def test_each_example_runs(example, run, home, hub, monkeypatch, request):
+    if "--release v3" in example:
+        shutil.rmtree(home / "pass")
+        shutil.copytree(home / "dummy" / "2.0.0", home / "pass")
+    _, command, *words = shlex.split(
+        example.replace(CLUSTER, request.getfixturevalue("cluster") if CLUSTER in example else "")
+    )
+    words = [re.sub("^(~|(?=/shared/))", str(home), word) for word in words]
+    if ">" in words:
+        words = words[: words.index(">")]
+    release = RELEASES["v3" if "--release v3" in example else "v2"]
+    served = home / "dummy" / release.version
+    if command == "download":
+        shutil.rmtree(home / "pass")
+    with Zenodo(served, release.record) as zenodo:
+        monkeypatch.setenv("PASS_BASE_URL", zenodo.base_url)
+        ended = run(command, *words)
+    assert (ended.code, bool(ended.out)) == (0, True), ended.err
+    if command == "download" and "--dry-run" not in words:
+        assert (home / "pass" / "PASS.0.tar").read_bytes() == (served / "PASS.0.tar").read_bytes()
+
+
+def test_every_command_and_option_is_in_the_manual():
+    text = PAGE.read_text(encoding="utf-8")
+    for command in COMMANDS:
+        assert f"\n## {command.name}\n" in text
+        assert command.examples
+        for option in command.params:
+            for name in option.opts if isinstance(option, click.Option) else ():
+                assert re.search(rf"^\| `[^`]*{name}\b[^`]*` \| ", text, re.MULTILINE), f"{command.name} {name}"
+
+
+def test_the_tables_of_the_manual_are_those_of_the_commands():
+    """`.venv/bin/python docs/command_line.py` writes them anew."""
+    page = runpy.run_path(str(ROOT / "docs" / "command_line.py"))
+    text = PAGE.read_text(encoding="utf-8")
+    assert page["write"](text) == text
+    for name, table in page["tables"]().items():
+        assert not table or f"<!-- options: {name} -->\n{table}<!-- end -->" in text
+
+
+def documented(command: str, kind: str) -> set[str]:
+    """The keys that the manual gives the JSON of a command."""
+    section = PAGE.read_text(encoding="utf-8").split(f"\n## {command}\n")[1].split("\n## ")[0]
+    table = section.split(f"| `{kind}` | meaning |\n|---|---|\n")[1].split("\n\n")[0]
+    return {key for line in table.splitlines() for key in re.findall(r"`(\w+)`", line.split(" | ")[0])}
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        ("download ~/new --dry-run", "--json --dry-run"),
+        ("download ~/new", "--json"),
+        ("verify ~/pass", "--json"),
+        ("info ~/pass", "--json"),
+        ("credits ~/pass C.csv", "--json"),
+        ("export webdataset ~/pass out --dry-run", "--json"),
+        ("export webdataset ~/pass out", "--json"),
+        ("push ~/pass me/pass --dry-run", "--json --dry-run"),
+        ("push ~/pass me/pass", "--json"),
+    ],
+)
+def test_the_manual_names_the_keys_of_json(command, kind, run, home, hub, monkeypatch):
+    words = command.replace("~", str(home)).split()
+    with Zenodo(home / "dummy" / "1.0.0", RELEASES["v2"].record) as zenodo:
+        monkeypatch.setenv("PASS_BASE_URL", zenodo.base_url)
+        ended = run(*words, "--json")
+    assert (ended.code, set(json.loads(ended.out))) == (0, documented(words[0], kind)), ended.err
+
+
+def test_every_command_that_prints_json_is_in_the_test_above():
+    taking = {command.name for command in COMMANDS if any(param.name == "as_json" for param in command.params)}
+    assert taking == {"download", "verify", "info", "credits", "export", "push"}
