@@ -42,7 +42,7 @@ def to_svg(figure: Figure, name: str, title: str, description: str) -> Markup:
 
     drawn = io.BytesIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "path.simplify": False}):
-        figure.savefig(drawn, format="svg", transparent=True, metadata={"Date": None})
+        figure.savefig(drawn, format="svg", transparent=True)
     root = ElementTree.fromstring(drawn.getvalue())
     for parent in list(root.iter()):
         parent.tag = _NAMESPACE.sub("", parent.tag)
