@@ -2,10 +2,13 @@
 PYTHON ?= python3
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test compat benchmark clean
+.PHONY: demo notebook test compat benchmark clean
 
 demo: .venv/demo  # the credits stay in pass-demo/
 	.venv/bin/pass-utils demo
+
+notebook: .venv/examples
+	.venv/bin/jupyter lab examples/streaming.ipynb
 
 test: .venv/test
 	.venv/bin/ruff format --check .
@@ -34,6 +37,10 @@ clean:
 .venv/demo: setup.cfg pyproject.toml | .venv/bin/python
 	$(PIP) -e .
 	@touch $@
+
+.venv/examples: setup.cfg pyproject.toml | .venv/bin/python
+	$(PIP) -e '.[examples]'
+	@touch $@ .venv/demo
 
 .venv/test: setup.cfg pyproject.toml | .venv/bin/python
 	$(PIP) -e '.[test]'

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .fetch import download
     from .headers import image_size
     from .hub.push import push_to_hub
-    from .releases import RELEASES, File, Release
+    from .releases import RELEASES, File, Release, dummy_folder
     from .resolution import add_resolution, filter_resolution
     from .verification import verify
 
@@ -58,6 +58,7 @@ __all__ = [
     "dataset_credit",
     "croissant_jsonld",
     "download",
+    "dummy_folder",
     "filter_resolution",
     "image_size",
     "push_to_hub",
@@ -79,6 +80,7 @@ _MODULE_OF = {  # imported when asked for
     "dataset_credit": "attribution.lists",
     "croissant_jsonld": "croissant",
     "download": "fetch",
+    "dummy_folder": "releases",
     "filter_resolution": "resolution",
     "image_size": "headers",
     "push_to_hub": "hub.push",
