@@ -17,6 +17,7 @@ from .errors import (
     PassError,
     ReleaseError,
     RemoteError,
+    ReportError,
     ResolutionError,
     ShardError,
     TruncatedImageError,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from .headers import image_size
     from .hub.push import push_to_hub
     from .releases import RELEASES, File, Release, dummy_folder
+    from .report.writing import write_report
     from .resolution import add_resolution, filter_resolution
     from .verification import verify
 
@@ -49,6 +51,7 @@ __all__ = [
     "Release",
     "ReleaseError",
     "RemoteError",
+    "ReportError",
     "ResolutionError",
     "ShardError",
     "TruncatedImageError",
@@ -66,6 +69,7 @@ __all__ = [
     "write_attribution",
     "write_imagefolder",
     "write_parquet",
+    "write_report",
     "write_webdataset",
 ]
 
@@ -88,6 +92,7 @@ _MODULE_OF = {  # imported when asked for
     "write_attribution": "attribution.lists",
     "write_imagefolder": "export.writing",
     "write_parquet": "export.writing",
+    "write_report": "report.writing",
     "write_webdataset": "export.writing",
 }
 

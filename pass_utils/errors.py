@@ -10,7 +10,8 @@
     ├── RemoteError       a URL that gives nothing, something else, or nothing more
     ├── DownloadError     a folder in use, full, or of another release; a file that came wrong twice
     ├── AttributionError  rows without hash or creator, a form of credit list that there is not, a list that cannot be written
-    └── ExportError       a dataset without pictures, a picture that cannot be read, a folder that holds another export
+    ├── ExportError       a dataset without pictures, a picture that cannot be read, a folder that holds another export
+    └── ReportError       a dataset that cannot be reported on, a page that cannot be written, an extra that is missing
 
 None of them is an OSError: `datasets` hides those behind "Cannot find data file". Each message says what was expected,
 what was found and what to do; the facts are attributes as well.
@@ -88,3 +89,7 @@ class ExportError(PassError):
     def __init__(self, message: str, *, path: str = "") -> None:
         super().__init__(message)
         self.path = path
+
+
+class ReportError(PassError):
+    """A dataset that a report cannot be made of, or a report that cannot be written."""

@@ -102,7 +102,7 @@ def _all_paths(dataset: datasets.Dataset, column: str) -> Iterator[tuple[pa.Stri
     paths: list[pa.StringArray] = []
     rows: list[Rows] = []
     held = 0
-    for images, stored, those in _chunks(dataset, column):
+    for images, stored, those in stored_chunks(dataset, column):
         path = images.flatten()[images.type.get_field_index("path")]
         paths.append(path if len(stored) == len(path) else path.take(pa.array(stored)))
         rows.append(those)
@@ -124,12 +124,12 @@ def _as_stored(dataset: datasets.Dataset, rows: Rows) -> Rows:
 def _from_dataset(dataset: datasets.Dataset, column: str) -> Sizes:
     """The sizes of images that are not in shards."""
     sizes = np.zeros((len(dataset), 2), np.int32)
-    for images, stored, rows in _chunks(dataset, column):
+    for images, stored, rows in stored_chunks(dataset, column):
         sizes[rows] = image_sizes(images, stored)
     return sizes
 
 
-def _chunks(dataset: datasets.Dataset, column: str) -> Iterator[tuple[pa.StructArray, Rows, Rows]]:
+def stored_chunks(dataset: datasets.Dataset, column: str) -> Iterator[tuple[pa.StructArray, Rows, Rows]]:
     """The pieces in which a column is stored, the wanted places in each, and the rows of the dataset that these are.
 
     Nothing is copied, as it is when a dataset with indices is iterated over.

@@ -69,21 +69,23 @@ def summarize(dataset: datasets.Dataset) -> Summary:
         images=len(dataset),
         image_bytes=image_bytes,
         creators=len(creators),
-        width=_quartiles(sizes[:, 0]),
-        height=_quartiles(sizes[:, 1]),
-        **_orientations(sizes),
+        width=quartiles(sizes[:, 0]),
+        height=quartiles(sizes[:, 1]),
+        **orientations(sizes),
         with_date=sum(map(len, years)),
         with_place=with_place,
-        year=_quartiles(np.concatenate(years)),
+        year=quartiles(np.concatenate(years)),
     )
 
 
-def _quartiles(values: npt.NDArray[np.int32] | npt.NDArray[np.int64]) -> Quartiles | None:
+def quartiles(values: npt.NDArray[np.int32] | npt.NDArray[np.int64]) -> Quartiles | None:
+    """The quartiles of these values, None of none."""
     if not len(values):
         return None
     return Quartiles(*(int(value) for value in np.quantile(values, [0, 0.25, 0.5, 0.75, 1], method="inverted_cdf")))
 
 
-def _orientations(sizes: Sizes) -> dict[str, int]:
+def orientations(sizes: Sizes) -> dict[str, int]:
+    """How many of these sizes are landscape, portrait and square."""
     wider = np.sign(sizes[:, 0] - sizes[:, 1])
     return {name: int((wider == sign).sum()) for name, sign in (("landscape", 1), ("portrait", -1), ("square", 0))}

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import datasets
 import pytest
+from browser import browser  # noqa: F401  (a fixture)
 from PIL import Image
 
 import pass_utils  # noqa: F401  (makes load_dataset("pass") work)

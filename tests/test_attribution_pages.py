@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
-import subprocess
 
+import datasets
 import html5lib
 import numpy as np
 import pyarrow as pa
 import pytest
+from browser import DESKTOP, PHONE
 from conftest import image_hash
+from datasets import load_dataset
 from hostile import raw_names, read_names
 
 from pass_utils.attribution.credit import credit_batch
@@ -19,7 +20,7 @@ from pass_utils.attribution.formats import Sheet
 from pass_utils.attribution.listing import Order
 from pass_utils.attribution.lists import write_attribution
 from pass_utils.attribution.pages import PAGE_NAME, plan_pages, write_page
-from pass_utils.releases import RELEASES
+from pass_utils.releases import RELEASES, dummy_folder
 
 RAW, READ = raw_names(), read_names()
 BY2, BY4 = "https://creativecommons.org/licenses/by/2.0/", "https://creativecommons.org/licenses/by/4.0/"
@@ -206,36 +207,38 @@ def test_the_names_of_pages_never_collide():
     assert all(PAGE_NAME.fullmatch(page.name) for page in pages)
 
 
-@pytest.fixture
-def browser(tmp_path):
-    """The page that a real browser makes of a file, as HTML."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no chromium on this machine")
-
-    def dump(path) -> str:
-        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-        flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-        profile = tmp_path / "profile"
-        done = subprocess.run(
-            [program, *flags, f"--user-data-dir={profile}", "--dump-dom", path.as_uri()],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
-        return done.stdout
-
-    return dump
-
-
 def test_a_browser_runs_nothing_and_shows_every_name(browser, tmp_path):
     path = tmp_path / "CREDITS.html"
     path.write_text(page(changes="<script>document.title=1</script>"))
-    tree = parsed(browser(path))
+    tree = parsed(browser(path).html)
     assert text(tree.find(".//title")) == "Picture credits"
     assert [bdi.text for bdi in tree.findall(".//main//li//bdi")] == READ
     assert len(tree.findall(".//script")) == 1
+
+
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_browser_shows_all_of_it_in_any_window(browser, tmp_path, width, dark):
+    rows = load_dataset("pass", data_dir=str(dummy_folder()), split="train")
+    named = [{**row, "creator_username": name} for row, name in zip(rows, RAW, strict=False)]
+    path = tmp_path / "CREDITS.html"
+    write_attribution(
+        datasets.Dataset.from_list(named, features=rows.features), path, thumbnails=600, group_by="creator", changes="x" * 200
+    )
+    seen = browser(path, width=width, dark=dark)
+    assert seen.content_width == seen.width == width
+    assert (seen.images, seen.broken) == (24, [])
+    assert (seen.requests, seen.problems) == ([], [])
+
+
+def test_the_browser_of_these_tests_sees_what_is_wrong(browser, tmp_path):
+    path = tmp_path / "wrong.html"
+    path.write_text("<img src=none.jpg alt=none><p style='width: 900px'>wide</p><script>missing()</script>")
+    seen = browser(path, width=PHONE)
+    assert seen.content_width > seen.width
+    assert (seen.images, seen.broken) == (0, ["none"])
+    assert seen.requests == [(tmp_path / "none.jpg").as_uri()]
+    assert any("missing is not defined" in problem for problem in seen.problems)
 
 
 def test_the_browser_of_these_tests_would_run_a_script(browser, tmp_path):
@@ -243,4 +246,4 @@ def test_the_browser_of_these_tests_would_run_a_script(browser, tmp_path):
     path.write_text(
         "<title>before</title><img src=x onerror=\"document.title='after'\"><script>document.title='after'</script>"
     )
-    assert text(parsed(browser(path)).find(".//title")) == "after"
+    assert text(parsed(browser(path).html).find(".//title")) == "after"

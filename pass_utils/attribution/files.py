@@ -10,26 +10,28 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from ..errors import AttributionError
+from ..errors import AttributionError, PassError
 from .pages import PAGE_NAME
 
 _NAME_CHARACTERS = 40  # that a part has of its file's name: with the rest of its own, it fits where that does
 
 
 @contextlib.contextmanager
-def whole_file(path: Path, pages: Path | None = None) -> Iterator[tuple[BinaryIO, Path]]:
+def whole_file(
+    path: Path, pages: Path | None = None, *, error: type[PassError] = AttributionError
+) -> Iterator[tuple[BinaryIO, Path]]:
     """A file to write to, and a folder for its pages; both take their names when all went well, and leave no trace otherwise.
 
     A folder of pages from an earlier time makes way, also when there are no pages now, once the file has its name.
 
     Raises:
-        AttributionError: they cannot be written, the file is a folder, or the folder holds something else.
+        PassError: the one given by `error`: they cannot be written, the file is a folder, or the folder holds something else.
     """
     stem = f"{path.name[:_NAME_CHARACTERS]}.{uuid4().hex}"
     part, folder, old = (path.with_name(f"{stem}{end}.part") for end in ("", ".pages", ".old"))
     try:
         if path.is_dir():
-            raise AttributionError(f"{path}: expected the name of a file, found a folder. Name a file in it.")
+            raise error(f"{path}: expected the name of a file, found a folder. Name a file in it.")
         if pages is not None:
             _check_pages(pages)
             folder.mkdir()
@@ -40,7 +42,7 @@ def whole_file(path: Path, pages: Path | None = None) -> Iterator[tuple[BinaryIO
         else:
             _replace(part, path, folder, pages, old)
     except OSError as err:
-        raise AttributionError(f"{path}: expected to write it, found: {err}. Mend that, or choose another place.") from err
+        raise error(f"{path}: expected to write it, found: {err}. Mend that, or choose another place.") from err
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)

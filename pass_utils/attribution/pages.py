@@ -151,16 +151,17 @@ def _items(batches: Iterable[pa.RecordBatch], sheet: Sheet, thumbnail: FindThumb
 
 def _render(file: BinaryIO, template: str, sheet: Sheet, items: list[Item], **shown: Any) -> None:
     stream = (
-        _environment()
+        environment()
         .get_template(template)
-        .stream(facts=_facts(sheet), structured=_structured(sheet, items), items=items, **shown)
+        .stream(facts=facts(sheet), structured=structured(sheet, items), items=items, **shown)
     )
     stream.enable_buffering(100)
     stream.dump(file, encoding="utf-8")
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Where the templates of pages are, and how they are filled: all text is escaped."""
     return jinja2.Environment(
         loader=jinja2.PackageLoader("pass_utils"),
         autoescape=True,
@@ -170,7 +171,8 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def _facts(sheet: Sheet) -> dict[str, Any]:
+def facts(sheet: Sheet) -> dict[str, Any]:
+    """What all of a page's credits share, and whom to credit for the dataset."""
     return {
         "license": LICENSE,
         "license_url": LICENSE_URL,
@@ -187,7 +189,7 @@ def _facts(sheet: Sheet) -> dict[str, Any]:
     }
 
 
-def _structured(sheet: Sheet, items: list[Item]) -> dict[str, Any]:
+def structured(sheet: Sheet, items: list[Item], *, name: str = "Picture credits") -> dict[str, Any]:
     """The page in schema.org's words."""
     dataset = {
         "@type": "Dataset",
@@ -199,7 +201,7 @@ def _structured(sheet: Sheet, items: list[Item]) -> dict[str, Any]:
         "license": DATASET_LICENSE_URL,
         "creator": [{"@type": "Person", "name": name} for name in DATASET_AUTHORS],
     }
-    page = {"@context": "https://schema.org", "@type": "CollectionPage", "name": "Picture credits", "isBasedOn": dataset}
+    page = {"@context": "https://schema.org", "@type": "CollectionPage", "name": name, "isBasedOn": dataset}
     return {**page, "hasPart": [_image_object(item) for item in items]} if items else page
 
 

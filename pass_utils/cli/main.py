@@ -17,10 +17,11 @@ from .endings import colours, tell
 from .export import export
 from .info import info
 from .push import push
+from .report import report
 from .verify import verify
 
 # As help shows them: from a first look to passing pictures on.
-COMMANDS = (demo, download, verify, info, credits, export, push, croissant)
+COMMANDS = (demo, download, verify, info, report, credits, export, push, croissant)
 
 
 class _Group(click.Group):

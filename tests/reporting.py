@@ -1,0 +1,55 @@
+"""Datasets of PASS rows in memory, as tests of reports want them."""
+
+from __future__ import annotations
+
+import datetime
+import io
+from typing import Any
+
+import datasets
+from conftest import image_hash
+from PIL import Image
+
+FEATURES = datasets.Features(
+    {
+        "image": datasets.Image(),
+        "creator_username": datasets.Value("string"),
+        "hash": datasets.Value("string"),
+        "gps_latitude": datasets.Value("float32"),
+        "gps_longitude": datasets.Value("float32"),
+        "date_taken": datasets.Value("timestamp[us]"),
+    }
+)
+
+
+def picture(width: int, height: int) -> bytes:
+    """A grey picture as a JPEG."""
+    buffer = io.BytesIO()
+    Image.new("L", (width, height), 90).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def row(
+    number: int,
+    size: tuple[int, int] = (60, 40),
+    *,
+    name: str | None = "ada",
+    place: tuple[float, float] | None = None,
+    date: str | None = None,
+    image: bytes | None = None,
+) -> dict[str, Any]:
+    """Row `number`; `place` is (latitude, longitude)."""
+    latitude, longitude = place or (None, None)
+    return {
+        "image": {"bytes": image or picture(*size), "path": f"{image_hash(number)}.jpg"},
+        "creator_username": name,
+        "hash": image_hash(number),
+        "gps_latitude": latitude,
+        "gps_longitude": longitude,
+        "date_taken": date and datetime.datetime.fromisoformat(date),
+    }
+
+
+def dataset(*rows: dict[str, Any]) -> datasets.Dataset:
+    """A dataset of these rows."""
+    return datasets.Dataset.from_list(list(rows), features=FEATURES)

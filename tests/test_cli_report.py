@@ -1,0 +1,50 @@
+"""`pass-utils report`: which pictures it speaks of, and what it says."""
+
+from __future__ import annotations
+
+import doctest
+
+import html5lib
+import pytest
+
+from pass_utils.cli import report
+from pass_utils.releases import dummy_folder
+
+
+@pytest.fixture(autouse=True)
+def _work(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def page(path) -> str:
+    tree = html5lib.parse(path.read_text(), namespaceHTMLElements=False)
+    return " ".join("".join(tree.find("body").itertext()).split())
+
+
+def test_it_reports_on_the_chosen_pictures_and_says_how_they_were_chosen(run, tmp_path):
+    done = run("report", dummy_folder(), "-o", "r.html", "--min-side", "375", "--shards", "0-9", "--pictures", "2", "-q")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == "r.html: 13 pictures, 2 of them shown.\n"
+    found = page(tmp_path / "r.html")
+    assert "They were chosen: from shards 0, 1, 2, 3, 4, 5, 6, 7, 8 and 9; shorter side at least 375 pixels." in found
+    assert "2 of them, spread evenly over the dataset" in found
+    assert "pass-utils report FOLDER --shards 0,1,2,3,4,5,6,7,8,9 --min-side 375." in found
+    assert str(dummy_folder()) not in found
+
+
+def test_without_a_choice_it_reports_on_all(run, tmp_path):
+    done = run("report", dummy_folder("v3"), "--release", "v3")
+    assert (done.code, done.out) == (0, "report.html: 23 pictures, 23 of them shown.\n")
+    found = page(tmp_path / "report.html")
+    assert "They were chosen" not in found
+    assert "release v3 (2022-04-07)" in found
+
+
+def test_what_hinders_it_is_one_line(run):
+    done = run("report", dummy_folder(), "-o", "missing/r.html")
+    assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
+    assert "expected to write it, found: " in done.err
+
+
+def test_the_examples_hold():
+    assert doctest.testmod(report) == (0, 1)
