@@ -329,6 +329,7 @@ def test_verify_of_nothing_is_no_success(run, mine):
     assert ended.code == 1
     assert ended.out.splitlines() == [f"{name}: expected here, found none" for name in (ZERO, ONE, TWO, CSV)]
     assert run("verify", mine, "--release", "v9").code == 2
+    assert f"download '{mine} too' --release" in run("verify", f"{mine} too").err
 
 
 def test_ctrl_c_ends_verify_with_130(run, mine, monkeypatch, interruptible):

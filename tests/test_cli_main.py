@@ -62,5 +62,5 @@ def test_help_imports_nothing_heavy():
     *_, last = done.stdout.splitlines()
     for command in COMMANDS:
         assert f"Usage: pass-utils {command.name} " in done.stdout.replace("-c", "pass-utils")
-    heavy = {"PIL", "datasets", "huggingface_hub", "jinja2", "numpy", "pandas", "pyarrow", "requests", "tqdm", "pass"}
-    assert not heavy & set(last.split())
+    heavy = "PIL datasets huggingface_hub jinja2 matplotlib numpy pandas pyarrow requests tqdm pass"
+    assert not set(heavy.split()) & set(last.split())

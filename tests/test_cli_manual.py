@@ -118,6 +118,7 @@ def documented(command: str, kind: str) -> set[str]:
         ("download ~/new", "--json"),
         ("verify ~/pass", "--json"),
         ("info ~/pass", "--json"),
+        ("report ~/pass", "--json"),
         ("credits ~/pass C.csv", "--json"),
         ("export webdataset ~/pass out --dry-run", "--json"),
         ("export webdataset ~/pass out", "--json"),
@@ -135,4 +136,4 @@ def test_the_manual_names_the_keys_of_json(command, kind, run, home, hub, monkey
 
 def test_every_command_that_prints_json_is_in_the_test_above():
     taking = {command.name for command in COMMANDS if any(param.name == "as_json" for param in command.params)}
-    assert taking == {"download", "verify", "info", "credits", "export", "push"}
+    assert taking == {"download", "verify", "info", "report", "credits", "export", "push"}

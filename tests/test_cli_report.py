@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import json
 
 import html5lib
 import pytest
@@ -30,6 +31,11 @@ def test_it_reports_on_the_chosen_pictures_and_says_how_they_were_chosen(run, tm
     assert "2 of them, spread evenly over the dataset" in found
     assert "pass-utils report FOLDER --shards 0,1,2,3,4,5,6,7,8,9 --min-side 375." in found
     assert str(dummy_folder()) not in found
+
+
+def test_programs_are_told_how_many_and_where(run):
+    done = run("report", dummy_folder(), "--pictures", "2", "--json", "-q")
+    assert (done.code, json.loads(done.out), done.err) == (0, {"path": "report.html", "pictures": 24, "shown": 2}, "")
 
 
 def test_without_a_choice_it_reports_on_all(run, tmp_path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import sys
 import traceback
 from collections.abc import Iterator
 
@@ -14,23 +13,17 @@ import click
 from ..errors import PassError
 from .command import Interrupted
 
-TROUBLE, USAGE, INTERRUPTED = 1, 2, 130  # exit codes, beside 0
+TROUBLE, INTERRUPTED = 1, 130  # exit codes, beside 0 and click's 2 for usage
 
 
 def tell(err: BaseException) -> int:
-    """Say what ended a command, and what to do about it, in one line on standard error; return the exit code.
-
-    Nothing is said when it is standard output that nobody reads any more, as in `pass-utils info ... | head -1`.
-    """
-    _drop_output()
+    """Say what ended a command, and what to do about it, in one line on standard error; return the exit code."""
     if isinstance(err, click.ClickException):
         err.show()
         return err.exit_code
     if isinstance(err, (Interrupted, KeyboardInterrupt, click.Abort)):
         click.echo(" ".join(filter(None, ["pass-utils: interrupted.", *err.args])), err=True)
         return INTERRUPTED
-    if isinstance(err, BrokenPipeError):
-        return TROUBLE
     if not isinstance(err, PassError) and logging.getLogger().isEnabledFor(logging.INFO):
         traceback.print_exception(err)
     click.secho(f"pass-utils: {explain(err)}", err=True, fg="red", color=colours())
@@ -79,12 +72,3 @@ def _causes(err: BaseException | None) -> Iterator[BaseException]:
 
 def _line(err: BaseException) -> str:
     return " ".join(str(err).split())
-
-
-def _drop_output() -> None:
-    """Have nothing left for standard output, or Python would stumble over it once more at its end."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -48,9 +48,7 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal cannot show is no reason to fail
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = cli.main(prog_name="pass-utils", standalone_mode=False, color=colours())
-    except Exception as err:
-        code = tell(err)
-    except KeyboardInterrupt as err:
+        code = cli.main(prog_name="pass-utils", standalone_mode=False, color=colours())  # exits 1 when nobody reads on
+    except (Exception, KeyboardInterrupt) as err:
         code = tell(err)
     sys.exit(code or 0)

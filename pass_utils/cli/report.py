@@ -9,7 +9,8 @@ import click
 
 from .command import command
 from .opening import describe_selection, load
-from .options import filters, folder, quiet, selection
+from .options import as_json, filters, folder, quiet, selection
+from .terminal import print_json
 
 
 @command(
@@ -31,6 +32,7 @@ from .options import filters, folder, quiet, selection
     metavar="N",
     help="How many pictures to show, spread evenly.",
 )
+@as_json
 @quiet
 def report(
     folder: Path,
@@ -39,6 +41,7 @@ def report(
     shards: list[int] | None,
     bounds: dict[str, Any],
     pictures: int,
+    as_json: bool,
     quiet: bool,
 ) -> None:
     """Show on one page what pictures there are.
@@ -56,7 +59,11 @@ def report(
         command=_as_typed(release, shards, bounds),
         quiet=quiet,
     )
-    click.echo(f"{out}: {census.pictures:,} pictures, {min(pictures, census.pictures)} of them shown.")
+    shown = min(pictures, census.pictures)
+    if as_json:
+        print_json({"path": str(out), "pictures": census.pictures, "shown": shown})
+    else:
+        click.echo(f"{out}: {census.pictures:,} pictures, {shown} of them shown.")
 
 
 def _as_typed(release: str | None, shards: list[int] | None, bounds: dict[str, Any]) -> str:

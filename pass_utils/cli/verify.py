@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -43,5 +44,6 @@ def verify(
         click.echo(f"{folder}: what is there is whole.")
     if findings:
         chosen = f" --shards {','.join(map(str, shards))}" if shards else ""
-        click.echo(f"pass-utils: run `pass-utils download {folder} --release {release}{chosen}` to mend it.", err=True)
+        mend = f"pass-utils download {shlex.quote(str(folder))} --release {release}{chosen}"
+        click.echo(f"pass-utils: run `{mend}` to mend it.", err=True)
         click.get_current_context().exit(1)
