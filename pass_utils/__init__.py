@@ -10,6 +10,7 @@ Importing this package makes `datasets.load_dataset("pass")` work on every `data
 What can be done with what it gives, and with most other datasets that have pictures:
 
 - choose: `filter_resolution`, `add_resolution`, `image_size`
+- look: `write_report`
 - credit: `credits`, `write_attribution`, `dataset_credit`
 - pass on: `write_parquet`, `write_webdataset`, `write_imagefolder`, `push_to_hub`, `croissant_jsonld`
 
