@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo notebook test compat benchmark clean
+.PHONY: demo notebook test compat benchmark docs clean
 
 demo: .venv/demo  # the credits stay in pass-demo/
 	.venv/bin/pass-utils demo
@@ -28,6 +28,9 @@ benchmark: .venv/benchmark
 	.venv/bin/python benchmarks/exporting.py
 	.venv/bin/python benchmarks/pushing.py
 
+docs: .venv/docs  # the reference of the public names; what pdoc warns of is an error
+	.venv/bin/python docs/reference.py build/docs
+
 clean:
 	rm -rf .venv .compat build pass-demo *.egg-info
 
@@ -48,4 +51,8 @@ clean:
 
 .venv/benchmark: setup.cfg pyproject.toml | .venv/bin/python
 	$(PIP) -e '.[benchmark]'
+	@touch $@
+
+.venv/docs: setup.cfg pyproject.toml | .venv/bin/python
+	$(PIP) -e '.[docs]'
 	@touch $@

@@ -57,7 +57,7 @@ IMAGE_NAME = re.compile(r"([0-9a-f]{16,32})\.jpg")  # an MD5 printed byte by byt
 
 
 class File(NamedTuple):
-    """A file of a release: its name, its size in bytes and its SHA-256 in hex."""
+    """A file of a release: its `name`, its `size` in bytes and its `sha256` in hex."""
 
     name: str
     size: int
@@ -65,14 +65,19 @@ class File(NamedTuple):
 
 
 class Release(NamedTuple):
-    """What is known of a release before a byte of it is fetched."""
+    """What is known of a release before a byte of it is fetched.
+
+    `version` is that of the loading script that brought it to the Hub under its `name`, `record` Zenodo's number for it,
+    `date` that of its publication, YYYY-MM-DD. `images` are the rows, `image_bytes` the sum of the sizes of all JPEGs, and
+    `files` the CSV and the tars.
+    """
 
     name: str
-    version: str  # of the loading script that brought it to the Hub
-    record: int  # Zenodo's number for it
-    date: str  # of publication, YYYY-MM-DD
+    version: str
+    record: int
+    date: str
     images: int
-    image_bytes: int  # sum of the sizes of all JPEGs
+    image_bytes: int
     files: Tuple[File, ...]
 
     @property

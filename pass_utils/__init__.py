@@ -1,6 +1,22 @@
 """PASS on a modern Hugging Face stack.
 
-Importing this package makes `datasets.load_dataset("pass")` work on every `datasets` from 2.21 on. See README.md.
+Importing this package makes `datasets.load_dataset("pass")` work on every `datasets` from 2.21 on:
+
+    import pass_utils
+    from datasets import load_dataset
+
+    ds = load_dataset("pass", data_dir="~/pass", split="train")
+
+What can be done with what it gives, and with most other datasets that have pictures:
+
+- choose: `filter_resolution`, `add_resolution`, `image_size`
+- look: `write_report`
+- credit: `credits`, `write_attribution`, `dataset_credit`
+- pass on: `write_parquet`, `write_webdataset`, `write_imagefolder`, `push_to_hub`, `croissant_jsonld`
+
+The files of a release are fetched by `download` and checked by `verify`; `RELEASES` has a `Release` by each name, `"v2"` and
+`"v3"`, and `dummy_folder` a miniature of it. Every error on purpose is a `PassError`. The manual is README.md, with pages in
+`docs/`.
 """
 
 from __future__ import annotations
@@ -58,8 +74,8 @@ __all__ = [
     "Written",
     "add_resolution",
     "credits",
-    "dataset_credit",
     "croissant_jsonld",
+    "dataset_credit",
     "download",
     "dummy_folder",
     "filter_resolution",
@@ -81,8 +97,8 @@ _MODULE_OF = {  # imported when asked for
     "Written": "export.ledger",
     "add_resolution": "resolution",
     "credits": "attribution.lists",
-    "dataset_credit": "attribution.lists",
     "croissant_jsonld": "croissant",
+    "dataset_credit": "attribution.lists",
     "download": "fetch",
     "dummy_folder": "releases",
     "filter_resolution": "resolution",

@@ -60,11 +60,15 @@ def croissant_jsonld(
     shards: Iterable[int] | None = None,
     base_url: str | None = None,
 ) -> dict[str, Any]:
-    """The Croissant description of a release, or of the shards of it that are chosen; `json.dumps` makes it a file.
+    """The Croissant description of a release, or of the `shards` of it that are chosen; `json.dumps` makes it a file.
 
-    A dataset that `load_dataset("pass")` opened is described by the files that its rows come from: the chosen release, and
-    in place only the shards in which its images lie. Croissant cannot name single rows, so a selection of them has its number
-    of rows in the description and no more. The files are at `base_url`, or the environment's `PASS_BASE_URL`, or Zenodo.
+    `source` is a release, by name or as a record, or a dataset that `load_dataset("pass")` opened. That is described by the
+    files that its rows come from: the chosen release, and in place only the shards in which its images lie. Croissant cannot
+    name single rows, so a selection of them has its number of rows in the description and no more. The files are at
+    `base_url`, or the environment's `PASS_BASE_URL`, or Zenodo.
+
+    >>> [file["name"] for file in croissant_jsonld("v3", shards=[0])["distribution"]]
+    ['pass_metadata.csv', 'PASS.0.tar', 'image-files']
 
     Raises:
         ReleaseError: there is no such release or shard, or the dataset is not one that `load_dataset("pass")` opened.

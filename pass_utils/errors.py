@@ -67,7 +67,7 @@ class ResolutionError(PassError):
 
 
 class RemoteError(PassError):
-    """A server that does not give what it should. `status` is the HTTP status where that is the trouble."""
+    """A server that does not give what it should, at `url`. `status` is the HTTP status where that is the trouble."""
 
     def __init__(self, message: str, *, url: str = "", status: int | None = None) -> None:
         super().__init__(message)

@@ -114,10 +114,12 @@ def download(
     connections: int = 2,
     quiet: bool = False,
 ) -> Path:
-    """Have the CSV and the chosen shards of a release in a folder, whole and verified, and return the folder.
+    """Have the CSV and the chosen shards of a release in `folder`, whole and verified, and return the folder.
 
-    Goes on where an earlier call stopped, whatever stopped it. `base_url` is a mirror laid out as Zenodo's `/records`; the
-    environment's `PASS_BASE_URL` names one too. `connections` is how many files are fetched at the same time.
+    `release` is a name, such as `"v3"`, or a record; `shards` are numbers, None for all. Goes on where an earlier call
+    stopped, whatever stopped it; with nothing to do, asks nothing of the network. `base_url` is a mirror laid out as Zenodo's
+    `/records`; the environment's `PASS_BASE_URL` names one too. `connections` is how many files are fetched at the same time.
+    `quiet` shows no progress.
 
     Raises:
         ReleaseError: there is no such release or shard.
@@ -177,7 +179,11 @@ class _Fetcher:
         self.folder, self.release, self.base_url, self.progress = folder, release, base_url, progress
 
     def bring(self, task: Task) -> None:
-        """Have one file whole and verified."""
+        """Have one file whole and verified.
+
+        Raises:
+            DownloadError: it cannot be written, the disk is full, or it came wrong twice.
+        """
         file = task.file
         self.progress.start(file.name, file.size)
         try:

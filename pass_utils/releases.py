@@ -104,7 +104,7 @@ def file_url(release: Release, file: File, base_url: str | None = None) -> str:
 
 
 def dummy_folder(release: str | Release = "v2") -> Path:
-    """The folder of the miniature of a release that comes with the package: ten small shards and their CSV.
+    """The folder of the miniature of a `release` that comes with the package: ten small shards and their CSV.
 
     It holds drawings, not photographs, and is laid out as PASS is.
     """

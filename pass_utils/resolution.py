@@ -135,10 +135,11 @@ def filter_resolution(
     max_aspect: float | None = None,
     num_proc: int | None = None,
 ) -> AnyDataset:
-    """The rows whose picture keeps to all bounds, which are inclusive, in the same order; no picture is decoded.
+    """The rows of `dataset` whose picture keeps to all bounds, which are inclusive, in the same order; no picture is decoded.
 
-    Sizes are in pixels and of the picture turned upright, as `image_size` gives them. `min_side` holds for the shorter side,
-    `max_side` for the longer one; pixels are width times height; aspect is width by height. No image, no match.
+    Sizes are in pixels and of the picture turned upright, as `image_size` gives them. `min_width`, `max_width`, `min_height`
+    and `max_height` hold for one side; `min_side` for the shorter, `max_side` for the longer one; `min_pixels` and
+    `max_pixels` for width times height; `min_aspect` and `max_aspect` for width by height. No image, no match.
 
     A `Dataset` comes back as a selection, which copies nothing; `num_proc` processes read the headers of its images. Of a
     dataset opened in place they are remembered, so that the next call reads no shard. An `IterableDataset` is filtered as it
@@ -150,6 +151,7 @@ def filter_resolution(
     Raises:
         ResolutionError: no bound, bounds that contradict each other, or a dataset without one column of images.
         ImageError: an image is broken.
+        ShardError: a shard is gone or has changed.
     """
     bounds = Bounds(
         min_width, max_width, min_height, max_height, min_side, max_side, min_pixels, max_pixels, min_aspect, max_aspect
@@ -158,14 +160,15 @@ def filter_resolution(
 
 
 def add_resolution(dataset: AnyDataset, *, num_proc: int | None = None) -> AnyDataset:
-    """The same rows with the columns `width` and `height` (int32, pixels, None without an image) behind the others.
+    """The rows of `dataset` with the columns `width` and `height` (int32, pixels, None without an image) behind the others.
 
-    Sizes are found as by `filter_resolution`. To a selection of an embedded dataset `datasets` adds columns by writing the
-    selected rows anew, images included: add them first, and select then.
+    Sizes are found as by `filter_resolution`, by `num_proc` processes. To a selection of an embedded dataset `datasets` adds
+    columns by writing the selected rows anew, images included: add them first, and select then.
 
     Raises:
         ResolutionError: the dataset has such a column already, or not one column of images.
         ImageError: an image is broken.
+        ShardError: a shard is gone or has changed.
     """
     return _for_each_split(dataset, lambda one: _add_one(one, num_proc))
 

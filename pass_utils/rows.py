@@ -66,7 +66,8 @@ class Join:
         """The rows of these images, in this order.
 
         Raises:
-            MetadataError: an image has no row, or the same image came before.
+            MetadataError: an image has no row.
+            ShardError: the same image came before.
         """
         array = pa.array(hashes, pa.string())
         try:

@@ -25,7 +25,11 @@ class Source(Protocol):
         """`size` bytes from `offset` on, fewer only where the shard ends."""
 
     def readinto(self, offset: int, buffer: memoryview) -> None:
-        """Fill `buffer` with the bytes from `offset` on."""
+        """Fill `buffer` with the bytes from `offset` on.
+
+        Raises:
+            ShardError: the shard ends before.
+        """
 
     def close(self) -> None:
         """Let go of the file or the connection."""
@@ -74,7 +78,11 @@ class ShardFile:
         return data
 
     def readinto(self, offset: int, buffer: memoryview) -> None:
-        """Fill `buffer` with the bytes from `offset` on."""
+        """Fill `buffer` with the bytes from `offset` on.
+
+        Raises:
+            ShardError: the shard ends before.
+        """
         self._file.seek(offset)
         filled = 0
         while filled < len(buffer):
@@ -126,7 +134,11 @@ class RemoteShard:
         return self._chunk[at : at + size] if size else b""
 
     def readinto(self, offset: int, buffer: memoryview) -> None:
-        """Fill `buffer` with the bytes from `offset` on."""
+        """Fill `buffer` with the bytes from `offset` on.
+
+        Raises:
+            ShardError: the shard ends before.
+        """
         if offset + len(buffer) > self.size:
             raise ShardError(
                 f"{self.name}: expected {len(buffer):,} bytes at {offset:,}, found the end of the file at {self.size:,}. "

@@ -36,11 +36,12 @@ def verify(
     force: bool = False,
     quiet: bool = True,
 ) -> list[Finding]:
-    """What is wrong with the files of a release that are in a folder; an empty list when nothing is.
+    """What is wrong with the files of a `release` that are in `folder`, as pairs of `name` and `trouble`; an empty list when
+    nothing is.
 
     Compares sizes and SHA-256; with `quick` sizes only, and walks the headers of the tars. A file that was verified before and
     not touched since is not read again, unless `force`. A file that is not there is a finding when `shards` names it, or when
-    none is there.
+    none is there. `quiet` shows no progress.
 
     Raises:
         ReleaseError: there is no such release or shard.

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import doctest
 
 import pyarrow as pa
 import pytest
 
 from pass_utils import AttributionError, ReleaseError, dataset_credit
-from pass_utils.attribution import credit
 from pass_utils.attribution.credit import COLUMNS, DATASET_AUTHORS, Credit, credit_batch, credit_records
 from pass_utils.releases import script
 
@@ -88,7 +86,3 @@ def test_the_dataset_is_credited_with_its_own_licence():
     assert f'author = "{" and ".join(DATASET_AUTHORS)}"' in script.CITATION
     with pytest.raises(ReleaseError, match="expected one of v2, v3, found 'v9'"):
         dataset_credit("v9")
-
-
-def test_the_examples_of_the_docstrings_are_so():
-    assert doctest.testmod(credit) == (0, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import itertools
 
 import pyarrow as pa
@@ -74,7 +73,3 @@ def test_pictures_of_a_creator_stay_in_the_order_in_which_they_came():
 def test_of_no_pictures_there_are_none():
     made = Listing([])
     assert (len(made), list(made.batches()), list(made.batches(made.by_creator()))) == (0, [], [])
-
-
-def test_the_examples_of_the_docstrings_are_so():
-    assert doctest.testmod(listing) == (0, 1)

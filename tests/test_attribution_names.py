@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import unicodedata
 from urllib.parse import quote_plus
 
@@ -12,14 +11,9 @@ from hostile import HOSTILE, NAMELESS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pass_utils.attribution import names
 from pass_utils.attribution.names import readable, readable_all, tidy
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
-
-
-def test_the_examples_of_the_docstrings_are_so():
-    assert doctest.testmod(names) == (0, 1)
 
 
 @pytest.mark.parametrize(("encoded", "text"), HOSTILE.items())

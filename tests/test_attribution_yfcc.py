@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bz2
-import doctest
 import gzip
 import hashlib
 import json
@@ -162,6 +161,5 @@ def test_the_hash_is_an_md5_without_the_zeros_that_bytes_begin_with():
     assert len({len(picture_hash(url(number))) for number in range(50)}) > 3
 
 
-def test_the_examples_of_the_docstrings_are_so():
-    assert doctest.testmod(yfcc) == (0, 1)
+def test_the_hash_of_a_picture_is_that_of_its_address():
     assert picture_hash("https://farm8.staticflickr.com/7205/6985418911_df7747990d.jpg") == "4e2f7a26a1dfbf165a7e30bdabf7e72a"

@@ -6,7 +6,6 @@ import datetime
 import io
 import json
 import tarfile
-from pathlib import Path
 
 import pytest
 from conftest import image_hash, jpeg
@@ -158,14 +157,3 @@ def test_every_row_is_one_line_of_json_that_gives_it_back(row):
     line = to_json(row)
     assert line.count(b"\n") == line.count(b"\r") == 0
     assert json.loads(line) == row
-
-
-def test_example_of_the_docstring(tmp_path: Path):
-    import doctest
-
-    from pass_utils import pictures
-    from pass_utils.export import pieces, samples
-
-    for module in (pictures, pieces, samples):
-        result = doctest.testmod(module)
-        assert (result.failed, result.attempted > 0) == (0, True)

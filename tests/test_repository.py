@@ -63,6 +63,12 @@ def test_imports_go_to_lower_modules_only(module):
     assert imports(module) <= set(house()[: house().index(name(module))])
 
 
+def test_the_version_is_said_alike():
+    import pass_utils
+
+    assert re.search(r"^version = (.*)$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)[1] == pass_utils.__version__
+
+
 def test_the_loading_script_imports_nothing_of_ours():
     tree = ast.parse((ROOT / "pass.py").read_text())
     names = {alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}

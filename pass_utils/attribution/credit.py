@@ -41,8 +41,10 @@ COLUMNS = pa.schema(
 class Credit:
     """The credit of one picture.
 
-    `creator` is for people, `creator_username` as PASS stores it. `changes` is what the user says was done to the picture.
-    `title` and `page_url` are known with YFCC100M's metadata only.
+    `hash` names the picture, `creator` its photographer for people, `creator_username` as PASS stores it (None where it has
+    none). `source_url` is where the picture lies in YFCC100M; `license`, `license_url` and `spdx` name its licence by name, by
+    address, and for machines. `changes` is what the user says was done to it. `title` and `page_url` are known with
+    YFCC100M's metadata only.
     """
 
     hash: str
@@ -175,7 +177,7 @@ def sentence(changes: str) -> str:
 
 
 def dataset_credit(release: str | Release = "v2") -> str:
-    """The line that credits the dataset itself: title, release, authors, DOI and licence.
+    """The line that credits the dataset itself: title, `release`, authors, DOI and licence.
 
     >>> dataset_credit("v3")[:76]
     'PASS (Pictures without humAns for Self-Supervision), release v3 (2022-04-07)'

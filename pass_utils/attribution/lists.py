@@ -60,6 +60,11 @@ def credits(
     not want to be named, whose pictures are left out. `yfcc` is a file of YFCC100M's metadata (see `yfcc.Titles`), from which
     come titles and Flickr pages; then all pictures are gone through before the first credit.
 
+    >>> import pass_utils
+    >>> credit = next(credits(pass_utils.dummy_folder()))
+    >>> credit.creator, credit.license
+    ('雪山', 'CC BY 2.0')
+
     Raises:
         AttributionError: the target has no hashes or no usernames, or is no dataset at all.
         ReleaseError: there is no such folder.
@@ -102,10 +107,11 @@ def write_attribution(
     many pixels long; this reads each image. `spreadsheet_safe` keeps spreadsheets from computing what a CSV holds.
 
     HTML of more than 2,000 credits becomes many pages, in a folder `NAME.html_files` beside the index `NAME.html`.
-    SPDX and REUSE have a picture once, also where the dataset has it twice.
+    SPDX and REUSE have a picture once, also where the dataset has it twice. `quiet` shows no progress.
 
     Raises:
         AttributionError: no such format, pictures that cannot be credited, or a file that cannot be written.
+        ShardError: thumbnails are wanted of a shard that is gone or has changed.
         ReleaseError: there is no such release or folder.
         MetadataError: the folder's CSV is not one of PASS, or the file not one of YFCC100M.
     """

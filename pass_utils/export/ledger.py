@@ -13,7 +13,7 @@ _FORMAT = 1  # of the file; raise it when what is written there changes
 
 
 class Written(NamedTuple):
-    """A file that is whole: its name in the folder, its rows, its bytes and their SHA-256 in hex.
+    """A file that is whole: its `name` in the folder, its `rows`, its `size` in bytes and their `sha256` in hex.
 
     For a folder of pictures, bytes and SHA-256 are those of all its files, one after the other.
     """

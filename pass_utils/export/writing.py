@@ -53,7 +53,7 @@ def write_parquet(
     executor: Executor | None = None,
     quiet: bool | None = None,
 ) -> list[Written]:
-    """Write a dataset as Parquet files such as `train-00000-of-00360.parquet`, and say which they are.
+    """Write `dataset` as Parquet files such as `train-00000-of-00360.parquet`, and say which they are.
 
     The bytes of the pictures go in as they are; `datasets.load_dataset(folder)` gives back the same features and rows. The
     same rows give the same files, whether they are opened in place, embedded or streamed, and whoever writes them. `folder` is
@@ -62,14 +62,15 @@ def write_parquet(
 
     `num_proc` processes write a file each, or the workers of `executor` (any `concurrent.futures.Executor`, such as Dask's
     `Client(...).get_executor()`), which must reach the pictures and the folder under the same names; a stream, and pictures
-    that are in memory, are written by this process alone. `max_shard_size` counts the bytes of the pictures and 200 for the
-    rest of each row. A split without rows becomes a file without rows, which `load_dataset` refuses to read. `quiet` shows no
-    progress; by default the progress bars of `datasets`
-    decide.
+    that are in memory, are written by this process alone. `max_shard_size`, bytes or text such as `500MB`, counts the bytes of
+    the pictures and 200 for the rest of each row; `row_group_rows` is how many rows are read together. A split without rows
+    becomes a file without rows, which `load_dataset` refuses to read. `quiet` shows no progress; by default the progress bars
+    of `datasets` decide.
 
     Raises:
-        PassError: the dataset has no pictures, one is gone or has changed, the folder holds another export or cannot be
-            written, or a worker died.
+        ExportError: the dataset has no pictures, one cannot be read, the folder holds another export or cannot be written, or
+            a worker died.
+        ShardError: a shard is gone or has changed.
     """
     output = Output(folder)
     options = {"max_shard_size": parse_size(max_shard_size), "row_group_rows": row_group_rows}
@@ -106,10 +107,13 @@ def write_webdataset(
 
     In a tar, `<hash>.jpg` holds the bytes of a picture as they are, and `<hash>.json` the other columns: dates in ISO 8601,
     null where nothing is known. The webdataset library and `load_dataset("webdataset", data_dir=folder)` read them. A row
-    without a hash is named by its number. Everything else is as with `write_parquet`.
+    without a hash is named by its number. `dataset` is no stream; `max_shard_size`, `num_proc`, `executor`, `quiet` and all
+    else are as with `write_parquet`.
 
     Raises:
-        PassError: as with `write_parquet`; the dataset is a stream, or has more than one column of pictures, or a hash twice.
+        ExportError: as with `write_parquet`; the dataset is a stream, or has more than one column of pictures, or a hash
+            twice.
+        ShardError: a shard is gone or has changed.
     """
     output = Output(folder)
     parts = splits(dataset, streams=False)
@@ -136,11 +140,12 @@ def write_imagefolder(
     """Write a dataset as files `train/00000/<hash>.jpg` and `train/metadata.jsonl`, and say which folders and files they are.
 
     `load_dataset("imagefolder", data_dir=folder)` reads pictures and columns, `torchvision.datasets.ImageFolder(folder)` the
-    pictures. Each folder of a thousand pictures is written as one: it is whole, or not there. Everything else is as with
-    `write_webdataset`.
+    pictures. Each folder of a thousand pictures is written as one: it is whole, or not there. `dataset`, `num_proc`,
+    `executor`, `quiet` and all else are as with `write_webdataset`.
 
     Raises:
-        PassError: as with `write_webdataset`; a column is called `file_name` or the like.
+        ExportError: as with `write_webdataset`; a column is called `file_name` or the like.
+        ShardError: a shard is gone or has changed.
     """
     output = Output(folder)
     plans = {split: plan_imagefolder(part, split=split) for split, part in splits(dataset, streams=False)}

@@ -57,7 +57,7 @@ def push_to_hub(
     selection: str | None = None,
     quiet: bool | None = None,
 ) -> str:
-    """Push a dataset to the Hub as `repo_id`, `user/name`, and return the address of its page, or of the pull request.
+    """Push `dataset` to the Hub as `repo_id`, `user/name`, and return the address of its page, or of the pull request.
 
     Files are written one after the other into a work folder in the `datasets` cache, as `write_parquet` writes them, and
     deleted as soon as they are up: the disk holds two at a time. One commit at the end, with the card, makes all of them
@@ -65,13 +65,14 @@ def push_to_hub(
     and sends those that are not up yet. What an earlier push of the same `config_name` left is replaced; other configs stay.
 
     Rows of PASS go with CREDITS.parquet, which has creator, source and licence of each picture. `selection` tells the card how
-    they were chosen, as in "shorter side of at least 375 pixels". The token is the one given, or else the one that
-    `huggingface_hub` finds; `private`, `revision` and `create_pr` are as there. `quiet` shows no progress; by default
-    `datasets`' progress bars decide.
+    they were chosen, as in "shorter side of at least 375 pixels". `token` is the one given, or else the one that
+    `huggingface_hub` finds; `private`, `revision` and `create_pr` are as there. `max_shard_size` is as in `write_parquet`.
+    `quiet` shows no progress; by default `datasets`' progress bars decide.
 
     Raises:
-        PassError: the dataset has no pictures, one is gone or has changed, the Hub refuses or stays silent for long, or
-            another process pushes to the same repository.
+        ExportError: the dataset has no pictures or one that cannot be read, or another process pushes to the same repository.
+        ShardError: a shard is gone or has changed.
+        RemoteError: the Hub refuses, or stays silent for long.
     """
     if not _NAME.fullmatch(config_name) or config_name in (_DEFAULT_FOLDER, *_FILES):
         raise ExportError(

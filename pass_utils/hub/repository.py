@@ -81,7 +81,11 @@ class Repository:
         return f"{self._api.endpoint}/datasets/{self.repo_id}"
 
     def open(self, *, private: bool) -> None:
-        """Make the repository and the branch, if they are not there."""
+        """Make the repository and the branch, if they are not there.
+
+        Raises:
+            RemoteError: the Hub refuses, stays silent, or may not be asked.
+        """
         if huggingface_hub.constants.HF_HUB_OFFLINE:
             raise RemoteError(f"{self.url}: expected to reach the Hub, found HF_HUB_OFFLINE set. Unset it.", url=self.url)
         made = self._ask(lambda: self._api.create_repo(**self._where, private=private, exist_ok=True))

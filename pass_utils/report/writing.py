@@ -36,7 +36,7 @@ def write_report(
     command: str | None = None,
     quiet: bool = False,
 ) -> Census:
-    """Write one HTML page about a dataset's pictures, and return what was counted for it.
+    """Write one HTML page about a dataset's pictures to `path`, and return what was counted for it.
 
     It shows `pictures` of them with their credits, spread evenly over the dataset, and what all of them are like: widths and
     heights in pixels, dates, places on a map in cells of five degrees, licences. The page is whole in itself: it asks nothing
@@ -45,13 +45,14 @@ def write_report(
     `dataset` is a Dataset of PASS rows, or a dictionary of them, counted together; columns of dates and places may be missing.
     `release` is whose line credits the dataset; by default the dataset's own where it says so, else v2. `selection` says in
     words how the pictures were chosen, and `command` how the page was made. Only the pictures shown are decoded; of the
-    others, sizes are read as by `filter_resolution`, and remembered.
+    others, sizes are read as by `filter_resolution`, and remembered. `quiet` shows no progress.
 
     Raises:
         ReportError: something else than a dataset of PASS rows, a file that cannot be written, or no matplotlib.
         ReleaseError: there is no such release.
         AttributionError: rows that cannot be credited.
         ImageError: an image whose size cannot be told.
+        ShardError: a shard is gone or has changed.
     """
     new_figure(1, 1)  # when it cannot be drawn, say so before all else
     if isinstance(pictures, bool) or not isinstance(pictures, int) or not 0 <= pictures <= _MOST_PICTURES:
