@@ -35,6 +35,7 @@ def find_files(folder: str | os.PathLike[str], release: str | Release, *, shards
 
     Raises:
         ReleaseError: the folder or a file is not there, or the release has no such shard.
+        DownloadError: what is there is known to be of another release.
     """
     release = find_release(release)
     chosen = choose_shards(release, shards)
@@ -50,6 +51,9 @@ def find_files(folder: str | os.PathLike[str], release: str | Release, *, shards
             f"{where}: expected the CSV and {len(chosen)} shards of release {release.name}, missing {', '.join(missing)}. "
             f"{advice} `pass-utils download {where} --release {release.name}`."
         )
+    held = held_release(where)
+    if held is not None and held.record != release.record:
+        raise _mixed(where, release, held.record)
     return [str(where / name) for name in names]
 
 
@@ -135,15 +139,20 @@ def check_release(folder: Path, release: Release) -> None:
     """
     record = _foreign_record(folder, release)
     if record is not None:
-        raise DownloadError(
-            f"{folder}: expected a folder for record {release.record} ({release.name}), found files of record {record}. "
-            "Choose another folder, or the release that this one holds."
-        )
+        raise _mixed(folder, release, record)
 
 
-def held_release(folder: Path) -> Release | None:
+def _mixed(folder: Path, release: Release, record: int) -> DownloadError:
+    return DownloadError(
+        f"{folder}: expected a folder for record {release.record} ({release.name}), found files of record {record}. "
+        "Choose another folder, or the release that this one holds."
+    )
+
+
+def held_release(folder: str | os.PathLike[str]) -> Release | None:
     """The one release that the folder can be of, by what is remembered of it or by the sizes of its files; None if unknown."""
-    fitting = [release for release in RELEASES.values() if _foreign_record(folder, release) is None]
+    where = Path(folder).expanduser()
+    fitting = [release for release in RELEASES.values() if _foreign_record(where, release) is None]
     return fitting[0] if len(fitting) == 1 else None
 
 
