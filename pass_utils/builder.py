@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 from pass_utils.errors import PassError, ReleaseError, ShardError
 from pass_utils.fetch import download, fetch
 from pass_utils.folders import file_identity, find_files, held_release
-from pass_utils.metadata import Keys, open_metadata
+from pass_utils.keys import Keys
+from pass_utils.metadata import open_metadata
 from pass_utils.releases import Release, choose_shards, file_url, find_release, script
 from pass_utils.remote import check_online
 from pass_utils.rows import Join, read_images, read_places

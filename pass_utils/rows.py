@@ -70,12 +70,12 @@ class Join:
         """
         array = pa.array(hashes, pa.string())
         try:
-            places = self._metadata.find(array)
+            rows = self._metadata.find(array)
         except MetadataError as err:
             raise MetadataError(f"{shard}: {err}", path=err.path, hash=err.hash) from err
-        if self._seen[places].any() or len(np.unique(places)) < len(places):
+        if self._seen[rows].any() or len(np.unique(rows)) < len(rows):
             once, twice = set[str](), ""
-            for hash, seen in zip(hashes, self._seen[places], strict=True):
+            for hash, seen in zip(hashes, self._seen[rows], strict=True):
                 if seen or hash in once:
                     twice = hash
                     break
@@ -85,8 +85,8 @@ class Join:
                 "out with `shards=[...]`.",
                 shard=shard,
             )
-        self._seen[places] = True
-        creator, latitude, longitude, date = self._metadata.take(places)
+        self._seen[rows] = True
+        creator, latitude, longitude, date = self._metadata.take(rows)
         return pa.Table.from_arrays([image, creator, array, latitude, longitude, date], schema=SCHEMA)
 
 

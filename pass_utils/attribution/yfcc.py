@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from ..errors import MetadataError
-from ..metadata import Keys
+from ..keys import Keys, Rows, are_hashes
 from .names import readable_all
 
 logger = logging.getLogger(__name__)
@@ -36,8 +36,7 @@ _EDITIONS = {len(columns): columns for columns in (["photoid", *_LATER], ["line"
 _NEEDED = ("title", "pageurl")
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bz2"}
 _LICENSE = "Attribution License"  # that all of PASS has; other rows need not be looked at
-_PAGE = r"^https?://(www\.)?flickr\.com/[0-9A-Za-z@._~%/-]+$"  # what is made a link of
-_HASH = "^[0-9a-f]{16,32}$"
+_FLICKR_PAGE = r"^https?://(www\.)?flickr\.com/[0-9A-Za-z@._~%/-]+$"  # what is made a link of
 _BLOCK_BYTES = 1 << 22
 _FIRST_LINE_BYTES = 1 << 16
 _HEX = [f"{byte:x}" for byte in range(256)]
@@ -80,13 +79,13 @@ class Titles:
         with bar:
             for batch in _read(Path(path).expanduser().absolute()):
                 bar.update(len(batch))
-                wanted, places = self._match(batch)
-                self._row_of[places] = np.arange(rows, rows + len(places))
-                rows += len(places)
+                wanted, found = self._match(batch)
+                self._row_of[found] = np.arange(rows, rows + len(found))
+                rows += len(found)
                 title = readable_all(wanted.column("title").cast(pa.string()))
                 titles.append(pc.if_else(pc.equal(title, ""), None, title))
                 page = wanted.column("pageurl").cast(pa.string())
-                pages.append(pc.if_else(pc.match_substring_regex(page, _PAGE), page, None))
+                pages.append(pc.if_else(pc.match_substring_regex(page, _FLICKR_PAGE), page, None))
         self._titles, self._pages = (pa.concat_arrays([pa.array([], pa.string()), *parts]) for parts in (titles, pages))
         if not len(self):
             logger.warning("%s: none of the %s pictures is in it.", path, f"{len(hashes):,}")
@@ -96,13 +95,13 @@ class Titles:
 
     def find(self, hashes: pa.StringArray) -> tuple[pa.StringArray, pa.StringArray]:
         """Titles and pages of pictures, null where the file has none."""
-        places = self._keys.find(Keys.of(hashes))
-        rows = np.where(places < 0, -1, self._row_of[places]) if len(self._row_of) else places
+        found = self._keys.find(Keys.of(hashes))
+        rows = np.where(found < 0, -1, self._row_of[found]) if len(self._row_of) else found
         taken = pa.array(rows, mask=rows < 0)
         return self._titles.take(taken), self._pages.take(taken)
 
-    def _match(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, np.ndarray[tuple[int], np.dtype[np.int64]]]:
-        """The rows of pictures that are asked for, and where these stand among the keys."""
+    def _match(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Rows]:
+        """The rows of pictures that are asked for, and where they stand among the keys."""
         if "licensename" in batch.schema.names:
             batch = batch.filter(pc.equal(batch.column("licensename").cast(pa.string()), _LICENSE))
         if "hash" in batch.schema.names:
@@ -110,10 +109,10 @@ class Titles:
         else:
             urls = batch.column("downloadurl").cast(pa.string())
             hashes = pa.array([picture_hash(url) if url else None for url in urls.to_pylist()], pa.string())
-        good = pc.fill_null(pc.match_substring_regex(hashes, _HASH), False)
+        good = are_hashes(hashes)
         batch, hashes = batch.filter(good), hashes.filter(good)
-        places = self._keys.find(Keys.of(hashes)) if len(self._keys) else np.full(len(hashes), -1)
-        return batch.filter(pa.array(places >= 0)), places[places >= 0]
+        found = self._keys.find(Keys.of(hashes)) if len(self._keys) else np.full(len(hashes), -1)
+        return batch.filter(pa.array(found >= 0)), found[found >= 0]
 
 
 def _read(path: Path) -> Iterator[pa.RecordBatch]:
