@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 from ..errors import ExportError
 from ..pictures import picture_columns
 from .ledger import Written
-from .outputs import Output, Sink
+from .outputs import Output
 from .pieces import Piece, Pieces, StreamGroups, embed_table, parse_size
+from .sinks import Sink
 
 MAX_SHARD_SIZE = "500MB"
 ROW_GROUP_ROWS = 100

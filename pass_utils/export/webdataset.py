@@ -10,9 +10,10 @@ import datasets
 
 from ..shards import BLOCK, END_OF_ARCHIVE
 from .ledger import Written
-from .outputs import Output, Sink
+from .outputs import Output
 from .pieces import Piece, Pieces, parse_size
 from .samples import check_keys, picture_column, read_samples, to_json
+from .sinks import Sink
 
 MAX_SHARD_SIZE = "1GB"
 _ROWS = 100  # held in memory together
