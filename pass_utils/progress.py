@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from .remote import Stopped
+from .parallel import Stopped
 
 _SECONDS_BETWEEN_LINES = 30.0
 

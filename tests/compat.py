@@ -18,19 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = [
     f"test_{name}.py"
     for name in (
-        *(
-            "builder",
-            "registry",
-            "script",
-            "storage",
-            "keys",
-            "metadata",
-            "rows",
-            "headers",
-            "sizes",
-            "resolution",
-            "pictures",
-        ),
+        *("builder", "registry", "script", "storage", "keys", "metadata", "rows", "headers"),
+        *("sizes", "bounds", "resolution", "pictures"),
         *("attribution_lists", "attribution_yfcc", "hub_server", "hub_push"),
         *(f"export_{name}" for name in ("imagefolder", "outputs", "parquet", "pieces", "webdataset", "workers", "writing")),
     )
