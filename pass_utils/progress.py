@@ -16,6 +16,13 @@ from .parallel import Stopped
 _SECONDS_BETWEEN_LINES = 30.0
 
 
+def is_quiet(quiet: bool | None) -> bool:
+    """Whether to show no progress: as told, and else where `datasets` shows none."""
+    import datasets
+
+    return not datasets.utils.logging.is_progress_bar_enabled() if quiet is None else quiet
+
+
 class Progress:
     """Shows how far several files and all of them together have come, with speed and time left; a context manager.
 

@@ -21,7 +21,8 @@ TESTS = [
         *("builder", "registry", "script", "storage", "keys", "metadata", "rows", "headers"),
         *("sizes", "bounds", "resolution", "pictures"),
         *("attribution_lists", "attribution_yfcc", "hub_server", "hub_push"),
-        *(f"export_{name}" for name in ("imagefolder", "outputs", "parquet", "pieces", "webdataset", "workers", "writing")),
+        *(f"export_{name}" for name in ("groups", "imagefolder", "outputs", "parquet", "pieces", "streams", "webdataset")),
+        *("export_workers", "export_writing"),
     )
 ]
 

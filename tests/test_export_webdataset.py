@@ -164,8 +164,8 @@ def test_example_of_the_docstring(tmp_path: Path):
     import doctest
 
     from pass_utils import pictures
-    from pass_utils.export import pieces, samples
+    from pass_utils.export import groups, samples
 
-    for module in (pictures, pieces, samples):
+    for module in (pictures, groups, samples):
         result = doctest.testmod(module)
         assert (result.failed, result.attempted > 0) == (0, True)

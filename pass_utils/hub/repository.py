@@ -25,6 +25,7 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined,
 
 from .. import __version__, retries
 from ..errors import RemoteError
+from ..export.configs import CARD_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,6 @@ Answer = TypeVar("Answer")
 Files = Mapping[str, str]  # digests by path: SHA-256 of what is kept as a large file, the git blob's SHA-1 of the others
 
 _ANOTHER_PARENT = 412
-_CARD = "README.md"
 
 
 class Head(NamedTuple):
@@ -99,11 +99,11 @@ class Repository:
 
     def card(self, head: Head, folder: Path) -> str:
         """The text of a commit's README.md, which passes through a folder; empty where there is none."""
-        if _CARD not in head.files:
+        if CARD_FILE not in head.files:
             return ""
         path = self._ask(
             lambda: self._api.hf_hub_download(
-                **self._where, filename=_CARD, revision=head.commit, local_dir=folder / head.commit
+                **self._where, filename=CARD_FILE, revision=head.commit, local_dir=folder / head.commit
             )
         )
         return Path(path).read_text(encoding="utf-8")
