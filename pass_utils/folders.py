@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from .errors import DownloadError, ReleaseError
 from .releases import METADATA_FILE, RELEASES, File, Release, choose_shards, find_release
+from .whole_files import whole_file
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -215,13 +216,13 @@ def write_state(folder: Path, *, verified: Mapping[str, Any] | None = None, **fa
     Raises:
         DownloadError: the folder cannot be written.
     """
-    path, part = folder / STATE_FILE, folder / f"{STATE_FILE}.{os.getpid()}.part"
+    path = folder / STATE_FILE
     with _state_lock:
         state = read_state(folder) | facts
         known = state["verified"] | (verified or {})
         state["verified"] = {name: kept for name, kept in known.items() if kept is not None}
         try:
-            part.write_text(json.dumps(state, indent=1), encoding="utf-8")
-            part.replace(path)
+            with whole_file(path) as part:
+                part.write_text(json.dumps(state, indent=1), encoding="utf-8")
         except OSError as err:
             raise DownloadError(f"{path}: expected to write it, found: {err}. Mend that, and run the same again.") from err

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ..errors import AttributionError
 from ..releases import METADATA_FILE, Release, find_release
 from .credit import UNKNOWN, Credit, check_changes, credit_batch, credit_records, dataset_credit, nameless
-from .files import whole_file
+from .files import whole_list
 from .formats import WRITERS, Sheet
 from .inputs import Pictures, find_pictures, leave_out
 from .listing import Listing
@@ -123,7 +123,7 @@ def write_attribution(
     sheet = Sheet(find_release(release or pictures.release or "v2"), changes, spreadsheet_safe)
     beside = where.with_name(f"{where.name}_files")  # C.htm and C.html may be neighbours
     with contextlib.ExitStack() as held:
-        file, folder = held.enter_context(whole_file(where, beside if form == "html" else None))
+        file, folder = held.enter_context(whole_list(where, beside if form == "html" else None))
         count = held.enter_context(_Count(pictures, where.name, quiet))
         found = leave_out(count.seen(pictures.batches()), exclude)
         if group_by is None and yfcc is None and form not in ("html", *MANIFESTS):
