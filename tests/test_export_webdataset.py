@@ -163,9 +163,9 @@ def test_every_row_is_one_line_of_json_that_gives_it_back(row):
 def test_example_of_the_docstring(tmp_path: Path):
     import doctest
 
-    from pass_utils import pictures
+    from pass_utils import images
     from pass_utils.export import groups, samples
 
-    for module in (pictures, groups, samples):
+    for module in (images, groups, samples):
         result = doctest.testmod(module)
         assert (result.failed, result.attempted > 0) == (0, True)

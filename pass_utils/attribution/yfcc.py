@@ -1,7 +1,7 @@
 """A file of YFCC100M's own metadata in, titles and Flickr pages of PASS's pictures out, found by hash.
 
 The hash that PASS uses is the MD5 of YFCC100M's `downloadurl`, printed byte by byte without leading zeros. That was checked
-on the row with which descriptions of the file begin (see `picture_hash`), and it is how other readers of YFCC100M compute it.
+on the row with which descriptions of the file begin (see `hash_of_url`), and it is how other readers of YFCC100M compute it.
 So rows are joined by their column `hash` where the file has one, and by their `downloadurl` where not. Nothing is fetched.
 """
 
@@ -43,10 +43,10 @@ _HEX = [f"{byte:x}" for byte in range(256)]
 _SECONDS_BEFORE_PROGRESS = 2
 
 
-def picture_hash(download_url: str) -> str:
+def hash_of_url(download_url: str) -> str:
     """PASS's hash of the picture that YFCC100M lists with this URL.
 
-    >>> picture_hash("http://farm8.staticflickr.com/7205/6985418911_df7747990d.jpg")
+    >>> hash_of_url("http://farm8.staticflickr.com/7205/6985418911_df7747990d.jpg")
     '4e2f7a26a1dfbf165a7e30bdabf7e72a'
     """
     url = download_url.replace("https://", "http://", 1)  # as the file had it at first
@@ -108,7 +108,7 @@ class Titles:
             hashes = batch.column("hash").cast(pa.string())
         else:
             urls = batch.column("downloadurl").cast(pa.string())
-            hashes = pa.array([picture_hash(url) if url else None for url in urls.to_pylist()], pa.string())
+            hashes = pa.array([hash_of_url(url) if url else None for url in urls.to_pylist()], pa.string())
         good = are_hashes(hashes)
         batch, hashes = batch.filter(good), hashes.filter(good)
         found = self._keys.find(Keys.of(hashes)) if len(self._keys) else np.full(len(hashes), -1)

@@ -6,7 +6,7 @@ import datasets
 import pyarrow as pa
 
 from ..errors import ExportError
-from ..pictures import Sizes, embed, picture_columns
+from ..images import ByteCounts, embed, image_columns
 
 GROUP_BYTES = 256 << 20  # of pictures that are held in memory together, whatever the number of rows asked for
 ROW_BYTES = 200  # what a row of PASS takes beside its picture
@@ -40,7 +40,7 @@ def check_rows(rows: int) -> None:
         raise ExportError(f"row_group_rows: expected a number of rows, at least 1, found {rows!r}.")
 
 
-def cut_groups(sizes: Sizes, rows: int, limit: int) -> list[int]:
+def cut_groups(sizes: ByteCounts, rows: int, limit: int) -> list[int]:
     """Rows in each group: `rows`, fewer in the last one and where that many are larger than `limit` bytes together.
 
     >>> import numpy as np
@@ -67,7 +67,7 @@ def cut_groups(sizes: Sizes, rows: int, limit: int) -> list[int]:
 def embed_table(table: pa.Table, features: datasets.Features) -> pa.Table:
     """A table with the bytes of its pictures, in the schema of the features."""
     schema = features.arrow_schema
-    pictures = set(picture_columns(features))
+    pictures = set(image_columns(features))
     columns = []
     for field in schema:
         array = table[field.name].combine_chunks()

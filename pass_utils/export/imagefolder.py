@@ -18,7 +18,7 @@ from ..errors import ExportError
 from .ledger import Written
 from .outputs import Output
 from .pieces import FileTask, Pieces, Seen
-from .samples import check_keys, picture_column, read_samples, to_json
+from .samples import check_keys, read_samples, single_image_column, to_json
 
 LINES_FILE = "metadata.jsonl"
 _FOLDER_LINES_FILE = ".metadata.jsonl"  # the lines of one folder of pictures; hidden, so that no reader takes them for its own
@@ -38,11 +38,11 @@ class ImageFolderTask(FileTask):
         with output.create_folder(self.name) as put:
             for sample in read_samples(self.piece):
                 file = f"{sample.key}.{sample.suffix}"
-                put(file, sample.picture)
+                put(file, sample.image)
                 lines += to_json({"file_name": f"{self.name.rpartition('/')[2]}/{file}", **sample.row}) + b"\n"
-                digest.update(sample.picture)
-                size += len(sample.picture)
-                seen(len(sample.picture))
+                digest.update(sample.image)
+                size += len(sample.image)
+                seen(len(sample.image))
             put(_FOLDER_LINES_FILE, lines)
         digest.update(lines)
         return Written(self.name, self.rows, size + len(lines), digest.hexdigest())
@@ -54,7 +54,7 @@ def plan_imagefolder(dataset: datasets.Dataset, *, split: str = "train") -> Piec
     Raises:
         ExportError: the dataset has not one column of pictures, one whose name an image folder needs, or a hash twice.
     """
-    picture = picture_column(dataset.features)
+    picture = single_image_column(dataset.features)
     for name in dataset.features:
         if _FILES.fullmatch(name) or (name == "image" and name != picture):
             raise ExportError(

@@ -13,7 +13,7 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..pictures import picture_columns
+from ..images import image_columns
 from .groups import parse_size
 from .ledger import Written
 from .outputs import Output
@@ -78,7 +78,7 @@ def open_writer(sink: Sink, features: datasets.Features) -> pq.ParquetWriter:
     Bytes of pictures are stored plain: they do not compress, no two are equal, and no one asks for the smallest of them.
     """
     schema: pa.Schema = features.arrow_schema
-    pictures = {f"{name}.bytes" for name in picture_columns(features)}
+    pictures = {f"{name}.bytes" for name in image_columns(features)}
     small = [leaf for leaf in _leaves(schema) if leaf not in pictures]
     options: dict[str, Any] = {"use_content_defined_chunking": True} if _PAGES_FIT_CONTENT else {"write_batch_size": 8}
     return pq.ParquetWriter(

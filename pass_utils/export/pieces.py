@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ..pictures import Sizes, picture_columns, stored_sizes
+from ..images import ByteCounts, image_columns, stored_sizes
 from .equality import feed
 from .groups import GROUP_BYTES, ROW_BYTES, check_rows, cut_groups, embed_table
 from .ledger import Written
@@ -120,7 +120,7 @@ class Pieces(Sequence[FileTask]):
     ) -> None:
         check_rows(rows)
         self.features: datasets.Features = dataset.features
-        self._names = picture_columns(self.features)
+        self._names = image_columns(self.features)
         self._dataset = dataset.with_format("arrow")
         self._make = make
         self._name = name
@@ -138,7 +138,7 @@ class Pieces(Sequence[FileTask]):
         self._rows = [0, *(int(ends[start - 1]) for start in self._starts[1:]), len(self._sizes)]
         self._totals = totals
 
-    def _measure(self, row_bytes: int) -> tuple[Sizes, bool]:
+    def _measure(self, row_bytes: int) -> tuple[ByteCounts, bool]:
         """Bytes of each row, and whether no picture has its bytes with it."""
         data, indices = self._dataset.data, self._dataset._indices
         rows: npt.NDArray[np.int64] | None = None

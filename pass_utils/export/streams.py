@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import ExportError
-from ..pictures import picture_columns, stored_sizes
+from ..images import image_columns, stored_sizes
 from ..progress import Progress, is_quiet
 from .equality import feed
 from .groups import GROUP_BYTES, ROW_BYTES, check_rows, cut_groups, embed_table, parse_size
@@ -42,7 +42,7 @@ class StreamGroups:
         if dataset.features is None:
             dataset = dataset._resolve_features()
         self.features: datasets.Features = dataset.features
-        self._names = picture_columns(self.features)
+        self._names = image_columns(self.features)
         self._tables = iter(dataset.with_format("arrow").iter(rows))
         self._rows = rows
         self._max_bytes = max_bytes

@@ -11,7 +11,7 @@ from .groups import parse_size
 from .ledger import Written
 from .outputs import Output
 from .pieces import FileTask, Pieces, Seen
-from .samples import check_keys, picture_column, read_samples, to_json
+from .samples import check_keys, read_samples, single_image_column, to_json
 from .sinks import Sink
 
 MAX_SHARD_SIZE = "1GB"
@@ -24,9 +24,9 @@ class WebDatasetTask(FileTask):
     def _write(self, output: Output, seen: Seen) -> Written:
         with output.create(self.name) as sink:
             for sample in read_samples(self.piece):
-                _add(sink, f"{sample.key}.{sample.suffix}", sample.picture)
+                _add(sink, f"{sample.key}.{sample.suffix}", sample.image)
                 _add(sink, f"{sample.key}.json", memoryview(to_json(sample.row)))
-                seen(len(sample.picture))
+                seen(len(sample.image))
             sink.write(END_OF_ARCHIVE)
         return Written(self.name, self.rows, sink.size, sink.sha256)
 
@@ -46,7 +46,7 @@ def plan_webdataset(dataset: datasets.Dataset, *, max_shard_size: str | int = MA
     Raises:
         ExportError: the dataset has not one column of pictures, or a hash twice, or an option makes no sense.
     """
-    picture_column(dataset.features)
+    single_image_column(dataset.features)
     check_keys(dataset)
     return Pieces(
         dataset,

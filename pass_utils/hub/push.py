@@ -29,7 +29,7 @@ from ..export.parquet import MAX_SHARD_SIZE, file_name, plan_parquet
 from ..export.streams import ParquetStream
 from ..export.writing import AnyDataset, splits
 from ..folders import hash_file
-from ..pictures import picture_columns
+from ..images import image_columns
 from ..progress import Progress, is_quiet
 from ..releases import Release, release_of
 from .card import patterns_of_others, write_card
@@ -236,7 +236,7 @@ def _features(parts: dict[str, Any]) -> datasets.Features:
     first, *others = (part.features for part in parts.values())
     if any(other != first for other in others):
         raise ExportError("dataset: expected the same features in all splits, found different ones. Make them the same.")
-    picture_columns(first)
+    image_columns(first)
     return first
 
 

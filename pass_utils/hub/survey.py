@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..errors import ImageError
+from ..images import image_columns
 from ..keys import are_hashes
-from ..pictures import picture_columns
 from ..sizes import image_sizes
 
 _CREDITED = ("hash", "creator_username")
@@ -53,7 +53,7 @@ class Survey:
     years: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._pictures = picture_columns(self.features)
+        self._pictures = image_columns(self.features)
         texts = [getattr(self.features.get(name), "dtype", None) in ("string", "large_string") for name in _CREDITED]
         self._kept = pa.schema([self.features.arrow_schema.field(name) for name in _CREDITED]) if all(texts) else None
         self._hashes = True
