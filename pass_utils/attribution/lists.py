@@ -14,9 +14,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from tqdm import tqdm
 
 from ..errors import AttributionError
+from ..progress import count_bar
 from ..releases import METADATA_FILE, Release, find_release
 from .credit import UNKNOWN, Credit, check_changes, credit_batch, credit_records, dataset_credit, nameless
 from .files import whole_list
@@ -43,7 +43,6 @@ _FORMATS = {  # by the end of the file's name
     "reuse.toml": "reuse",
 }
 _WRITERS = {**WRITERS, **MANIFESTS}
-_SECONDS_BEFORE_PROGRESS = 2
 
 
 def credits(
@@ -173,15 +172,7 @@ class _Count:
 
     def __init__(self, pictures: Images, title: str, quiet: bool) -> None:
         self.credits = self.unnamed = 0
-        self._bar = tqdm(
-            total=pictures.rows,
-            desc=title,
-            unit=" pictures",
-            unit_scale=True,
-            delay=_SECONDS_BEFORE_PROGRESS,
-            leave=False,
-            disable=True if quiet else None,
-        )
+        self._bar = count_bar(title, unit="pictures", total=pictures.rows, quiet=quiet)
 
     def seen(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The batches as they are; they show in the progress."""

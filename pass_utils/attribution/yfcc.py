@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
 from ..errors import MetadataError
 from ..keys import Keys, Rows, are_hashes
+from ..progress import count_bar
 from .names import readable_all
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,6 @@ _FLICKR_PAGE = r"^https?://(www\.)?flickr\.com/[0-9A-Za-z@._~%/-]+$"  # what is 
 _BLOCK_BYTES = 1 << 22
 _FIRST_LINE_BYTES = 1 << 16
 _HEX = [f"{byte:x}" for byte in range(256)]
-_SECONDS_BEFORE_PROGRESS = 2
 
 
 def hash_of_url(download_url: str) -> str:
@@ -68,15 +67,7 @@ class Titles:
         self._keys = keys.take(keys.order())
         self._row_of = np.full(len(keys), -1, dtype=np.int64)
         titles, pages, rows = [], [], 0
-        bar = tqdm(
-            desc=Path(path).name,
-            unit=" rows",
-            unit_scale=True,
-            delay=_SECONDS_BEFORE_PROGRESS,
-            leave=False,
-            disable=True if quiet else None,
-        )
-        with bar:
+        with count_bar(Path(path).name, unit="rows", quiet=quiet) as bar:
             for batch in _read(Path(path).expanduser().absolute()):
                 bar.update(len(batch))
                 wanted, found = self._match(batch)

@@ -45,7 +45,10 @@ class Output:
             fs, root = fsspec.core.url_to_fs(self.url, skip_instance_cache=True, use_listings_cache=False)
         except (ValueError, ImportError, OSError) as err:
             what = _without_secrets(str(err))
-            raise ExportError(f"{self}: expected a path or a URL that fsspec knows, found: {what}.", path=str(self)) from err
+            raise ExportError(
+                f"{self}: expected a path or a URL that fsspec knows, found: {what}. Check it, or install what it needs.",
+                path=str(self),
+            ) from err
         return fs, root
 
     def __reduce__(self) -> tuple[type[Output], tuple[str]]:

@@ -157,7 +157,10 @@ def splits(dataset: Any, *, streams: bool = True) -> list[tuple[str, Any]]:
         if isinstance(part, datasets.IterableDataset) and not streams:
             raise ExportError("dataset: expected one opened in place or embedded, found a stream. Open it without streaming.")
         if not isinstance(part, (datasets.Dataset, datasets.IterableDataset)):
-            raise ExportError(f"dataset: expected one of `datasets`, found a {type(part).__name__}.")
+            raise ExportError(
+                f"dataset: expected one of `datasets`, found a {type(part).__name__}. Open one with "
+                '`load_dataset("pass", ...)`.'
+            )
         known = name is not None and _SPLIT.fullmatch(str(name))
         if isinstance(dataset, dict) and not known:
             raise ExportError(
