@@ -65,7 +65,7 @@ WAYS = {"in place": open_in_place, "embedded": open_embedded, "historical": open
 def measure(way: str, folder: Path, cache: Path) -> None:
     """Open in this process, and print the figures as JSON."""
     import datasets
-    import pyarrow.compute  # noqa: F401  (imports are not what is measured)
+    import pyarrow.compute  # imports are not what is measured
     import pyarrow.csv  # noqa: F401
 
     import pass_utils.builder  # noqa: F401

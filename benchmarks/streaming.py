@@ -204,7 +204,7 @@ def describe(folder: Path) -> Any:
 def measure(way: str, setting: Setting) -> None:
     """Stream in this process, and print the figures as JSON."""
     import datasets
-    import pyarrow.compute  # noqa: F401  (imports are not what is measured)
+    import pyarrow.compute  # imports are not what is measured
     import pyarrow.csv  # noqa: F401
 
     import pass_utils.builder  # noqa: F401

@@ -19,8 +19,9 @@ import pyarrow.parquet as pq
 
 from pass_utils.errors import PassError, ReleaseError, ShardError
 from pass_utils.fetch import download, fetch
-from pass_utils.folders import file_identity, find_files
-from pass_utils.metadata import Keys, open_metadata
+from pass_utils.folders import file_identity, find_files, held_release
+from pass_utils.keys import Keys
+from pass_utils.metadata import open_metadata
 from pass_utils.releases import Release, choose_shards, file_url, find_release, script
 from pass_utils.remote import check_online
 from pass_utils.rows import Join, read_images, read_places
@@ -79,6 +80,7 @@ class PassConfig(script.PASSConfig):
 
         Raises:
             ReleaseError: an option that makes no sense, a folder or a file that is not there.
+            DownloadError: the folder holds another release.
         """
         if isinstance(self.range_size, bool) or not isinstance(self.range_size, int) or self.range_size < 1:
             raise ReleaseError(f"range_size: expected a number of bytes, at least 1, found {self.range_size!r}.")
@@ -92,7 +94,10 @@ class PassConfig(script.PASSConfig):
 
 
 class Pass(datasets.ArrowBasedBuilder):
-    """PASS for `datasets`: one config for each release, one split, tables of rows."""
+    """PASS for `datasets`: one config for each release, one split, tables of rows.
+
+    Where no config is named, it is the release that the folder is known to hold, and else the default one.
+    """
 
     BUILDER_CONFIG_CLASS = PassConfig
     BUILDER_CONFIGS = [
@@ -102,10 +107,13 @@ class Pass(datasets.ArrowBasedBuilder):
     DEFAULT_CONFIG_NAME = script.PASS.DEFAULT_CONFIG_NAME
     config: PassConfig
 
-    def __init__(self, *args: Any, config_name: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, config_name: str | None = None, data_dir: str | None = None, **kwargs: Any) -> None:
         if config_name is not None:
             find_release(config_name)
-        super().__init__(*args, config_name=config_name, **kwargs)
+        elif data_dir is not None:
+            held = held_release(data_dir)
+            config_name = held and held.name
+        super().__init__(*args, config_name=config_name, data_dir=data_dir, **kwargs)
 
     def _info(self) -> datasets.DatasetInfo:
         return script.PASS._info(self)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from uuid import uuid4
 
 import pyarrow as pa
+
+from .whole_files import whole_file
 
 
 def cache_path(cache_dir: Path, kind: str, file: str, version: str) -> Path:
@@ -32,12 +33,7 @@ def write_batch(batch: pa.RecordBatch, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     outdated = set(path.parent.glob("-".join(path.name.split("-")[:2]) + "-*.arrow"))
     outdated.discard(path)  # another process may have written it meanwhile
-    part = path.with_name(f"{path.name}.{uuid4().hex}.part")  # threads share a process id, and so may containers
-    try:
-        with pa.ipc.new_file(str(part), batch.schema) as writer:
-            writer.write_batch(batch)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as part, pa.ipc.new_file(str(part), batch.schema) as writer:
+        writer.write_batch(batch)
     for file in outdated:
         file.unlink(missing_ok=True)

@@ -164,9 +164,8 @@ def _record_set() -> dict[str, Any]:
             field["source"] = {
                 "fileSet": {"@id": "image-files"},
                 "extract": {"fileProperty": "filename"},
-                "transform": {
-                    "regex": "([0-9a-f]{16,32})"
-                },  # `.jpg` is left out: mlcroissant applies it twice to joined fields
+                # Without `.jpg`: mlcroissant applies it twice to joined fields.
+                "transform": {"regex": "([0-9a-f]{16,32})"},
             }
             field["references"] = {"fileObject": {"@id": METADATA_FILE}, "extract": {"column": columns[name]}}
         else:

@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from .errors import DownloadError, ReleaseError
 from .releases import METADATA_FILE, RELEASES, File, Release, choose_shards, find_release
+from .whole_files import whole_file
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -35,6 +36,7 @@ def find_files(folder: str | os.PathLike[str], release: str | Release, *, shards
 
     Raises:
         ReleaseError: the folder or a file is not there, or the release has no such shard.
+        DownloadError: what is there is known to be of another release.
     """
     release = find_release(release)
     chosen = choose_shards(release, shards)
@@ -50,6 +52,9 @@ def find_files(folder: str | os.PathLike[str], release: str | Release, *, shards
             f"{where}: expected the CSV and {len(chosen)} shards of release {release.name}, missing {', '.join(missing)}. "
             f"{advice} `pass-utils download {where} --release {release.name}`."
         )
+    held = held_release(where)
+    if held is not None and held.record != release.record:
+        raise _mixed(where, release, held.record)
     return [str(where / name) for name in names]
 
 
@@ -135,15 +140,20 @@ def check_release(folder: Path, release: Release) -> None:
     """
     record = _foreign_record(folder, release)
     if record is not None:
-        raise DownloadError(
-            f"{folder}: expected a folder for record {release.record} ({release.name}), found files of record {record}. "
-            "Choose another folder, or the release that this one holds."
-        )
+        raise _mixed(folder, release, record)
 
 
-def held_release(folder: Path) -> Release | None:
+def _mixed(folder: Path, release: Release, record: int) -> DownloadError:
+    return DownloadError(
+        f"{folder}: expected a folder for record {release.record} ({release.name}), found files of record {record}. "
+        "Choose another folder, or the release that this one holds."
+    )
+
+
+def held_release(folder: str | os.PathLike[str]) -> Release | None:
     """The one release that the folder can be of, by what is remembered of it or by the sizes of its files; None if unknown."""
-    fitting = [release for release in RELEASES.values() if _foreign_record(folder, release) is None]
+    where = Path(folder).expanduser()
+    fitting = [release for release in RELEASES.values() if _foreign_record(where, release) is None]
     return fitting[0] if len(fitting) == 1 else None
 
 
@@ -206,13 +216,13 @@ def write_state(folder: Path, *, verified: Mapping[str, Any] | None = None, **fa
     Raises:
         DownloadError: the folder cannot be written.
     """
-    path, part = folder / STATE_FILE, folder / f"{STATE_FILE}.{os.getpid()}.part"
+    path = folder / STATE_FILE
     with _state_lock:
         state = read_state(folder) | facts
         known = state["verified"] | (verified or {})
         state["verified"] = {name: kept for name, kept in known.items() if kept is not None}
         try:
-            part.write_text(json.dumps(state, indent=1), encoding="utf-8")
-            part.replace(path)
+            with whole_file(path) as part:
+                part.write_text(json.dumps(state, indent=1), encoding="utf-8")
         except OSError as err:
             raise DownloadError(f"{path}: expected to write it, found: {err}. Mend that, and run the same again.") from err

@@ -186,7 +186,7 @@ def _pillow_size(view: memoryview) -> Size:
             if turning:
                 orientation = picture.getexif().get(ExifTags.Base.Orientation)
             width, height = picture.size
-    except Exception as err:  # noqa: BLE001  (Pillow lets out whatever a broken file runs into)
+    except Exception as err:  # Pillow lets out whatever a broken file runs into
         reason = "" if isinstance(err, UnidentifiedImageError) else f" ({err})"
         raise ImageError(
             f"expected an image file, found {len(view):,} bytes that begin with {bytes(view[:8])!r}{reason}. Leave it out."

@@ -1,8 +1,7 @@
 """The metadata CSV in, a memory-mapped Arrow table out that finds rows by hash in batches.
 
 The 1.4 million lines are parsed once, block by block, and written beside the `datasets` cache, sorted by hash, under a name
-that changes when the CSV does. Every process maps that same file: a hash is a 128-bit number and a length, a look-up is a
-binary search over the numbers, and no Python object stands for a row that nobody asked for.
+that changes when the CSV does. Every process maps that same file, and no Python object stands for a row that nobody asked for.
 """
 
 from __future__ import annotations
@@ -14,20 +13,18 @@ from csv import reader as csv_reader
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
 from .cache import cache_path, read_batch, write_batch
 from .errors import MetadataError
+from .keys import HASH_MEANS, Keys, Rows, are_hashes
 from .releases import METADATA_COLUMNS, METADATA_FILE
 
 logger = logging.getLogger(__name__)
 
 _FORMAT = 1  # of the cached file; raise it when what is written there changes
-_HASH_LENGTHS = (16, 32)  # characters; PASS has 28 to 32
 _BLOCK_BYTES = 1 << 19  # of the CSV parsed at a time; Arrow reads some 30 blocks ahead
 _HEADER_CHARACTERS = 1000  # read of the first line at most, as the file may be anything; PASS's has 59
 _LIMITS = {"gps_latitude": 90.0, "gps_longitude": 180.0}  # degrees
@@ -35,82 +32,6 @@ _LIMITS = {"gps_latitude": 90.0, "gps_longitude": 180.0}  # degrees
 _COLUMNS = {name: column for column, name, _ in METADATA_COLUMNS}
 _VALUES = {name: kind for _, name, kind in METADATA_COLUMNS if name != "hash"}
 _KEY_COLUMNS = ("key_high", "key_low", "key_length")
-
-Numbers = npt.NDArray[np.uint64]
-Places = npt.NDArray[np.int64]
-
-
-class Keys:
-    """Hashes as numbers, in parallel arrays: the upper and lower 64 bits and the number of characters of each."""
-
-    def __init__(self, high: Numbers, low: Numbers, length: npt.NDArray[np.uint8]) -> None:
-        self.high, self.low, self.length = high, low, length
-
-    def __len__(self) -> int:
-        return len(self.high)
-
-    @classmethod
-    def of(cls, hashes: pa.StringArray) -> Keys:
-        """The keys of an array of hashes.
-
-        Raises:
-            ValueError: one is not 16 to 32 lower-case hex characters.
-        """
-        lengths = pc.binary_length(hashes).to_numpy(zero_copy_only=False)
-        if hashes.null_count or (len(hashes) and not _HASH_LENGTHS[0] <= lengths.min() <= lengths.max() <= _HASH_LENGTHS[1]):
-            raise ValueError("a hash is too short or too long")
-        padded = pc.utf8_lpad(hashes, _HASH_LENGTHS[1], "0")
-        text = str(padded.buffers()[2] or b"", "ascii")[: _HASH_LENGTHS[1] * len(hashes)]
-        numbers = bytes.fromhex(text)
-        if numbers.hex() != text:
-            raise ValueError("a hash is not lower-case hex")
-        pairs = np.frombuffer(numbers, dtype=">u8").reshape(-1, 2)
-        return cls(pairs[:, 0].astype(np.uint64), pairs[:, 1].astype(np.uint64), lengths.astype(np.uint8))
-
-    @classmethod
-    def concat(cls, parts: Iterable[Keys]) -> Keys:
-        """The keys of all parts, one part after the other."""
-        listed = list(parts)
-        return cls(
-            np.concatenate([part.high for part in listed]),
-            np.concatenate([part.low for part in listed]),
-            np.concatenate([part.length for part in listed]),
-        )
-
-    def take(self, places: Places) -> Keys:
-        """The keys at `places`."""
-        return Keys(self.high[places], self.low[places], self.length[places])
-
-    def order(self) -> Places:
-        """The places of the keys from the smallest to the largest."""
-        order = np.argsort(self.high)
-        if (np.diff(self.high[order]) == 0).any():
-            order = np.lexsort((self.length, self.low, self.high))
-        return order
-
-    def repeated(self) -> str | None:
-        """A hash that stands twice in sorted keys, or None."""
-        same = (np.diff(self.high) == 0) & (np.diff(self.low) == 0) & (np.diff(self.length) == 0)
-        if not same.any():
-            return None
-        place = int(same.argmax())
-        return f"{int(self.high[place]) << 64 | int(self.low[place]):0{_HASH_LENGTHS[1]}x}"[-int(self.length[place]) :]
-
-    def find(self, wanted: Keys) -> Places:
-        """Where each of `wanted` stands in sorted keys; -1 where it does not."""
-        first = np.searchsorted(self.high, wanted.high).astype(np.int64)
-        end = np.searchsorted(self.high, wanted.high, side="right").astype(np.int64)
-        while (first < end).any():  # bisect what shares the upper half: all rows, if the hashes have 16 characters
-            middle = (first + end) // 2
-            inside = np.minimum(middle, len(self) - 1)
-            low = self.low[inside]
-            less = (low < wanted.low) | ((low == wanted.low) & (self.length[inside] < wanted.length))
-            less &= first < end
-            first, end = np.where(less, middle + 1, first), np.where(less, end, middle)
-        inside = np.minimum(first, len(self) - 1)
-        equal = self.high[inside] == wanted.high
-        equal &= (self.low[inside] == wanted.low) & (self.length[inside] == wanted.length)
-        return np.where(equal, first, -1)
 
 
 class Metadata:
@@ -127,27 +48,27 @@ class Metadata:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def find(self, hashes: pa.StringArray) -> Places:
+    def find(self, hashes: pa.StringArray) -> Rows:
         """The row number of each hash.
 
         Raises:
             MetadataError: a hash has no row in the CSV.
         """
-        places = self._keys.find(Keys.of(hashes))
-        if len(places) and places.min() < 0:
-            lost = hashes[int(places.argmin())].as_py()
+        rows = self._keys.find(Keys.of(hashes))
+        if len(rows) and rows.min() < 0:
+            lost = hashes[int(rows.argmin())].as_py()
             raise MetadataError(
                 f"{self.csv}: expected a row for image {lost}, found none among {len(self):,}. Do shards and CSV belong to "
                 "the same release?",
                 path=self.csv,
                 hash=lost,
             )
-        return places
+        return rows
 
-    def take(self, places: Places) -> list[pa.Array]:
+    def take(self, rows: Rows) -> list[pa.Array]:
         """The columns creator_username, gps_latitude, gps_longitude and date_taken at these row numbers."""
-        rows = self._rows.take(pa.array(places))
-        return [rows.column(name).cast(kind) for name, kind in _VALUES.items()]
+        taken = self._rows.take(pa.array(rows))
+        return [taken.column(name).cast(kind) for name, kind in _VALUES.items()]
 
 
 def open_metadata(csv: str | os.PathLike[str], cache_dir: str | os.PathLike[str]) -> Metadata:
@@ -187,8 +108,7 @@ def _parse(csv: str) -> pa.RecordBatch:
         try:
             keys.append(Keys.of(hashes))
         except ValueError as err:
-            bad = pc.fill_null(pc.invert(pc.match_substring_regex(hashes, "^[0-9a-f]{16,32}$")), True)
-            raise _bad_value(csv, rows, bad, hashes, "a hash of 16 to 32 lower-case hex characters") from err
+            raise _bad_value(csv, rows, pc.invert(are_hashes(hashes)), hashes, f"a hash of {HASH_MEANS}") from err
         for name, limit in _LIMITS.items():
             degrees = batch.column(name)
             bad = pc.fill_null(pc.invert(pc.less_equal(pc.abs(degrees), limit)), False)

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable
 from queue import SimpleQueue
 from typing import TypeVar
 
-from .remote import Stopped
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _PATIENCE = 1.0  # seconds that threads have to end in
+
+
+class Stopped(Exception):  # noqa: N818  (not an error)
+    """Work was told to stop, by the event that it was given."""
 
 
 def run_all(work: Callable[[Item], Result], items: Iterable[Item], *, threads: int, stopped: threading.Event) -> list[Result]:

@@ -11,9 +11,30 @@ from typing import Any, TextIO
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from .remote import Stopped
+from .parallel import Stopped
 
 _SECONDS_BETWEEN_LINES = 30.0
+_SECONDS_BEFORE_BAR = 2
+
+
+def is_quiet(quiet: bool | None) -> bool:
+    """Whether to show no progress: as told, and else where `datasets` shows none."""
+    import datasets
+
+    return not datasets.utils.logging.is_progress_bar_enabled() if quiet is None else quiet
+
+
+def count_bar(title: str, *, unit: str, total: int | None = None, quiet: bool = False) -> tqdm[Any]:
+    """A bar that counts something else than bytes, shown on a terminal when it takes long, and gone afterwards."""
+    return tqdm(
+        desc=title,
+        total=total,
+        unit=f" {unit}",
+        unit_scale=True,
+        delay=_SECONDS_BEFORE_BAR,
+        leave=False,
+        disable=True if quiet else None,
+    )
 
 
 class Progress:

@@ -22,14 +22,8 @@ from .errors import ReleaseError
 
 NAME = "pass"
 _LOAD, _INSPECT = "datasets.load", "datasets.inspect"  # both hold the function by name
-_CODE = (
-    "builder.py",
-    "metadata.py",
-    "rows.py",
-    "shards.py",
-    "sources.py",
-    "storage.py",
-)  # with pass.py: what shapes a prepared dataset
+# With pass.py: what shapes a prepared dataset.
+_CODE = ("builder.py", "keys.py", "metadata.py", "rows.py", "shards.py", "sources.py", "storage.py")
 
 
 def register() -> None:

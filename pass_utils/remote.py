@@ -6,54 +6,30 @@ guests get about 60 requests a minute, then 429 with `Retry-After`; some default
 
 from __future__ import annotations
 
-import contextlib
-import email.utils
 import logging
 import os
-import random
 import re
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import NamedTuple
 
 import requests
 import urllib3
 
-from . import __version__
+from . import __version__, retries
 from .errors import RemoteError
+from .parallel import Stopped
 
 logger = logging.getLogger(__name__)
 
 TOKEN_VARIABLE = "ZENODO_TOKEN"
 _TOKEN_HOSTS = ("zenodo.org", "sandbox.zenodo.org")
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")  # what stands in for Zenodo here; no encryption needed
-_TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _CHUNK = 1 << 20  # bytes asked of the connection at a time, and the longest gap that is read over
 _KEPT = 4 << 20  # bytes kept of a file that cannot be opened in the middle, so that its next reader can look back
 _BREAKS = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError, ConnectionError, TimeoutError)
-
-
-class Retry(NamedTuple):
-    """How long to go on: attempts in a row without a byte, and seconds to wait before them and within them."""
-
-    attempts: int = 12
-    first_wait: float = 0.5
-    longest_wait: float = 60.0
-    longest_retry_after: float = 3600.0  # Zenodo's longest window
-    connect_timeout: float = 10.0
-    read_timeout: float = 20.0
-
-    def wait(self, failures: int) -> float:
-        """Seconds before the next attempt after that many failures: doubled each time, with jitter."""
-        doubled: float = self.first_wait * 2 ** (failures - 1)
-        return min(self.longest_wait, doubled) * random.uniform(0.5, 1.5)
-
-
-RETRY = Retry()
 
 
 def open_session() -> requests.Session:
@@ -184,14 +160,14 @@ class RemoteFile:
         """Sleep before the next attempt, or give up."""
         reason = str(err) or type(err).__name__
         retry_after, status = (err.retry_after, err.status) if isinstance(err, _Busy) else (0.0, None)
-        if failures >= RETRY.attempts or retry_after > RETRY.longest_retry_after:
+        if failures >= retries.RETRY.attempts or retry_after > retries.RETRY.longest_retry_after:
             raise RemoteError(
                 f"{self.name}: expected bytes from {offset:,} on, got none in {failures} attempts; the last: {reason}. Check "
                 "the connection, or try again later.",
                 url=self.name,
                 status=status,
             ) from err
-        seconds = retry_after or RETRY.wait(failures)
+        seconds = retry_after or retries.RETRY.wait(failures)
         logger.warning("%s: %s; going on at byte %s in %.1f s", self.name, reason, f"{offset:,}", seconds)
         if self._stopped.wait(seconds):
             raise Stopped
@@ -246,7 +222,7 @@ class RemoteFile:
                 self.name,
                 headers=headers,
                 stream=True,
-                timeout=(RETRY.connect_timeout, RETRY.read_timeout),
+                timeout=(retries.RETRY.connect_timeout, retries.RETRY.read_timeout),
             )
         except _BREAKS as err:
             if isinstance(err, (requests.exceptions.SSLError, urllib3.exceptions.LocationValueError)):
@@ -263,7 +239,7 @@ class RemoteFile:
         elif status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             total = response.headers.get("Content-Range", "").rpartition("/")[2]
             raise self._changed(f"a file of {total or 'another number of'} bytes")
-        elif status in _TRANSIENT:
+        elif status in retries.TRANSIENT:
             raise _Busy(response)
         else:
             raise self._refused(response)
@@ -326,10 +302,6 @@ class RemoteFile:
         )
 
 
-class Stopped(Exception):  # noqa: N818  (not an error)
-    """Reading was told to stop, by the event that the `RemoteFile` was given."""
-
-
 class _Busy(Exception):  # noqa: N818  (not an error)
     """The server asks to come again later, in so many seconds where it says."""
 
@@ -337,13 +309,4 @@ class _Busy(Exception):  # noqa: N818  (not an error)
         wanted = response.headers.get("Retry-After", "")
         super().__init__(f"{response.status_code} {response.reason}" + (f", Retry-After: {wanted}" if wanted else ""))
         self.status = response.status_code
-        self.retry_after = retry_seconds(wanted)
-
-
-def retry_seconds(retry_after: str) -> float:
-    """The seconds that a `Retry-After` header means, which is a number or a date; 0 where it means none."""
-    if retry_after.strip().isdecimal():
-        return float(retry_after)
-    with contextlib.suppress(ValueError):
-        return max(0.0, email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time())
-    return 0.0
+        self.retry_after = retries.retry_seconds(wanted)

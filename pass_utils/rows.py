@@ -25,7 +25,7 @@ _PLACES_PER_TABLE = 10_000
 _BYTES_PER_TABLE = 4 << 20  # of images; about 30 of PASS
 
 
-class Picture(NamedTuple):
+class ShardImage(NamedTuple):
     """An image of a shard: its hash, where its bytes begin and how many they are."""
 
     hash: str
@@ -33,7 +33,7 @@ class Picture(NamedTuple):
     size: int
 
 
-def read_pictures(source: Source, start: int = 0, end: int | None = None) -> Iterator[Picture]:
+def list_images(source: Source, start: int = 0, end: int | None = None) -> Iterator[ShardImage]:
     """The images whose header begins in bytes `[start, end)` of a shard; directories and hidden files are passed over.
 
     Raises:
@@ -52,7 +52,7 @@ def read_pictures(source: Source, start: int = 0, end: int | None = None) -> Ite
                 shard=source.name,
                 offset=member.offset,
             )
-        yield Picture(match[1], member.offset, member.size)
+        yield ShardImage(match[1], member.offset, member.size)
 
 
 class Join:
@@ -71,12 +71,12 @@ class Join:
         """
         array = pa.array(hashes, pa.string())
         try:
-            places = self._metadata.find(array)
+            rows = self._metadata.find(array)
         except MetadataError as err:
             raise MetadataError(f"{shard}: {err}", path=err.path, hash=err.hash) from err
-        if self._seen[places].any() or len(np.unique(places)) < len(places):
+        if self._seen[rows].any() or len(np.unique(rows)) < len(rows):
             once, twice = set[str](), ""
-            for hash, seen in zip(hashes, self._seen[places], strict=True):
+            for hash, seen in zip(hashes, self._seen[rows], strict=True):
                 if seen or hash in once:
                     twice = hash
                     break
@@ -86,27 +86,27 @@ class Join:
                 "out with `shards=[...]`.",
                 shard=shard,
             )
-        self._seen[places] = True
-        creator, latitude, longitude, date = self._metadata.take(places)
+        self._seen[rows] = True
+        creator, latitude, longitude, date = self._metadata.take(rows)
         return pa.Table.from_arrays([image, creator, array, latitude, longitude, date], schema=SCHEMA)
 
 
 def read_places(source: ShardFile, join: Join, start: int = 0, end: int | None = None) -> Iterator[pa.Table]:
     """The rows of a byte range of a shard on disk, each image as the URL of its place."""
-    pictures: list[Picture] = []
-    for picture in read_pictures(source, start, end):
-        pictures.append(picture)
-        if len(pictures) == _PLACES_PER_TABLE:
-            yield _places_table(source, join, pictures)
-            pictures = []
-    if pictures:
-        yield _places_table(source, join, pictures)
+    images: list[ShardImage] = []
+    for image in list_images(source, start, end):
+        images.append(image)
+        if len(images) == _PLACES_PER_TABLE:
+            yield _places_table(source, join, images)
+            images = []
+    if images:
+        yield _places_table(source, join, images)
 
 
-def _places_table(source: ShardFile, join: Join, pictures: list[Picture]) -> pa.Table:
-    urls = pa.array(place_urls(source, pictures), pa.string())
+def _places_table(source: ShardFile, join: Join, images: list[ShardImage]) -> pa.Table:
+    urls = pa.array(place_urls(source, images), pa.string())
     image = pa.StructArray.from_arrays([pa.nulls(len(urls), pa.binary()), urls], fields=list(_IMAGE))
-    return join.table(source.name, [picture.hash for picture in pictures], image)
+    return join.table(source.name, [each.hash for each in images], image)
 
 
 def read_images(source: Source, join: Join, start: int = 0, end: int | None = None) -> Iterator[pa.Table]:
@@ -117,16 +117,16 @@ def read_images(source: Source, join: Join, start: int = 0, end: int | None = No
     buffer: pa.Buffer | None = None
     hashes: list[str] = []
     ends = [0]
-    for picture in read_pictures(source, start, end):
-        if buffer is not None and ends[-1] + picture.size > len(buffer):
+    for image in list_images(source, start, end):
+        if buffer is not None and ends[-1] + image.size > len(buffer):
             yield _images_table(source, join, hashes, ends, buffer)
             buffer, hashes, ends = None, [], [0]
         if buffer is None:
-            buffer = pa.allocate_buffer(max(_BYTES_PER_TABLE, picture.size))
+            buffer = pa.allocate_buffer(max(_BYTES_PER_TABLE, image.size))
             view = memoryview(buffer).cast("B")
-        source.readinto(picture.offset, view[ends[-1] : ends[-1] + picture.size])
-        hashes.append(picture.hash)
-        ends.append(ends[-1] + picture.size)
+        source.readinto(image.offset, view[ends[-1] : ends[-1] + image.size])
+        hashes.append(image.hash)
+        ends.append(ends[-1] + image.size)
     if buffer is not None:
         yield _images_table(source, join, hashes, ends, buffer)
 

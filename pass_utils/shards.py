@@ -24,14 +24,7 @@ _PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK = b"x", b"g", b"L", b"K"
 _EXTENSIONS = (_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK)
 _SPARSE = b"S"
 _FILES = (b"0", b"\0", b"7")
-_WITHOUT_DATA = (
-    b"1",
-    b"2",
-    b"3",
-    b"4",
-    b"5",
-    b"6",
-)  # links, devices, directories, pipes: their size field is not a length
+_WITHOUT_DATA = (b"1", b"2", b"3", b"4", b"5", b"6")  # links, devices, directories, pipes: their size is not a length
 _MAX_EXTENSION = 1 << 20  # bytes of a pax record or a long name; real ones have a few hundred
 _MAX_EXTENSIONS = 16  # for one member; real ones have at most one of each type
 

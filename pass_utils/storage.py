@@ -111,9 +111,7 @@ def group_places(paths: pa.StringArray) -> Iterator[Places]:
         first = Place.from_url(left[0].as_py())
         begin = left[0].as_py().index(f"-{first.stamp}/")
         shard = left[0].as_py()[begin:].rpartition("/")[0] + "/"
-        here = pc.match_substring(left, shard).to_numpy(
-            zero_copy_only=False
-        )  # no other shard lies below this one: it is a file
+        here = pc.match_substring(left, shard).to_numpy(zero_copy_only=False)  # nothing lies below a shard: it is a file
         chosen = numbers.take(pa.array(rows[here]))
         offsets, sizes = (field.cast(pa.int64()).to_numpy() for field in chosen.flatten())
         yield Places(first.shard, first.stamp, rows[here], offsets, sizes)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .pictures import stored_sizes
+from .images import stored_sizes
 from .sizes import Sizes, dataset_sizes
 
 _ROWS_AT_A_TIME = 100_000

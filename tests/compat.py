@@ -18,9 +18,11 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = [
     f"test_{name}.py"
     for name in (
-        *("builder", "registry", "script", "storage", "metadata", "rows", "headers", "sizes", "resolution", "pictures"),
+        *("builder", "registry", "script", "storage", "keys", "metadata", "rows", "headers"),
+        *("sizes", "bounds", "resolution", "images"),
         *("attribution_lists", "attribution_yfcc", "hub_server", "hub_push"),
-        *(f"export_{name}" for name in ("imagefolder", "outputs", "parquet", "pieces", "webdataset", "workers", "writing")),
+        *(f"export_{name}" for name in ("groups", "imagefolder", "outputs", "parquet", "pieces", "streams", "webdataset")),
+        *("export_workers", "export_writing"),
     )
 ]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pass_utils import AttributionError
-from pass_utils.attribution.files import whole_file
+from pass_utils.attribution.files import whole_list
 
 
 def tree(folder) -> dict[str, str]:
@@ -15,7 +15,7 @@ def tree(folder) -> dict[str, str]:
 
 
 def write(path, text: str, pages: dict[str, str] | None = None) -> None:
-    with whole_file(path, path.with_name("C_files")) as (file, folder):
+    with whole_list(path, path.with_name("C_files")) as (file, folder):
         file.write(text.encode())
         for name, content in (pages or {}).items():
             (folder / name).write_text(content)
@@ -37,7 +37,7 @@ def test_new_pages_take_the_place_of_old_ones(tmp_path):
 
 def test_when_something_goes_wrong_all_stays_as_it_was(tmp_path):
     write(tmp_path / "C.html", "one", {"A-1.html": "a"})
-    with pytest.raises(ZeroDivisionError), whole_file(tmp_path / "C.html", tmp_path / "C_files") as (file, folder):
+    with pytest.raises(ZeroDivisionError), whole_list(tmp_path / "C.html", tmp_path / "C_files") as (file, folder):
         file.write(b"two")
         (folder / "A-1.html").write_text("b")
         raise ZeroDivisionError

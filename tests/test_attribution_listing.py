@@ -67,7 +67,7 @@ def test_batches_are_cut_anywhere(monkeypatch):
 def test_pictures_of_a_creator_stay_in_the_order_in_which_they_came():
     made = Listing([batch(*["b", "a"] * 100)])
     order = made.by_creator()
-    assert order.places.tolist() == [*range(1, 200, 2), *range(0, 200, 2)]
+    assert order.rows.tolist() == [*range(1, 200, 2), *range(0, 200, 2)]
 
 
 def test_of_no_pictures_there_are_none():

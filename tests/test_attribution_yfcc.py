@@ -14,7 +14,7 @@ import pytest
 
 from pass_utils import MetadataError, credits, write_attribution
 from pass_utils.attribution import yfcc
-from pass_utils.attribution.yfcc import Titles, picture_hash
+from pass_utils.attribution.yfcc import Titles, hash_of_url
 
 COLUMNS = 23
 
@@ -23,7 +23,7 @@ def url(number: int) -> str:
     return f"http://farm1.staticflickr.com/{number}/{number}_0123456789.jpg"
 
 
-HASHES = [picture_hash(url(number)) for number in range(6)]
+HASHES = [hash_of_url(url(number)) for number in range(6)]
 
 
 def line(number: int, title: str = "Old+Pier%21", page: str | None = None, licence: str = "Attribution License") -> list[str]:
@@ -34,7 +34,7 @@ def line(number: int, title: str = "Old+Pier%21", page: str | None = None, licen
 
 
 def later(row: list[str]) -> list[str]:
-    return ["0", row[0], picture_hash(row[14]), *row[1:14], "https://moved.example/", *row[15:]]
+    return ["0", row[0], hash_of_url(row[14]), *row[1:14], "https://moved.example/", *row[15:]]
 
 
 LINES = [
@@ -66,7 +66,7 @@ NAMED = [
     ["photoid", "title", "pageurl", "downloadurl", "licensename"],
     *([row[0], row[6], row[13], row[14], row[15]] for row in LINES),
 ]
-BY_HASH = [["Hash", "Title", "pageURL"], *([picture_hash(row[14]), row[6], row[13]] for row in LINES if "Non" not in row[15])]
+BY_HASH = [["Hash", "Title", "pageURL"], *([hash_of_url(row[14]), row[6], row[13]] for row in LINES if "Non" not in row[15])]
 FILES = {
     "plain": tsv(LINES),
     "with line ends of Windows": tsv(LINES).replace(b"\n", b"\r\n"),
@@ -102,7 +102,7 @@ def test_in_parquet_too(tmp_path):
 def test_a_big_file_is_read_block_by_block(tmp_path, monkeypatch):
     monkeypatch.setattr(yfcc, "_BLOCK_BYTES", 1 << 12)
     (tmp_path / "yfcc").write_bytes(tsv([line(number, title=f"t{number}") for number in range(1000)]))
-    wanted = [picture_hash(url(number)) for number in (999, 0, 500)]
+    wanted = [hash_of_url(url(number)) for number in (999, 0, 500)]
     assert Titles(tmp_path / "yfcc", pa.array(wanted)).find(pa.array(wanted))[0].to_pylist() == ["t999", "t0", "t500"]
 
 
@@ -157,9 +157,9 @@ def test_credits_have_titles_and_pages_where_they_are_known(tmp_path):
 def test_the_hash_is_an_md5_without_the_zeros_that_bytes_begin_with():
     for number in range(50):
         expected = "".join(f"{byte:x}" for byte in hashlib.md5(url(number).encode()).digest())
-        assert picture_hash(url(number)) == expected
-    assert len({len(picture_hash(url(number))) for number in range(50)}) > 3
+        assert hash_of_url(url(number)) == expected
+    assert len({len(hash_of_url(url(number))) for number in range(50)}) > 3
 
 
 def test_the_hash_of_a_picture_is_that_of_its_address():
-    assert picture_hash("https://farm8.staticflickr.com/7205/6985418911_df7747990d.jpg") == "4e2f7a26a1dfbf165a7e30bdabf7e72a"
+    assert hash_of_url("https://farm8.staticflickr.com/7205/6985418911_df7747990d.jpg") == "4e2f7a26a1dfbf165a7e30bdabf7e72a"

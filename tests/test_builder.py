@@ -15,7 +15,8 @@ import pytest
 from conftest import image_hash, jpeg, write_csv, write_tar
 from datasets import Image, load_dataset
 
-from pass_utils import MetadataError, PassError, ReleaseError, ShardError
+from pass_utils import DownloadError, MetadataError, PassError, ReleaseError, ShardError
+from pass_utils.folders import STATE_FILE
 from pass_utils.releases import FEATURES, RELEASES, dummy_folder, script
 
 COLUMNS = ["image", "creator_username", "hash", "gps_latitude", "gps_longitude", "date_taken"]
@@ -129,6 +130,31 @@ def test_releases_have_their_own_version_and_v2_is_the_default():
     assert builder.info.features == FEATURES
     builder = datasets.load_dataset_builder("pass", "v3", data_dir=str(dummy_folder("v3")))
     assert (builder.config.name, str(builder.config.version)) == ("v3", "2.0.0")
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_folder_that_is_known_to_hold_a_release_is_opened_as_that_one(folder, streaming):
+    shards = folder()
+    (shards / STATE_FILE).write_text(f'{{"record": {RELEASES["v3"].record}}}')
+    ds = load(shards, shards=[0, 1], streaming=streaming)
+    assert (ds.info.config_name, str(ds.info.version), len(list(ds))) == ("v3", "2.0.0", 5)
+    assert load(shards, name="v3", shards=[0, 1], streaming=streaming).info.config_name == "v3"
+    with pytest.raises(DownloadError, match=r"expected a folder for record 5570664 \(v2\), found files of record 6615455"):
+        load(shards, name="v2", shards=[0, 1], streaming=streaming)
+
+
+def test_the_size_of_a_file_tells_which_release_a_folder_holds(folder, monkeypatch):
+    shards = folder()
+    os.truncate(shards / "PASS.1.tar", RELEASES["v3"].shards[1].size)
+    monkeypatch.chdir(shards.parent)
+    for name, found in ((None, "v3"), ("v3", "v3")):
+        builder = datasets.load_dataset_builder("pass", name, data_dir=shards.name, shards=[0, 1])
+        assert builder.config.name == found
+    with pytest.raises(DownloadError, match="Choose another folder, or the release that this one holds"):
+        datasets.load_dataset_builder("pass", "v2", data_dir=shards.name, shards=[0, 1])
+    os.truncate(shards / "PASS.0.tar", RELEASES["v2"].shards[0].size)  # of both: nobody knows
+    for name in ("v2", "v3"):
+        assert datasets.load_dataset_builder("pass", name, data_dir=shards.name, shards=[0, 1]).config.name == name
 
 
 @pytest.mark.parametrize("embed_images", [False, True])

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from zenodo import Fault, Zenodo, describe
 
-from pass_utils import folders, progress, releases, remote
+from pass_utils import folders, progress, releases, retries
 
 pytestmark = pytest.mark.usefixtures("server")
 CSV, ZERO, ONE, TWO = "pass_metadata.csv", "PASS.0.tar", "PASS.1.tar", "PASS.2.tar"
@@ -36,7 +36,7 @@ def served(folder) -> Path:
 @pytest.fixture
 def server(served, monkeypatch) -> Iterator[Zenodo]:
     """A server of the release `v2`, which is those shards."""
-    monkeypatch.setattr(remote, "RETRY", remote.RETRY._replace(attempts=4, first_wait=0.001, read_timeout=0.3))
+    monkeypatch.setattr(retries, "RETRY", retries.RETRY._replace(attempts=4, first_wait=0.001, read_timeout=0.3))
     monkeypatch.setitem(releases.RELEASES, "v2", describe(served)._replace(name="v2"))
     with Zenodo(served) as server:
         monkeypatch.setenv("PASS_BASE_URL", server.base_url)
@@ -54,9 +54,9 @@ def start(server, served) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts the command in a process of its own."""
     code = (
         f"import sys; from pathlib import Path; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from zenodo import describe; from pass_utils import releases, remote; from pass_utils.cli.main import main\n"
+        "from zenodo import describe; from pass_utils import releases, retries; from pass_utils.cli.main import main\n"
         f"releases.RELEASES['v2'] = describe(Path({str(served)!r}))._replace(name='v2')\n"
-        "remote.RETRY = remote.RETRY._replace(first_wait=0.001)\n"
+        "retries.RETRY = retries.RETRY._replace(first_wait=0.001)\n"
         "main()\n"
     )
     started: list[subprocess.Popen[str]] = []

@@ -13,8 +13,8 @@ import pytest
 from conftest import image_hash, jpeg
 from datasets import Dataset, Features, Image, IterableDataset, Sequence, Value, load_dataset
 
-from pass_utils import ExportError, write_parquet
-from pass_utils.export.parquet import plan_parquet, stream_parquet
+from pass_utils import write_parquet
+from pass_utils.export.parquet import plan_parquet
 from pass_utils.releases import FEATURES, dummy_folder
 
 
@@ -142,25 +142,6 @@ def test_any_dataset_with_pictures_is_written(tmp_path):
     assert plain[:]["mask"] == [None, None, {"bytes": b"mask", "path": "y.png"}]
 
 
-def test_a_stream_is_written_file_by_file_and_goes_on_behind_those_that_are_done(folder, tmp_path):
-    options = {"max_shard_size": "2KB", "row_group_rows": 2}
-    shards = folder([range(20)])
-    every = write_parquet(open_pass(shards), tmp_path / "every", **options)
-    files = stream_parquet(open_pass(shards, streaming=True), tmp_path / "out", **options)
-    first = next(files)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["train-00000.parquet"] == [first.name]
-    second = next(files)
-    files.close()
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [first.name, second.name]
-    (tmp_path / "out" / first.name).unlink()  # whoever has taken it elsewhere need not keep it
-    rest = list(stream_parquet(open_pass(shards, streaming=True), tmp_path / "out", **options, done=[first, second]))
-    assert [file[1:] for file in [first, second, *rest]] == [file[1:] for file in every]
-    assert [file.name for file in rest] == [f"train-{number:05}.parquet" for number in range(2, len(every))]
-    done = [first._replace(rows=first.rows + 1)]
-    with pytest.raises(ExportError, match="expected the rows that train-00000.parquet was written from, found others"):
-        list(stream_parquet(open_pass(shards, streaming=True), tmp_path / "out", **options, done=done))
-
-
 def test_a_stream_that_was_mapped_is_written(folder, tmp_path):
     stream = open_pass(folder([range(9)]), streaming=True).map(lambda row: {"letters": len(row["hash"])})
     features = Features({**FEATURES, "letters": Value("int64")})
@@ -168,14 +149,6 @@ def test_a_stream_that_was_mapped_is_written(folder, tmp_path):
     back = load_dataset(str(tmp_path / "out"), split="train")
     assert back["letters"][:] == [len(image_hash(number)) for number in range(9)]
     assert [row["image"]["bytes"] for row in raw(back)] == [jpeg(image_hash(number)) for number in range(9)]
-
-
-def test_a_stream_of_rows_without_pictures_is_refused(tmp_path):
-    def rows():
-        yield {"text": "a"}
-
-    with pytest.raises(ExportError, match="expected a column of pictures, found text"):
-        list(stream_parquet(IterableDataset.from_generator(rows), tmp_path))
 
 
 def test_rows_that_are_none_make_one_file_with_the_features(tmp_path):

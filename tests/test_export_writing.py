@@ -23,7 +23,7 @@ from pass_utils import ExportError, write_imagefolder, write_parquet, write_webd
 from pass_utils.cli.main import cli
 from pass_utils.export.ledger import LEDGER_FILE
 from pass_utils.export.outputs import LOCK_FILE, Output
-from pass_utils.pictures import embed
+from pass_utils.images import embed
 from pass_utils.releases import dummy_folder
 
 OPTIONS = {"max_shard_size": "2KB", "row_group_rows": 2}
@@ -88,7 +88,7 @@ def test_a_run_after_a_failure_writes_only_what_is_not_whole(ds, folder, tmp_pat
             raise pass_utils.ShardError("PASS.0.tar: gone")
         return embed(pictures)
 
-    monkeypatch.setattr("pass_utils.export.pieces.embed", fail)
+    monkeypatch.setattr("pass_utils.export.groups.embed", fail)
     with pytest.raises(pass_utils.ShardError, match="gone"):
         WAYS[kind](source(), tmp_path / "out")
     before = stamps(tmp_path / "out")
@@ -118,10 +118,10 @@ def test_a_file_that_was_lost_or_cut_is_written_again(ds, tmp_path):
 
 
 def test_a_stream_that_gives_other_rows_does_not_go_on(ds, tmp_path, monkeypatch):
-    monkeypatch.setattr("pass_utils.export.pieces.embed", interrupting_after(6))
+    monkeypatch.setattr("pass_utils.export.groups.embed", interrupting_after(6))
     with pytest.raises(KeyboardInterrupt):
         write_parquet(ds.to_iterable_dataset(), tmp_path / "out", **OPTIONS)
-    monkeypatch.setattr("pass_utils.export.pieces.embed", embed)
+    monkeypatch.setattr("pass_utils.export.groups.embed", embed)
     before = content(tmp_path / "out")
     for other in (ds.select([1, 0, *range(2, 30)]), ds.select([0])):
         with pytest.raises(ExportError, match="expected the rows that train-0000.* was written from, found others"):
@@ -350,12 +350,12 @@ def test_what_cannot_be_exported_is_said(ds, tmp_path):
 
 SLOW = """
 import time
-from pass_utils.export import pieces
-from pass_utils.pictures import embed
+from pass_utils.export import groups
+from pass_utils.images import embed
 def slow(pictures):
     time.sleep(0.01)
     return embed(pictures)
-pieces.embed = slow
+groups.embed = slow
 """
 
 

@@ -25,7 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from zenodo import Fault, Zenodo, describe
 
-from pass_utils import DownloadError, File, PassError, Release, ReleaseError, RemoteError, download, releases, remote
+from pass_utils import DownloadError, File, PassError, Release, ReleaseError, RemoteError, download, releases, retries
 from pass_utils.fetch import State, Task, look_and_plan, plan
 from pass_utils.folders import LOCK_FILE, STATE_FILE, Present, lock
 from pass_utils.releases import FEATURES
@@ -38,7 +38,7 @@ HERE = 150_000  # bytes of PASS.0.tar that an earlier download left
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     """Short waits, few attempts."""
-    monkeypatch.setattr(remote, "RETRY", remote.RETRY._replace(attempts=4, first_wait=0.001, read_timeout=0.3))
+    monkeypatch.setattr(retries, "RETRY", retries.RETRY._replace(attempts=4, first_wait=0.001, read_timeout=0.3))
     for variable in ("PASS_BASE_URL", "HF_DATASETS_OFFLINE", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(variable, raising=False)
 
@@ -696,11 +696,11 @@ LONGEST_PIECE = 500_000  # bytes between two breaks, so that a connection cannot
 WORKER = """
 import os, sys
 from pathlib import Path
-from pass_utils import download, remote
+from pass_utils import download, retries
 sys.path.insert(0, {tests!r})
 from zenodo import describe
 
-remote.RETRY = remote.RETRY._replace(first_wait=0.001)
+retries.RETRY = retries.RETRY._replace(first_wait=0.001)
 release = describe(Path({served!r}))
 print("ready", flush=True)
 for line in sys.stdin:

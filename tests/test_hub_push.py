@@ -22,7 +22,7 @@ from filelock import FileLock
 from hub import TOKEN, Fault, Hub, Repository, connect
 from PIL import Image
 
-from pass_utils import ExportError, RemoteError, push_to_hub, remote
+from pass_utils import ExportError, RemoteError, push_to_hub, retries
 from pass_utils.releases import FEATURES, dummy_folder
 
 ID = "me/pass"
@@ -324,7 +324,7 @@ def test_it_waits_as_long_as_it_is_told(hub, ds, monkeypatch):
 
 
 def test_a_silent_hub_is_given_up_after_a_while(hub, ds, monkeypatch):
-    monkeypatch.setattr(remote, "RETRY", remote.RETRY._replace(attempts=3))
+    monkeypatch.setattr(retries, "RETRY", retries.RETRY._replace(attempts=3))
     hub.always = lambda request: Fault(status=503) if "/api/repos/create" in request.path else None
     with pytest.raises(RemoteError, match="found none in 3 attempts; the last: .*503") as raised:
         push(ds, ID)

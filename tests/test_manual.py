@@ -47,7 +47,7 @@ def test_the_snippets_of_a_page_give_what_it_shows(page, tmp_path, monkeypatch):
         if kind == "python":
             printed = io.StringIO()
             with contextlib.redirect_stdout(printed):
-                exec(compile(text, page.name, "exec"), namespace)  # noqa: S102
+                exec(compile(text, page.name, "exec"), namespace)
             assert ADDRESS.sub("0x", printed.getvalue()) == (ADDRESS.sub("0x", shown) if next_kind == "text" else "")
 
 

@@ -9,7 +9,6 @@ import re
 import stat
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pass_utils import MetadataError, metadata
-from pass_utils.metadata import Keys, open_metadata
+from pass_utils.metadata import open_metadata
 
 DATE = "2004-05-17 00:44:29.0"
 HASH = "ffd3eb12a16cb83138f26e6f36dec967"
@@ -144,10 +143,10 @@ def test_every_hash_finds_the_row_that_the_csv_module_finds_and_no_other_hash_fi
 
 def test_columns_have_the_types_of_the_card(tmp_path, kept):
     opened = open_metadata(write(tmp_path / "a.csv", line(HASH, name="", date=""), line(OTHER, latitude="1")), kept)
-    for places in ([], [0], [1, 0]):
-        columns = opened.take(np.array(places, np.int64))
+    for rows in ([], [0], [1, 0]):
+        columns = opened.take(np.array(rows, np.int64))
         assert [column.type for column in columns] == [pa.string(), pa.float32(), pa.float32(), pa.timestamp("us")]
-        assert [len(column) for column in columns] == [len(places)] * 4
+        assert [len(column) for column in columns] == [len(rows)] * 4
 
 
 @pytest.mark.parametrize(
@@ -223,69 +222,11 @@ def test_a_path_need_not_be_utf_8(tmp_path, kept):
     error(path, tmp_path / "kept too", "Row #2: .*'never'")
 
 
-# Keys
-
-
-def same(left, right):
-    """Whether two Keys hold the same hashes in the same order."""
-    return all((getattr(left, name) == getattr(right, name)).all() for name in ("high", "low", "length"))
-
-
-def test_keys_are_the_halves_of_the_number_and_the_number_of_characters():
-    keys = Keys.of(pa.array(["ffd3eb12a16cb83138f26e6f36dec967", "0fd3eb12a16cb831", "1" + "0" * 15 + "2"]))
-    assert keys.high.tolist() == [0xFFD3EB12A16CB831, 0, 1]
-    assert keys.low.tolist() == [0x38F26E6F36DEC967, 0x0FD3EB12A16CB831, 2]
-    assert keys.length.tolist() == [32, 16, 17]
-    assert [column.dtype for column in (keys.high, keys.low, keys.length)] == [np.uint64, np.uint64, np.uint8]
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [HASH.upper(), "g" * 16, HASH[:-1] + "F", " " + HASH[1:], HASH[:-1] + " ", HASH[:14] + "  " + HASH[16:], HASH[:-1] + "\n"]
-    + [HASH[:-1] + "\0", "0x" + HASH[2:], "+" + HASH[1:], "é" * 8, "é" * 16, "１" * 16, "x" + HASH[1:-1] + "٣", ""]
-    + [HASH[:15], HASH + "0", None],
-)
-@pytest.mark.parametrize("before", [0, 3])
-def test_keys_refuse_what_is_not_16_to_32_lower_case_hex_characters(bad, before):
-    with pytest.raises(ValueError):
-        Keys.of(pa.array([HASH] * before + [bad] + [OTHER] * before, pa.string()))
-
-
-def test_keys_take_no_hashes():
-    keys = Keys.of(pa.array([], pa.string()))
-    assert (len(keys), keys.high.dtype, keys.low.dtype, keys.length.dtype) == (0, np.uint64, np.uint64, np.uint8)
-
-
-@pytest.mark.parametrize(("start", "count"), [(0, 2), (1, 3), (3, 1), (2, 4), (4, 0)])
-def test_keys_of_a_slice_are_those_of_its_hashes(start, count):
-    hashes = [image_hash(number)[: 16 + 3 * number] for number in range(6)]
-    sliced = pa.array([*hashes[:5], hashes[5], "not a hash, nor in any slice"]).slice(start, count)
-    assert same(Keys.of(sliced), Keys.of(pa.array(hashes[start : start + count], pa.string())))
-    assert same(Keys.of(sliced.slice(count // 2)), Keys.of(pa.array(sliced.to_pylist()[count // 2 :], pa.string())))
-
-
 def test_slices_find_their_rows(tmp_path, kept):
     hashes = [image_hash(number) for number in range(9)]
     opened = open_metadata(write(tmp_path / "a.csv", *(line(hash, name=hash) for hash in hashes)), kept)
-    places = opened.find(pa.array(hashes).slice(3, 4))
-    assert opened.take(places)[0].to_pylist() == hashes[3:7]
-
-
-def test_sorted_keys_order_by_number_then_length_and_name_the_one_that_repeats():
-    hashes = ["0abc" + "0" * 20, "abc" + "0" * 20, "00abc" + "0" * 20, "f" * 16, "1" + "0" * 16]
-    keys = Keys.of(pa.array(hashes))
-    assert [hashes[place] for place in keys.order()] == [hashes[3], hashes[4], hashes[1], hashes[0], hashes[2]]
-    assert keys.take(keys.order()).repeated() is None
-    for hash in hashes:
-        twice = Keys.concat([keys, Keys.of(pa.array([hash]))])
-        assert twice.take(twice.order()).repeated() == hash
-
-
-def test_hashes_with_equal_upper_halves_are_found_as_fast_as_others():
-    keys = Keys.of(pa.array([f"{number:016x}" for number in range(300_000)]))
-    begin = time.perf_counter()
-    assert keys.find(keys.take(np.array([299_999, 0, 150_000]))).tolist() == [299_999, 0, 150_000]
-    assert time.perf_counter() - begin < 1  # seconds; a walk over equal upper halves takes several
+    rows = opened.find(pa.array(hashes).slice(3, 4))
+    assert opened.take(rows)[0].to_pylist() == hashes[3:7]
 
 
 # Errors

@@ -14,9 +14,8 @@ import time
 import pytest
 
 from pass_utils import progress
-from pass_utils.parallel import run_all
+from pass_utils.parallel import Stopped, run_all
 from pass_utils.progress import Progress
-from pass_utils.remote import Stopped
 
 
 class Terminal(io.StringIO):

@@ -65,7 +65,7 @@ def test_other_names_load_as_before(tmp_path, monkeypatch):
         csv = load_dataset("csv", data_files=str(tmp_path / "data.csv"), split="train")
         local = load_dataset(str(tmp_path), split="train")
         names = datasets.get_dataset_config_names(str(tmp_path))
-        with pytest.raises(Exception) as caught:  # noqa: PT011  (what it is depends on the version of datasets)
+        with pytest.raises(Exception) as caught:  # what it is depends on the version of datasets
             load_dataset("./no-such-folder")
         return csv[:], csv._fingerprint, local[:], local._fingerprint, names, type(caught.value), str(caught.value)
 

@@ -17,8 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from zenodo import Fault, Zenodo, clear_environment
 
-from pass_utils import RemoteError, __version__, remote
-from pass_utils.remote import RemoteFile, Retry, Stopped, auth_headers, check_online
+from pass_utils import RemoteError, __version__, remote, retries
+from pass_utils.parallel import Stopped
+from pass_utils.remote import RemoteFile, auth_headers, check_online
+from pass_utils.retries import Retry
 
 NAME = "PASS.0.tar"
 SIZE = 200_000
@@ -31,7 +33,7 @@ TOKEN = "a-very-secret-token"
 def setting(monkeypatch):
     """A plain environment, and no waiting."""
     clear_environment(monkeypatch)
-    monkeypatch.setattr(remote, "RETRY", Retry(attempts=4, first_wait=0.001, connect_timeout=1, read_timeout=0.3))
+    monkeypatch.setattr(retries, "RETRY", Retry(attempts=4, first_wait=0.001, connect_timeout=1, read_timeout=0.3))
 
 
 @pytest.fixture
@@ -333,7 +335,7 @@ class TestWaiting:
         assert waits.seconds == []
 
     def test_waits_grow_to_the_longest_with_jitter(self, server, monkeypatch):
-        monkeypatch.setattr(remote, "RETRY", Retry(attempts=9, first_wait=0.5, longest_wait=10))
+        monkeypatch.setattr(retries, "RETRY", Retry(attempts=9, first_wait=0.5, longest_wait=10))
         server.always = lambda path, start: Fault(status=503)
         waits, again = Waits(), Waits()
         fails(server.url(NAME), "got none in 9 attempts", status=503, stopped=waits)
@@ -360,14 +362,14 @@ class TestWaiting:
         assert len(server.requests) == 4
 
     def test_bytes_refill_the_budget(self, server, monkeypatch):
-        monkeypatch.setattr(remote, "RETRY", remote.RETRY._replace(attempts=3))
+        monkeypatch.setattr(retries, "RETRY", retries.RETRY._replace(attempts=3))
         server.faults = [Fault(cut=1000), Fault(status=503)] * 40
         assert read(server.url(NAME)) == DATA
         starts = [1000 * ((place + 1) // 2) for place in range(81)]
         assert ranges(server) == [f"bytes={start}-199999" for start in starts]
 
     def test_bytes_between_time_outs_refill_the_budget(self, server, monkeypatch):
-        monkeypatch.setattr(remote, "RETRY", remote.RETRY._replace(attempts=2, read_timeout=0.1))
+        monkeypatch.setattr(retries, "RETRY", retries.RETRY._replace(attempts=2, read_timeout=0.1))
         server.faults = [Fault(stall=(1000, 0.5))] * 4
         assert read(server.url(NAME)) == DATA
         assert ranges(server) == [f"bytes={start}-199999" for start in (0, 1000, 2000, 3000, 4000)]
@@ -516,7 +518,7 @@ def faults() -> st.SearchStrategy[Fault]:
 
 
 def test_whatever_happens_on_the_way_a_read_gives_the_bytes_of_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(remote, "RETRY", Retry(first_wait=0.0005, longest_wait=0.002, connect_timeout=1, read_timeout=0.2))
+    monkeypatch.setattr(retries, "RETRY", Retry(first_wait=0.0005, longest_wait=0.002, connect_timeout=1, read_timeout=0.2))
     monkeypatch.setattr(remote, "_CHUNK", 256)
     monkeypatch.setattr(remote, "_KEPT", 1000)
     with Zenodo(tmp_path) as server:

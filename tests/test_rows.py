@@ -16,7 +16,7 @@ from tars import MemoryShard, make_header, make_tar, pad
 
 from pass_utils import MetadataError, ShardError, rows
 from pass_utils.metadata import open_metadata
-from pass_utils.rows import SCHEMA, Join, Picture, read_images, read_pictures, read_places
+from pass_utils.rows import SCHEMA, Join, ShardImage, list_images, read_images, read_places
 from pass_utils.shards import END_OF_ARCHIVE
 from pass_utils.sources import ShardFile
 from pass_utils.storage import Place
@@ -94,13 +94,13 @@ def column(tables, name):
 def test_pictures_come_in_tar_order_with_the_place_of_their_bytes(tmp_path):
     shard = write_shard(tmp_path / "a.tar", HASHES[:4], [700, 0, 512, 3])
     with ShardFile(shard) as source:
-        pictures = list(read_pictures(source))
-    assert pictures == [Picture(hash, offset, len(data)) for hash, offset, data in read_with_tarfile(shard)]
+        pictures = list(list_images(source))
+    assert pictures == [ShardImage(hash, offset, len(data)) for hash, offset, data in read_with_tarfile(shard)]
     assert pictures == [
-        Picture(HASHES[0], 512, 700),
-        Picture(HASHES[1], 512 + 1024 + 512, 0),
-        Picture(HASHES[2], 512 + 1024 + 512 + 512, 512),
-        Picture(HASHES[3], 512 + 1024 + 512 + 512 + 512 + 512, 3),
+        ShardImage(HASHES[0], 512, 700),
+        ShardImage(HASHES[1], 512 + 1024 + 512, 0),
+        ShardImage(HASHES[2], 512 + 1024 + 512 + 512, 512),
+        ShardImage(HASHES[3], 512 + 1024 + 512 + 512 + 512 + 512, 3),
     ]
 
 
@@ -124,7 +124,7 @@ def test_directories_and_hidden_files_are_passed_over():
         + pad(b"second")
         + make_header(b"slash/", 0)  # how tars older than type flags mark a directory
     )
-    pictures = list(read_pictures(MemoryShard(data + END_OF_ARCHIVE)))
+    pictures = list(list_images(MemoryShard(data + END_OF_ARCHIVE)))
     assert [(picture.hash, picture.size) for picture in pictures] == [(HASHES[0], 5), (HASHES[1], 6)]
     assert [data[offset:][:size] for _, offset, size in pictures] == [b"first", b"second"]
 
@@ -147,7 +147,7 @@ def test_files_of_other_names_are_refused(name):
     found = re.escape(
         f"PASS.7.tar: expected files named <hash>.jpg, found a member {f'PASS_dataset/0/{name}'!r} at byte 1,536."
     )
-    pictures = read_pictures(shard)
+    pictures = list_images(shard)
     assert next(pictures).hash == HASHES[1]
     with pytest.raises(ShardError, match=found) as caught:
         next(pictures)
@@ -158,7 +158,7 @@ def test_files_of_other_names_are_refused(name):
 def test_links_are_refused_even_if_well_named(type):
     link = make_header(HASHES[0].encode() + b".jpg", type=type, fields={157: HASHES[1].encode() + b".jpg"})
     with pytest.raises(ShardError, match=f"found '{HASHES[0]}.jpg', which is a link at byte 512") as caught:
-        list(read_pictures(MemoryShard(link + END_OF_ARCHIVE)))
+        list(list_images(MemoryShard(link + END_OF_ARCHIVE)))
     assert (caught.value.shard, caught.value.offset) == ("PASS.7.tar", 512)
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tars import make_tar
 from zenodo import Fault, Zenodo, clear_environment
 
-from pass_utils import RemoteError, ShardError, remote, shards, sources
-from pass_utils.remote import Retry
+from pass_utils import RemoteError, ShardError, remote, retries, shards, sources
+from pass_utils.retries import Retry
 from pass_utils.shards import read_members
 from pass_utils.sources import RemoteShard
 
@@ -29,7 +29,7 @@ examples = settings(deadline=None, max_examples=80, database=None, derandomize=T
 def setting(monkeypatch):
     """A plain environment, no waiting, and everything small: 256 bytes at a time, gaps of 500, tails of 200."""
     clear_environment(monkeypatch)
-    monkeypatch.setattr(remote, "RETRY", Retry(first_wait=0.001, connect_timeout=1, read_timeout=0.3))
+    monkeypatch.setattr(retries, "RETRY", Retry(first_wait=0.001, connect_timeout=1, read_timeout=0.3))
     monkeypatch.setattr(remote, "_CHUNK", 256)
     monkeypatch.setattr(remote, "_KEPT", 3000)
     monkeypatch.setattr(sources, "_GAP", 500)

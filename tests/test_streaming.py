@@ -24,9 +24,9 @@ from datasets import Image, load_dataset
 from datasets.distributed import split_dataset_by_node
 from zenodo import Fault, Zenodo, clear_environment, describe
 
-from pass_utils import DownloadError, RemoteError, releases, remote, rows, shards, sources
+from pass_utils import DownloadError, RemoteError, releases, remote, retries, rows, shards, sources
 from pass_utils.releases import FEATURES, METADATA_FILE, Release
-from pass_utils.remote import Retry
+from pass_utils.retries import Retry
 from pass_utils.shards import read_members
 from pass_utils.sources import ShardFile
 
@@ -90,7 +90,7 @@ def setting(monkeypatch, cache):
     """A plain environment, no waiting, and everything as small as the tars are."""
     clear_environment(monkeypatch)
     monkeypatch.setattr(datasets.config, "DOWNLOADED_DATASETS_PATH", cache / "downloads")
-    monkeypatch.setattr(remote, "RETRY", Retry(first_wait=0.001, connect_timeout=5, read_timeout=0.5))
+    monkeypatch.setattr(retries, "RETRY", Retry(first_wait=0.001, connect_timeout=5, read_timeout=0.5))
     for module, name, size in (
         (remote, "_CHUNK", 4096),
         (sources, "_GAP", 4096),

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..errors import AttributionError
-from ..metadata import Keys
+from ..keys import HASH_MEANS, Keys, are_hashes
 from ..releases import Release, find_release
 from .names import readable, readable_all, tidy
 
@@ -91,11 +91,8 @@ def credit_batch(
     try:
         Keys.of(hashes)
     except ValueError as err:
-        bad = pc.fill_null(pc.invert(pc.match_substring_regex(hashes, "^[0-9a-f]{16,32}$")), True)
-        found = hashes[pc.index(bad, True).as_py()].as_py()
-        raise AttributionError(
-            f"hash: expected 16 to 32 lower-case hex characters, found {found!r}. Is this a dataset of PASS rows?"
-        ) from err
+        found = hashes[pc.index(are_hashes(hashes), False).as_py()].as_py()
+        raise AttributionError(f"hash: expected {HASH_MEANS}, found {found!r}. Is this a dataset of PASS rows?") from err
     creators = pc.fill_null(readable_all(usernames), "")
     creators = pc.if_else(pc.equal(creators, ""), UNKNOWN, creators)
     first, second = (pc.utf8_slice_codeunits(hashes, start, start + 3) for start in (0, 3))

@@ -8,16 +8,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
-from uuid import uuid4
 
 from ..errors import AttributionError, PassError
+from ..whole_files import part_beside
 from .pages import PAGE_NAME
-
-_NAME_CHARACTERS = 40  # that a part has of its file's name: with the rest of its own, it fits where that does
 
 
 @contextlib.contextmanager
-def whole_file(
+def whole_list(
     path: Path, pages: Path | None = None, *, error: type[PassError] = AttributionError
 ) -> Iterator[tuple[BinaryIO, Path]]:
     """A file to write to, and a folder for its pages; both take their names when all went well, and leave no trace otherwise.
@@ -27,8 +25,7 @@ def whole_file(
     Raises:
         PassError: the one given by `error`: they cannot be written, the file is a folder, or the folder holds something else.
     """
-    stem = f"{path.name[:_NAME_CHARACTERS]}.{uuid4().hex}"
-    part, folder, old = (path.with_name(f"{stem}{end}.part") for end in ("", ".pages", ".old"))
+    part, folder, old = (part_beside(path) for _ in range(3))
     try:
         if path.is_dir():
             raise error(f"{path}: expected the name of a file, found a folder. Name a file in it.")

@@ -30,7 +30,7 @@ _ROWS_AT_A_TIME = 20_000
 _STREAMED_ROWS_AT_A_TIME = 500  # with their images, about 60 MB
 
 
-class Pictures(NamedTuple):
+class Images(NamedTuple):
     """What is to be credited: batches of hash and creator_username, how many rows if known, and of which release if known.
 
     `files` are those that the batches are read from, where they are CSVs.
@@ -42,7 +42,7 @@ class Pictures(NamedTuple):
     files: tuple[Path, ...] = ()
 
 
-def find_pictures(target: Any) -> Pictures:
+def find_images(target: Any) -> Images:
     """The pictures of a dataset of any kind, or of the CSV that a path leads to.
 
     A CSV lists all of its release, also the pictures of shards that are not in the folder.
@@ -54,10 +54,10 @@ def find_pictures(target: Any) -> Pictures:
     if isinstance(target, (str, os.PathLike)):
         return _from_path(Path(target).expanduser().absolute())
     if isinstance(target, Mapping) and target:  # DatasetDict, IterableDatasetDict
-        parts = [find_pictures(split) for split in target.values()]
+        parts = [find_images(split) for split in target.values()]
         counts = [part.rows for part in parts]
         releases = {part.release for part in parts}
-        return Pictures(
+        return Images(
             batches=lambda: (batch for part in parts for batch in part.batches()),
             rows=None if None in counts else sum(count or 0 for count in counts),
             release=releases.pop() if len(releases) == 1 else None,
@@ -71,7 +71,7 @@ def find_pictures(target: Any) -> Pictures:
     return _from_dataset(target)
 
 
-def _from_path(path: Path) -> Pictures:
+def _from_path(path: Path) -> Images:
     csv = path / METADATA_FILE if path.is_dir() else path
     if not csv.is_file():
         raise ReleaseError(
@@ -80,7 +80,7 @@ def _from_path(path: Path) -> Pictures:
         )
     size, record = csv.stat().st_size, read_state(csv.parent)["record"]
     known = [release.name for release in RELEASES.values() if size == release.metadata.size or record == release.record]
-    return Pictures(
+    return Images(
         batches=lambda: read_rows(str(csv), KEY_COLUMNS),
         rows=None,
         release=known[0] if len(known) == 1 else None,
@@ -88,7 +88,7 @@ def _from_path(path: Path) -> Pictures:
     )
 
 
-def _from_dataset(dataset: Any) -> Pictures:
+def _from_dataset(dataset: Any) -> Images:
     if dataset.column_names is not None:  # of a stream that a function generates they may not be known
         _check_columns(dataset.column_names)
         dataset = dataset.select_columns(list(KEY_COLUMNS))
@@ -102,7 +102,7 @@ def _from_dataset(dataset: Any) -> Pictures:
             yield pa.RecordBatch.from_arrays(columns, names=list(KEY_COLUMNS))
 
     release = release_of(dataset)
-    return Pictures(batches, rows, release and release.name)
+    return Images(batches, rows, release and release.name)
 
 
 def _check_columns(names: list[str]) -> None:

@@ -10,22 +10,21 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..keys import Rows
 from .names import readable_all
 
 _ROWS_AT_A_TIME = 20_000
-Places = npt.NDArray[np.int64]
 
 
 class Order(NamedTuple):
-    """Pictures by their creators: their places, and the creators' names (empty where there is none) and counts."""
+    """Pictures by their creators: their rows, and the creators' names (empty where there is none) and counts."""
 
-    places: Places
+    rows: Rows
     names: list[str]
-    counts: Places
+    counts: Rows
 
 
 class Listing:
@@ -47,8 +46,8 @@ class Listing:
         self._usernames = pa.concat_arrays(encoded.chunks) if isinstance(encoded, pa.ChunkedArray) else encoded
         if once:
             first = pc.index_in(self.hashes, self.hashes.unique()).to_numpy()
-            places = pa.array(np.unique(first, return_index=True)[1])
-            self.hashes, self._usernames = self.hashes.take(places), self._usernames.take(places)
+            rows = pa.array(np.unique(first, return_index=True)[1])
+            self.hashes, self._usernames = self.hashes.take(rows), self._usernames.take(rows)
         pa.default_memory_pool().release_unused()  # what the batches took
 
     def __len__(self) -> int:
@@ -78,13 +77,13 @@ class Listing:
         else:
             pictures = np.zeros(len(self), dtype=np.int64)
             pictures[np.cumsum(order.counts) - order.counts] = order.counts
-            yield from self._take(order.places, pictures)
+            yield from self._take(order.rows, pictures)
 
-    def _take(self, order: Places, pictures: Places | None = None) -> Iterator[pa.RecordBatch]:
+    def _take(self, order: Rows, pictures: Rows | None = None) -> Iterator[pa.RecordBatch]:
         for start in range(0, len(order), _ROWS_AT_A_TIME):
             part = slice(start, start + _ROWS_AT_A_TIME)
-            places = pa.array(order[part])
-            columns = [self.hashes.take(places), self._usernames.take(places).cast(pa.string())]
+            rows = pa.array(order[part])
+            columns = [self.hashes.take(rows), self._usernames.take(rows).cast(pa.string())]
             names = ["hash", "creator_username"]
             if pictures is not None:
                 columns.append(pa.array(pictures[part], mask=pictures[part] == 0))

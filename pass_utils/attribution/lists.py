@@ -14,14 +14,14 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from tqdm import tqdm
 
 from ..errors import AttributionError
+from ..progress import count_bar
 from ..releases import METADATA_FILE, Release, find_release
 from .credit import UNKNOWN, Credit, check_changes, credit_batch, credit_records, dataset_credit, nameless
-from .files import whole_file
+from .files import whole_list
 from .formats import WRITERS, Sheet
-from .inputs import Pictures, find_pictures, leave_out
+from .inputs import Images, find_images, leave_out
 from .listing import Listing
 from .manifests import MANIFESTS
 from .pages import PAGE_CREDITS, write_page, write_pages
@@ -43,7 +43,6 @@ _FORMATS = {  # by the end of the file's name
     "reuse.toml": "reuse",
 }
 _WRITERS = {**WRITERS, **MANIFESTS}
-_SECONDS_BEFORE_PROGRESS = 2
 
 
 def credits(
@@ -71,7 +70,7 @@ def credits(
         MetadataError: its CSV is not one of PASS, or the file not one of YFCC100M.
     """
     changes = check_changes(changes)
-    found = leave_out(find_pictures(target).batches(), exclude)
+    found = leave_out(find_images(target).batches(), exclude)
     return (credit for batch in _credited(found, yfcc) for credit in credit_records(batch, changes))
 
 
@@ -124,12 +123,12 @@ def write_attribution(
     if spreadsheet_safe and form != "csv":
         raise AttributionError(f"spreadsheet_safe: expected a list in CSV, found {form}. Write to a file that ends in .csv.")
     changes = check_changes(changes)
-    pictures = find_pictures(target)
+    pictures = find_images(target)
     _check_place(where, [*pictures.files, *([] if yfcc is None else [Path(yfcc).expanduser()])])
     sheet = Sheet(find_release(release or pictures.release or "v2"), changes, spreadsheet_safe)
     beside = where.with_name(f"{where.name}_files")  # C.htm and C.html may be neighbours
     with contextlib.ExitStack() as held:
-        file, folder = held.enter_context(whole_file(where, beside if form == "html" else None))
+        file, folder = held.enter_context(whole_list(where, beside if form == "html" else None))
         count = held.enter_context(_Count(pictures, where.name, quiet))
         found = leave_out(count.seen(pictures.batches()), exclude)
         if group_by is None and yfcc is None and form not in ("html", *MANIFESTS):
@@ -177,17 +176,9 @@ def _credit(batch: pa.RecordBatch, titles: Titles | None) -> pa.RecordBatch:
 class _Count:
     """Counts credits on their way, and shows progress on a terminal when it takes long; a context manager."""
 
-    def __init__(self, pictures: Pictures, title: str, quiet: bool) -> None:
+    def __init__(self, pictures: Images, title: str, quiet: bool) -> None:
         self.credits = self.unnamed = 0
-        self._bar = tqdm(
-            total=pictures.rows,
-            desc=title,
-            unit=" pictures",
-            unit_scale=True,
-            delay=_SECONDS_BEFORE_PROGRESS,
-            leave=False,
-            disable=True if quiet else None,
-        )
+        self._bar = count_bar(title, unit="pictures", total=pictures.rows, quiet=quiet)
 
     def seen(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The batches as they are; they show in the progress."""

@@ -133,7 +133,7 @@ def write_pages(
         "index.html.j2",
         sheet,
         [],
-        pictures=len(order.places),
+        pictures=len(order.rows),
         creators=sum(map(bool, order.names)),
         sections=sections,
         folder=beside,

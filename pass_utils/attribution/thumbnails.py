@@ -82,7 +82,10 @@ def _images(target: Any) -> Iterator[tuple[str, Image.Image]]:
         try:
             row = next(rows, None)
         except (UnidentifiedImageError, OSError) as err:
-            raise AttributionError(f"thumbnails: expected images that can be decoded, found: {err}.") from err
+            raise AttributionError(
+                f"thumbnails: expected images that can be decoded, found: {err}. Leave the row out with "
+                "`ds.select`, or write the list without thumbnails."
+            ) from err
         if row is None:
             return
         if not isinstance(row.get("image"), Image.Image):

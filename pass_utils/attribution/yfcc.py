@@ -1,7 +1,7 @@
 """A file of YFCC100M's own metadata in, titles and Flickr pages of PASS's pictures out, found by hash.
 
 The hash that PASS uses is the MD5 of YFCC100M's `downloadurl`, printed byte by byte without leading zeros. That was checked
-on the row with which descriptions of the file begin (see `picture_hash`), and it is how other readers of YFCC100M compute it.
+on the row with which descriptions of the file begin (see `hash_of_url`), and it is how other readers of YFCC100M compute it.
 So rows are joined by their column `hash` where the file has one, and by their `downloadurl` where not. Nothing is fetched.
 """
 
@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
 from ..errors import MetadataError
-from ..metadata import Keys
+from ..keys import Keys, Rows, are_hashes
+from ..progress import count_bar
 from .names import readable_all
 
 logger = logging.getLogger(__name__)
@@ -36,18 +36,16 @@ _EDITIONS = {len(columns): columns for columns in (["photoid", *_LATER], ["line"
 _NEEDED = ("title", "pageurl")
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bz2"}
 _LICENSE = "Attribution License"  # that all of PASS has; other rows need not be looked at
-_PAGE = r"^https?://(www\.)?flickr\.com/[0-9A-Za-z@._~%/-]+$"  # what is made a link of
-_HASH = "^[0-9a-f]{16,32}$"
+_FLICKR_PAGE = r"^https?://(www\.)?flickr\.com/[0-9A-Za-z@._~%/-]+$"  # what is made a link of
 _BLOCK_BYTES = 1 << 22
 _FIRST_LINE_BYTES = 1 << 16
 _HEX = [f"{byte:x}" for byte in range(256)]
-_SECONDS_BEFORE_PROGRESS = 2
 
 
-def picture_hash(download_url: str) -> str:
+def hash_of_url(download_url: str) -> str:
     """PASS's hash of the picture that YFCC100M lists with this URL.
 
-    >>> picture_hash("http://farm8.staticflickr.com/7205/6985418911_df7747990d.jpg")
+    >>> hash_of_url("http://farm8.staticflickr.com/7205/6985418911_df7747990d.jpg")
     '4e2f7a26a1dfbf165a7e30bdabf7e72a'
     """
     url = download_url.replace("https://", "http://", 1)  # as the file had it at first
@@ -69,24 +67,16 @@ class Titles:
         self._keys = keys.take(keys.order())
         self._row_of = np.full(len(keys), -1, dtype=np.int64)
         titles, pages, rows = [], [], 0
-        bar = tqdm(
-            desc=Path(path).name,
-            unit=" rows",
-            unit_scale=True,
-            delay=_SECONDS_BEFORE_PROGRESS,
-            leave=False,
-            disable=True if quiet else None,
-        )
-        with bar:
+        with count_bar(Path(path).name, unit="rows", quiet=quiet) as bar:
             for batch in _read(Path(path).expanduser().absolute()):
                 bar.update(len(batch))
-                wanted, places = self._match(batch)
-                self._row_of[places] = np.arange(rows, rows + len(places))
-                rows += len(places)
+                wanted, found = self._match(batch)
+                self._row_of[found] = np.arange(rows, rows + len(found))
+                rows += len(found)
                 title = readable_all(wanted.column("title").cast(pa.string()))
                 titles.append(pc.if_else(pc.equal(title, ""), None, title))
                 page = wanted.column("pageurl").cast(pa.string())
-                pages.append(pc.if_else(pc.match_substring_regex(page, _PAGE), page, None))
+                pages.append(pc.if_else(pc.match_substring_regex(page, _FLICKR_PAGE), page, None))
         self._titles, self._pages = (pa.concat_arrays([pa.array([], pa.string()), *parts]) for parts in (titles, pages))
         if not len(self):
             logger.warning("%s: none of the %s pictures is in it.", path, f"{len(hashes):,}")
@@ -96,24 +86,24 @@ class Titles:
 
     def find(self, hashes: pa.StringArray) -> tuple[pa.StringArray, pa.StringArray]:
         """Titles and pages of pictures, null where the file has none."""
-        places = self._keys.find(Keys.of(hashes))
-        rows = np.where(places < 0, -1, self._row_of[places]) if len(self._row_of) else places
+        found = self._keys.find(Keys.of(hashes))
+        rows = np.where(found < 0, -1, self._row_of[found]) if len(self._row_of) else found
         taken = pa.array(rows, mask=rows < 0)
         return self._titles.take(taken), self._pages.take(taken)
 
-    def _match(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, np.ndarray[tuple[int], np.dtype[np.int64]]]:
-        """The rows of pictures that are asked for, and where these stand among the keys."""
+    def _match(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Rows]:
+        """The rows of pictures that are asked for, and where they stand among the keys."""
         if "licensename" in batch.schema.names:
             batch = batch.filter(pc.equal(batch.column("licensename").cast(pa.string()), _LICENSE))
         if "hash" in batch.schema.names:
             hashes = batch.column("hash").cast(pa.string())
         else:
             urls = batch.column("downloadurl").cast(pa.string())
-            hashes = pa.array([picture_hash(url) if url else None for url in urls.to_pylist()], pa.string())
-        good = pc.fill_null(pc.match_substring_regex(hashes, _HASH), False)
+            hashes = pa.array([hash_of_url(url) if url else None for url in urls.to_pylist()], pa.string())
+        good = are_hashes(hashes)
         batch, hashes = batch.filter(good), hashes.filter(good)
-        places = self._keys.find(Keys.of(hashes)) if len(self._keys) else np.full(len(hashes), -1)
-        return batch.filter(pa.array(places >= 0)), places[places >= 0]
+        found = self._keys.find(Keys.of(hashes)) if len(self._keys) else np.full(len(hashes), -1)
+        return batch.filter(pa.array(found >= 0)), found[found >= 0]
 
 
 def _read(path: Path) -> Iterator[pa.RecordBatch]:

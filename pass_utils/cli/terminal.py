@@ -36,7 +36,7 @@ def print_files(out: str, rows: int, written: Sequence[Written], facts: Mapping[
         click.echo(f"{out}: {rows:,} rows, {human_bytes(size)}, as {span([file.name for file in written])}")
 
 
-def print_planned_files(out: str, plan: Pieces[Any], facts: Mapping[str, Any] | None) -> None:
+def print_planned_files(out: str, plan: Pieces, facts: Mapping[str, Any] | None) -> None:
     """What would be written to `out`: in a line, or as JSON that begins with the facts; sizes are about right."""
     if facts is not None:
         files = [{"name": name, "size": plan.size(number)} for number, name in enumerate(plan.names)]

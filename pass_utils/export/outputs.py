@@ -7,16 +7,13 @@ appears when it is closed, as object stores have it, and not at all when writing
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
 import shutil
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from uuid import uuid4
 
 import fsspec
@@ -24,82 +21,12 @@ from filelock import FileLock, Timeout
 from fsspec.implementations.local import LocalFileSystem
 
 from ..errors import ExportError
+from .sinks import Sink, WriteBehind
 
 LOCK_FILE = ".pass-utils-export.lock"
 _PART = ".part"
-_BEHIND = 16 << 20  # bytes
-_WAITING = 32  # pieces of a file to be written, at the most: Arrow gives one of about a megabyte for a page
 _USER = re.compile(r"(?<=://)[^/\s]*@")
 _PART_NAME = re.compile(r"\..+\.[0-9a-f]{32}\.part")
-
-
-class Sink:
-    """A file that is being written, by a thread that also hashes what it writes; `size` counts its bytes. A context manager.
-
-    What is given must not change afterwards, since it is written a little later. All of it is, when the block ends.
-    """
-
-    closed = False  # Arrow asks
-
-    def __init__(self, write: Callable[[Any], Any]) -> None:
-        self.size = 0
-        self._write = write
-        self._digest = hashlib.sha256()
-        self._writer = ThreadPoolExecutor(1, "write")
-        self._waiting: deque[Future[None]] = deque()
-
-    def write(self, data: Any) -> int:
-        """Have all of `data` written, a buffer of bytes.
-
-        Raises:
-            OSError: what was given before could not be written.
-        """
-        self._waiting.append(self._writer.submit(self._put, data))
-        self._wait(_WAITING)
-        count = memoryview(data).nbytes
-        self.size += count
-        return count
-
-    def _put(self, data: Any) -> None:
-        self._write(data)
-        self._digest.update(data)
-
-    def _wait(self, left: int = 0) -> None:
-        while len(self._waiting) > left:
-            self._waiting.popleft().result()
-
-    def flush(self) -> None:
-        """Nothing: what was written is safe when the file is whole."""
-
-    @property
-    def sha256(self) -> str:
-        """The SHA-256 of what was written, in hex."""
-        self._wait()
-        return self._digest.hexdigest()
-
-    def __enter__(self) -> Sink:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *exc_info: object) -> None:
-        self._writer.shutdown(cancel_futures=kind is not None)
-        if kind is None:
-            self._wait()
-
-
-class _WriteBehind:
-    """Has the system bring what is written to the device while more is written, so that the end has little to wait for."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._written = self._sent = 0
-
-    def write(self, data: Any) -> None:
-        """Write all of it."""
-        self._written += self._file.write(data)
-        if self._written - self._sent >= _BEHIND and hasattr(os, "posix_fadvise"):
-            # Linux begins to write dirty pages that are said not to be needed, and keeps them until they are clean.
-            os.posix_fadvise(self._file.fileno(), self._sent, self._written - self._sent, os.POSIX_FADV_DONTNEED)
-            self._sent = self._written
 
 
 class Output:
@@ -118,7 +45,10 @@ class Output:
             fs, root = fsspec.core.url_to_fs(self.url, skip_instance_cache=True, use_listings_cache=False)
         except (ValueError, ImportError, OSError) as err:
             what = _without_secrets(str(err))
-            raise ExportError(f"{self}: expected a path or a URL that fsspec knows, found: {what}.", path=str(self)) from err
+            raise ExportError(
+                f"{self}: expected a path or a URL that fsspec knows, found: {what}. Check it, or install what it needs.",
+                path=str(self),
+            ) from err
         return fs, root
 
     def __reduce__(self) -> tuple[type[Output], tuple[str]]:
@@ -164,7 +94,7 @@ class Output:
         target, part = self._beside(name)
         try:
             with part.open("xb", buffering=1 << 16) as file:
-                with Sink(_WriteBehind(file).write) as sink:
+                with Sink(WriteBehind(file).write) as sink:
                     yield sink
                 file.flush()
                 os.fsync(file.fileno())

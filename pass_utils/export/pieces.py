@@ -8,65 +8,26 @@ process go with their piece, which `Pieces.in_memory` tells.
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, NamedTuple, TypeVar, overload
+from typing import Any, TypeAlias, overload
 
 import datasets
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ..errors import ExportError
-from ..pictures import Sizes, embed, picture_columns, stored_sizes
+from ..images import ByteCounts, image_columns, stored_sizes
 from .equality import feed
+from .groups import GROUP_BYTES, ROW_BYTES, check_rows, cut_groups, embed_table
+from .ledger import Written
+from .outputs import Output
 
-GROUP_BYTES = 256 << 20  # of pictures that are held in memory together, whatever the number of rows asked for
-ROW_BYTES = 200  # what a row of PASS takes beside its picture
+Seen: TypeAlias = "Callable[[int], object]"
+
 _ROWS_AT_A_TIME = 10_000
-
-Task = TypeVar("Task")
-
-
-def parse_size(size: str | int) -> int:
-    """Bytes: a number, or text such as `500MB` or `1GiB`.
-
-    Raises:
-        ExportError: it is neither, or less than one.
-    """
-    message = f"max_shard_size: expected a size such as 500MB, found {size!r}."
-    if not isinstance(size, (str, int)) or isinstance(size, bool):
-        raise ExportError(message)
-    try:
-        count = int(datasets.utils.py_utils.convert_file_size_to_int(size))
-    except ValueError as err:
-        raise ExportError(message) from err
-    if count < 1:
-        raise ExportError(message)
-    return count
-
-
-def cut_groups(sizes: Sizes, rows: int, limit: int) -> list[int]:
-    """Rows in each group: `rows`, fewer in the last one and where that many are larger than `limit` bytes together.
-
-    >>> cut_groups(np.array([1, 1, 1, 5, 9, 1, 1]), rows=3, limit=6)
-    [3, 1, 1, 1, 1]
-    """
-    groups: list[int] = []
-    for begin in range(0, len(sizes), rows):
-        block = sizes[begin : begin + rows]
-        if block.sum() <= limit:
-            groups.append(len(block))
-            continue
-        groups.append(0)
-        held = 0
-        for size in block.tolist():
-            if groups[-1] and held + size > limit:
-                groups.append(0)
-                held = 0
-            groups[-1] += 1
-            held += size
-    return groups
 
 
 class Piece:
@@ -113,90 +74,33 @@ class Piece:
             self._rows = pa.ipc.open_stream(self._rows).read_all()
 
 
-def embed_table(table: pa.Table, features: datasets.Features) -> pa.Table:
-    """A table with the bytes of its pictures, in the schema of the features."""
-    schema = features.arrow_schema
-    pictures = set(picture_columns(features))
-    columns = []
-    for field in schema:
-        array = table[field.name].combine_chunks()
-        array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-        if field.name in pictures:
-            array = embed(features[field.name].cast_storage(array))
-        elif datasets.features.features.require_storage_embed(features[field.name]):  # audio, pictures in lists
-            array = datasets.table.embed_array_storage(array, features[field.name])
-        columns.append(array.cast(field.type))
-    return pa.Table.from_arrays(columns, schema=schema)
+@dataclass(frozen=True)
+class FileTask(ABC):
+    """One file, or folder of them, to be written in any process that has this package and reaches the pictures.
 
-
-class Group(NamedTuple):
-    """Rows that are held in memory together, and about how many bytes they will take in a file."""
-
-    table: pa.Table
-    bytes: int
-
-    @property
-    def rows(self) -> int:
-        """How many rows they are."""
-        return len(self.table)
-
-
-class StreamGroups:
-    """The rows of a stream in the groups in which `Pieces` has those of a dataset."""
-
-    def __init__(self, dataset: datasets.IterableDataset, *, rows: int, max_bytes: int) -> None:
-        check_rows(rows)
-        if dataset.features is None:
-            dataset = dataset._resolve_features()
-        self.features: datasets.Features = dataset.features
-        self._names = picture_columns(self.features)
-        self._tables = iter(dataset.with_format("arrow").iter(rows))
-        self._rows = rows
-        self._max_bytes = max_bytes
-        self._groups: list[Group] = []
-        self._digest = hashlib.sha256()
-
-    @property
-    def trail(self) -> str:
-        """Hex digits that are other ones after other rows; pictures are told apart by their number of bytes."""
-        return self._digest.hexdigest()
-
-    def peek(self) -> Group | None:
-        """The next group, None at the end."""
-        while not self._groups:
-            table = next(self._tables, None)
-            if table is None:
-                return None
-            table = datasets.table.table_cast(table.select(list(self.features)), self.features.arrow_schema)
-            sizes = sum((stored_sizes(table[name]) for name in self._names), np.full(len(table), ROW_BYTES, dtype=np.int64))
-            begin = 0
-            for rows in cut_groups(sizes, self._rows, min(self._max_bytes, GROUP_BYTES)):
-                self._groups.append(Group(table.slice(begin, rows), int(sizes[begin : begin + rows].sum())))
-                begin += rows
-        return self._groups[0]
-
-    def take(self) -> Group | None:
-        """The next group, which is gone then, and counts for the trail."""
-        group = self.peek()
-        if group is not None:
-            self._groups.pop(0)
-            self._digest.update(group.bytes.to_bytes(8, "big"))
-            for column in group.table.drop_columns(self._names).columns:
-                feed(self._digest, column)
-        return group
-
-
-def check_rows(rows: int) -> None:
-    """Refuse a number of rows that makes no sense.
-
-    Raises:
-        ExportError: it is not a whole number, or less than one.
+    `bytes` is an estimate.
     """
-    if not isinstance(rows, int) or isinstance(rows, bool) or rows < 1:
-        raise ExportError(f"row_group_rows: expected a number of rows, at least 1, found {rows!r}.")
+
+    name: str
+    rows: int
+    bytes: int
+    piece: Piece
+
+    def write(self, folder: str | Output, seen: Seen = lambda count: None) -> Written:
+        """Write it into a folder; the same rows give the same bytes with the same pyarrow.
+
+        `seen` is told on the way how many bytes more were written.
+
+        Raises:
+            PassError: a picture is gone or has changed, or a file cannot be written.
+        """
+        return self._write(folder if isinstance(folder, Output) else Output(folder), seen)
+
+    @abstractmethod
+    def _write(self, output: Output, seen: Seen) -> Written: ...
 
 
-class Pieces(Sequence[Task], Generic[Task]):
+class Pieces(Sequence[FileTask]):
     """The tasks that write a dataset, each made when it is asked for.
 
     `name` gives the name of a file from its number and how many there are; `make` gets that name, rows, bytes and the piece.
@@ -206,7 +110,7 @@ class Pieces(Sequence[Task], Generic[Task]):
     def __init__(
         self,
         dataset: datasets.Dataset,
-        make: Callable[[str, int, int, Piece], Task],
+        make: Callable[[str, int, int, Piece], FileTask],
         *,
         name: Callable[[int, int], str],
         rows: int,
@@ -216,7 +120,7 @@ class Pieces(Sequence[Task], Generic[Task]):
     ) -> None:
         check_rows(rows)
         self.features: datasets.Features = dataset.features
-        self._names = picture_columns(self.features)
+        self._names = image_columns(self.features)
         self._dataset = dataset.with_format("arrow")
         self._make = make
         self._name = name
@@ -234,7 +138,7 @@ class Pieces(Sequence[Task], Generic[Task]):
         self._rows = [0, *(int(ends[start - 1]) for start in self._starts[1:]), len(self._sizes)]
         self._totals = totals
 
-    def _measure(self, row_bytes: int) -> tuple[Sizes, bool]:
+    def _measure(self, row_bytes: int) -> tuple[ByteCounts, bool]:
         """Bytes of each row, and whether no picture has its bytes with it."""
         data, indices = self._dataset.data, self._dataset._indices
         rows: npt.NDArray[np.int64] | None = None
@@ -252,10 +156,10 @@ class Pieces(Sequence[Task], Generic[Task]):
         return len(self._starts)
 
     @overload
-    def __getitem__(self, number: int) -> Task: ...
+    def __getitem__(self, number: int) -> FileTask: ...
     @overload
-    def __getitem__(self, number: slice) -> Sequence[Task]: ...
-    def __getitem__(self, number: int | slice) -> Task | Sequence[Task]:
+    def __getitem__(self, number: slice) -> Sequence[FileTask]: ...
+    def __getitem__(self, number: int | slice) -> FileTask | Sequence[FileTask]:
         if isinstance(number, slice):
             return [self[each] for each in range(len(self))[number]]
         number = range(len(self))[number]

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..errors import ExportError
-from ..pictures import picture_columns, suffix
+from ..images import image_columns, suffix
 from .pieces import Piece
 
 _KEY = r"[0-9A-Za-z_-]{1,94}"  # no dot, at which webdataset cuts, nothing that means something in a path, 100 with an ending
@@ -24,21 +24,21 @@ _IS_KEY = re.compile(_KEY)
 
 
 class Sample(NamedTuple):
-    """A row: its key, the bytes of its picture, the ending for the picture's file, and its other columns."""
+    """A row: its key, the bytes of its image, the ending for the picture's file, and its other columns."""
 
     key: str
-    picture: memoryview
+    image: memoryview
     suffix: str
     row: dict[str, Any]
 
 
-def picture_column(features: datasets.Features) -> str:
+def single_image_column(features: datasets.Features) -> str:
     """The name of the one column of pictures.
 
     Raises:
         ExportError: there is none, or more than one.
     """
-    first, *others = picture_columns(features)
+    first, *others = image_columns(features)
     if others:
         raise ExportError(
             f"dataset: expected one column of pictures, found {first}, {', '.join(others)}. Keep one with "
@@ -73,7 +73,7 @@ def read_samples(piece: Piece) -> Iterator[Sample]:
     Raises:
         PassError: a picture is gone or has changed; a row has none.
     """
-    column = picture_column(piece.features)
+    column = single_image_column(piece.features)
     number = piece.first
     for table in piece.tables():
         pictures = table[column].combine_chunks()

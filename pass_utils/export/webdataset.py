@@ -3,43 +3,30 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import datasets
 
 from ..shards import BLOCK, END_OF_ARCHIVE
+from .groups import parse_size
 from .ledger import Written
-from .outputs import Output, Sink
-from .pieces import Piece, Pieces, parse_size
-from .samples import check_keys, picture_column, read_samples, to_json
+from .outputs import Output
+from .pieces import FileTask, Pieces, Seen
+from .samples import check_keys, read_samples, single_image_column, to_json
+from .sinks import Sink
 
 MAX_SHARD_SIZE = "1GB"
 _ROWS = 100  # held in memory together
 
 
-@dataclass(frozen=True)
-class WebDatasetTask:
-    """One tar to be written, in any process that has this package and reaches the pictures. `bytes` is an estimate."""
+class WebDatasetTask(FileTask):
+    """A tar to be written; `seen` is told of each picture."""
 
-    name: str
-    rows: int
-    bytes: int
-    piece: Piece
-
-    def write(self, folder: str | Output, seen: Callable[[int], object] | None = None) -> Written:
-        """Write the tar into a folder; the same rows give the same bytes. `seen` is told of each picture how large it is.
-
-        Raises:
-            PassError: a picture is gone or has changed, or the file cannot be written.
-        """
-        output = folder if isinstance(folder, Output) else Output(folder)
+    def _write(self, output: Output, seen: Seen) -> Written:
         with output.create(self.name) as sink:
             for sample in read_samples(self.piece):
-                _add(sink, f"{sample.key}.{sample.suffix}", sample.picture)
+                _add(sink, f"{sample.key}.{sample.suffix}", sample.image)
                 _add(sink, f"{sample.key}.json", memoryview(to_json(sample.row)))
-                if seen is not None:
-                    seen(len(sample.picture))
+                seen(len(sample.image))
             sink.write(END_OF_ARCHIVE)
         return Written(self.name, self.rows, sink.size, sink.sha256)
 
@@ -53,15 +40,13 @@ def _add(sink: Sink, name: str, data: memoryview) -> None:
     sink.write(bytes(-len(data) % BLOCK))
 
 
-def plan_webdataset(
-    dataset: datasets.Dataset, *, max_shard_size: str | int = MAX_SHARD_SIZE, split: str = "train"
-) -> Pieces[WebDatasetTask]:
+def plan_webdataset(dataset: datasets.Dataset, *, max_shard_size: str | int = MAX_SHARD_SIZE, split: str = "train") -> Pieces:
     """The tasks that write a dataset, a tar each, without reading a picture.
 
     Raises:
         ExportError: the dataset has not one column of pictures, or a hash twice, or an option makes no sense.
     """
-    picture_column(dataset.features)
+    single_image_column(dataset.features)
     check_keys(dataset)
     return Pieces(
         dataset,

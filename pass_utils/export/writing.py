@@ -6,45 +6,37 @@ is whole is noted in the folder, and a later run with the same rows and options 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import datasets
 
 from ..errors import ExportError
-from ..progress import Progress
+from ..progress import Progress, is_quiet
 from .configs import check_splits, write_configs
-from .imagefolder import ImageFolderTask, plan_imagefolder, write_metadata
+from .groups import parse_size
+from .imagefolder import plan_imagefolder, write_lines
 from .ledger import Ledger, Written, known_splits
 from .outputs import Output
-from .parquet import MAX_SHARD_SIZE, ROW_GROUP_ROWS, ParquetStream, ParquetTask, file_name, plan_parquet
-from .pieces import Pieces, parse_size
+from .parquet import MAX_SHARD_SIZE, ROW_GROUP_ROWS, plan_parquet
+from .pieces import FileTask, Pieces
+from .streams import write_stream
 from .webdataset import MAX_SHARD_SIZE as MAX_TAR_SIZE
-from .webdataset import WebDatasetTask, plan_webdataset
+from .webdataset import plan_webdataset
 from .workers import run_tasks
 
-Rows: TypeAlias = "datasets.Dataset | datasets.IterableDataset | datasets.DatasetDict | datasets.IterableDatasetDict"
+AnyDataset: TypeAlias = "datasets.Dataset | datasets.IterableDataset | datasets.DatasetDict | datasets.IterableDatasetDict"
 
 _SPLIT = re.compile(r"\w+(\.\w+)*")  # what `datasets` allows as the name of a split
 
 
-class _Task(Protocol):
-    @property
-    def name(self) -> str: ...
-    @property
-    def bytes(self) -> int: ...
-    def write(self, folder: Output, seen: Any = None) -> Written: ...
-
-
-Task = TypeVar("Task", ParquetTask, WebDatasetTask, ImageFolderTask)
-
-
 def write_parquet(
-    dataset: Rows,
+    dataset: AnyDataset,
     folder: str | os.PathLike[str],
     *,
     max_shard_size: str | int = MAX_SHARD_SIZE,
@@ -89,7 +81,7 @@ def write_parquet(
             if split in plans:
                 written += _write(plans[split], output, split, {"kind": "parquet", **options}, num_proc, executor, quiet)[0]
             else:
-                written += _write_stream(part, output, split, options, quiet)
+                written += write_stream(part, output, split, options, quiet)
         write_configs(output, known_splits(output))
     return written
 
@@ -119,11 +111,8 @@ def write_webdataset(
     parts = splits(dataset, streams=False)
     plans = {split: plan_webdataset(part, max_shard_size=max_shard_size, split=split) for split, part in parts}
     facts = {"kind": "webdataset", "max_shard_size": parse_size(max_shard_size)}
-    check_splits(list(plans))
-    _check_workers(plans.values(), num_proc, executor)
     written: list[Written] = []
-    with output.lock():
-        check_splits(list(dict.fromkeys([*known_splits(output), *plans])))
+    with _begun(output, plans, num_proc, executor):
         for split, plan in plans.items():
             written += _write(plan, output, split, facts, num_proc, executor, quiet)[0]
     return written
@@ -149,14 +138,11 @@ def write_imagefolder(
     """
     output = Output(folder)
     plans = {split: plan_imagefolder(part, split=split) for split, part in splits(dataset, streams=False)}
-    check_splits(list(plans))
-    _check_workers(plans.values(), num_proc, executor)
     written: list[Written] = []
-    with output.lock():
-        check_splits(list(dict.fromkeys([*known_splits(output), *plans])))
+    with _begun(output, plans, num_proc, executor):
         for split, plan in plans.items():
             folders, ledger = _write(plan, output, split, {"kind": "imagefolder"}, num_proc, executor, quiet)
-            metadata = write_metadata(output, split, plan.names, plan.rows)
+            metadata = write_lines(output, split, plan.names, plan.rows)
             ledger.note(metadata)
             written += [*folders, metadata]
     return written
@@ -176,7 +162,10 @@ def splits(dataset: Any, *, streams: bool = True) -> list[tuple[str, Any]]:
         if isinstance(part, datasets.IterableDataset) and not streams:
             raise ExportError("dataset: expected one opened in place or embedded, found a stream. Open it without streaming.")
         if not isinstance(part, (datasets.Dataset, datasets.IterableDataset)):
-            raise ExportError(f"dataset: expected one of `datasets`, found a {type(part).__name__}.")
+            raise ExportError(
+                f"dataset: expected one of `datasets`, found a {type(part).__name__}. Open one with "
+                '`load_dataset("pass", ...)`.'
+            )
         known = name is not None and _SPLIT.fullmatch(str(name))
         if isinstance(dataset, dict) and not known:
             raise ExportError(
@@ -187,7 +176,17 @@ def splits(dataset: Any, *, streams: bool = True) -> list[tuple[str, Any]]:
     return named
 
 
-def _check_workers(plans: Iterable[Pieces[Task]], num_proc: int, executor: Executor | None) -> None:
+@contextlib.contextmanager
+def _begun(output: Output, plans: Mapping[str, Pieces], num_proc: int, executor: Executor | None) -> Iterator[None]:
+    """Hold a folder in which readers tell splits by the names of their files, once all is known to be in order."""
+    check_splits(list(plans))
+    _check_workers(plans.values(), num_proc, executor)
+    with output.lock():
+        check_splits(list(dict.fromkeys([*known_splits(output), *plans])))
+        yield
+
+
+def _check_workers(plans: Iterable[Pieces], num_proc: int, executor: Executor | None) -> None:
     """Refuse to send pictures themselves to other workers."""
     if (num_proc != 1 or executor is not None) and any(plan.in_memory for plan in plans):
         raise ExportError(
@@ -197,7 +196,7 @@ def _check_workers(plans: Iterable[Pieces[Task]], num_proc: int, executor: Execu
 
 
 def _write(
-    plan: Pieces[Task],
+    plan: Pieces,
     output: Output,
     split: str,
     facts: dict[str, Any],
@@ -209,7 +208,7 @@ def _write(
     ledger = Ledger(output, split, {**facts, "input": plan.identity})
     ledger.save()
     todo = [number for number, name in enumerate(plan.names) if not ledger.is_whole(name)]
-    with Progress(sum(map(plan.size, todo)), title=split, quiet=_is_quiet(quiet)) as progress:
+    with Progress(sum(map(plan.size, todo)), title=split, quiet=is_quiet(quiet)) as progress:
         here = num_proc == 1 and executor is None
         work: Any = partial(_do_here, output=output, progress=progress) if here else partial(_do, output=output)
         for written in run_tasks(work, (plan[number] for number in todo), num_proc=num_proc, executor=executor):
@@ -222,69 +221,12 @@ def _write(
     return [ledger.files[name] for name in plan.names], ledger
 
 
-def _do(task: _Task, *, output: Output) -> Written:
+def _do(task: FileTask, *, output: Output) -> Written:
     return task.write(output)
 
 
-def _do_here(task: _Task, *, output: Output, progress: Progress) -> Written:
+def _do_here(task: FileTask, *, output: Output, progress: Progress) -> Written:
     progress.start(task.name, task.bytes)
     written = task.write(output, partial(progress.advance, task.name))
     progress.finish(task.name)
     return written
-
-
-def _is_quiet(quiet: bool | None) -> bool:
-    return not datasets.utils.logging.is_progress_bar_enabled() if quiet is None else quiet
-
-
-def _write_stream(
-    dataset: datasets.IterableDataset, output: Output, split: str, options: dict[str, Any], quiet: bool | None
-) -> list[Written]:
-    """Write a stream; the files get the names that say how many there are when the last one is whole."""
-    if dataset.features is None:
-        dataset = dataset._resolve_features()
-    facts = {"kind": "parquet", "input": "stream", "features": repr(dataset.features), **options}
-    ledger = Ledger(output, split, facts)
-    trails: dict[str, str] = ledger.state.setdefault("trails", {})
-    count: int | None = ledger.state.get("count")
-    done = _done(ledger, split, count, output)
-    with Progress(0, title=split, quiet=_is_quiet(quiet)) as progress:
-        progress.start(split, 0)
-        stream = ParquetStream(dataset, output, **options, split=split, done=done, seen=partial(progress.advance, split))
-        stream.pass_over()
-        if done and trails[file_name(split, len(done) - 1)] != stream.trail:
-            raise stream.other_rows(done[-1].name)
-        if count is None:
-            ledger.save()
-            for written in stream:
-                done.append(written)
-                trails[written.name] = stream.trail
-                ledger.note(written)
-            count = len(done)
-            ledger.note(*(file._replace(name=file_name(split, n, count)) for n, file in enumerate(done)), count=count)
-        elif not stream.ended:
-            raise stream.other_rows(done[-1].name)
-    names = [(file_name(split, number), file_name(split, number, count)) for number in range(count)]
-    for old, new in names:
-        if not ledger.is_whole(new):
-            output.rename(old, new)
-    output.tidy()
-    return [ledger.files[new] for _, new in names]
-
-
-def _done(ledger: Ledger, split: str, count: int | None, output: Output) -> list[Written]:
-    """The files of a stream that are whole, all of them when it ended."""
-    done: list[Written] = []
-    if count is None:
-        while ledger.is_whole(name := file_name(split, len(done))):
-            done.append(ledger.files[name])
-        return done
-    for number in range(count):
-        name = file_name(split, number, count)
-        if not ledger.is_whole(name) and not ledger.is_whole(file_name(split, number)):
-            raise ExportError(
-                f"{output}: expected the files of a stream that ended, missing {name}. Empty the folder, and export again.",
-                path=str(output),
-            )
-        done.append(ledger.files[name])
-    return done

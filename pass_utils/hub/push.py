@@ -23,12 +23,14 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined,unused-ignore]
 
 from ..attribution.lists import write_attribution
 from ..errors import ExportError, RemoteError
+from ..export.configs import CARD_FILE
 from ..export.ledger import Written
-from ..export.parquet import MAX_SHARD_SIZE, file_name, plan_parquet, stream_parquet
-from ..export.writing import Rows, splits
+from ..export.parquet import MAX_SHARD_SIZE, file_name, plan_parquet
+from ..export.streams import ParquetStream
+from ..export.writing import AnyDataset, splits
 from ..folders import hash_file
-from ..pictures import picture_columns
-from ..progress import Progress
+from ..images import image_columns
+from ..progress import Progress, is_quiet
 from ..releases import Release, release_of
 from .card import patterns_of_others, write_card
 from .repository import Head, Repository, Upload, holds
@@ -40,12 +42,13 @@ Item = TypeVar("Item")
 
 _NAME = re.compile(r"\w[\w.-]*")
 _DEFAULT_FOLDER = "data"  # as `datasets` has it
-_FILES = ("CREDITS.parquet", "README.md")
+_CREDITS_FILE = "CREDITS.parquet"
+_FILES = (_CREDITS_FILE, CARD_FILE)
 _ATTEMPTS = 5  # commits on top of a head that somebody else moves
 
 
 def push_to_hub(
-    dataset: Rows,
+    dataset: AnyDataset,
     repo_id: str,
     *,
     private: bool = False,
@@ -80,14 +83,12 @@ def push_to_hub(
             f"{', '.join((_DEFAULT_FOLDER, *_FILES))}, found {config_name!r}."
         )
     parts = dict(splits(dataset))
-    if not parts:
-        raise ExportError("dataset: expected at least one split, found none.")
     features = _features(parts)
     release = _release(parts)
     repository = Repository(repo_id, token=token, revision=revision, create_pr=create_pr)
     folder = _DEFAULT_FOLDER if config_name == "default" else config_name
-    quiet = not datasets.utils.logging.is_progress_bar_enabled() if quiet is None else quiet
-    credits = "CREDITS.parquet" if config_name == "default" else f"{folder}/CREDITS.parquet"
+    quiet = is_quiet(quiet)
+    credits = _CREDITS_FILE if config_name == "default" else f"{folder}/{_CREDITS_FILE}"
     with _work_folder(repo_id) as work, _progress_of_the_hub(quiet), Survey(features, work) as survey:
         repository.open(private=private)
         head = repository.head()
@@ -98,8 +99,8 @@ def push_to_hub(
         if release is not None and not credited:
             logger.warning("%s: pushed without a list of credits: not each picture has its hash and its creator.", repo_id)
         if credited:
-            write_attribution(survey.credits(), work / "CREDITS.parquet", release=release, quiet=True)
-            brought.bring(credits, work / "CREDITS.parquet")
+            write_attribution(survey.credits(), work / _CREDITS_FILE, release=release, quiet=True)
+            brought.bring(credits, work / _CREDITS_FILE)
 
         def card(before: str) -> Upload:
             text = write_card(
@@ -112,7 +113,7 @@ def push_to_hub(
                 selection=selection,
                 credits=credits if credited else None,
             )
-            return Upload.of("README.md", text.encode())
+            return Upload.of(CARD_FILE, text.encode())
 
         # The end is a digest that `datasets` once added to names.
         ours = re.compile(rf"{re.escape(folder)}/\w+(\.\w+)*-\d{{5}}-of-\d{{5}}(-\w+)?\.parquet|{re.escape(credits)}")
@@ -198,7 +199,7 @@ def _bring_files(
             if split in plans:
                 files: Iterable[Written] = (task.write(work) for task in plans[split])
             else:
-                files = stream_parquet(part, work, max_shard_size=max_shard_size, split=split)
+                files = ParquetStream(part, work, max_shard_size=max_shard_size, split=split)
             unnamed: list[Upload] = []
             for number, written in enumerate(_one_ahead(files)):
                 progress.start(written.name, written.size)
@@ -236,7 +237,7 @@ def _features(parts: dict[str, Any]) -> datasets.Features:
     first, *others = (part.features for part in parts.values())
     if any(other != first for other in others):
         raise ExportError("dataset: expected the same features in all splits, found different ones. Make them the same.")
-    picture_columns(first)
+    image_columns(first)
     return first
 
 

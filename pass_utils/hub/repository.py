@@ -23,17 +23,16 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined,unused-ignore]
 
-from .. import __version__, remote
+from .. import __version__, retries
 from ..errors import RemoteError
+from ..export.configs import CARD_FILE
 
 logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 Files = Mapping[str, str]  # digests by path: SHA-256 of what is kept as a large file, the git blob's SHA-1 of the others
 
-_TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 _ANOTHER_PARENT = 412
-_CARD = "README.md"
 
 
 class Head(NamedTuple):
@@ -104,11 +103,11 @@ class Repository:
 
     def card(self, head: Head, folder: Path) -> str:
         """The text of a commit's README.md, which passes through a folder; empty where there is none."""
-        if _CARD not in head.files:
+        if CARD_FILE not in head.files:
             return ""
         path = self._ask(
             lambda: self._api.hf_hub_download(
-                **self._where, filename=_CARD, revision=head.commit, local_dir=folder / head.commit
+                **self._where, filename=CARD_FILE, revision=head.commit, local_dir=folder / head.commit
             )
         )
         return Path(path).read_text(encoding="utf-8")
@@ -184,9 +183,9 @@ class _Patience:
         """
         self._failures += 1
         cause = next((each for each in _chain(err) if _is_transient(each)), None)
-        retry = remote.RETRY
-        seconds = remote.retry_seconds(_header(cause, "Retry-After"))
-        if cause is None or _status(err) not in (None, *_TRANSIENT):
+        retry = retries.RETRY
+        seconds = retries.retry_seconds(_header(cause, "Retry-After"))
+        if cause is None or _status(err) not in (None, *retries.TRANSIENT):
             raise self._refused(err) from err
         if self._failures >= retry.attempts or seconds > retry.longest_retry_after:
             raise RemoteError(
@@ -228,7 +227,7 @@ def _is_transient(err: BaseException) -> bool:
     lines = [sys.modules[name].TransportError for name in ("httpx", "httpx2") if name in sys.modules]
     breaks = (ConnectionError, TimeoutError, requests.ConnectionError, requests.Timeout, *lines, json.JSONDecodeError)
     status = getattr(getattr(err, "response", None), "status_code", None)
-    return isinstance(err, breaks) if status is None else status in _TRANSIENT
+    return isinstance(err, breaks) if status is None else status in retries.TRANSIENT
 
 
 def _status(err: BaseException | None) -> int | None:

@@ -20,11 +20,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..errors import ImageError
-from ..pictures import picture_columns
+from ..images import image_columns
+from ..keys import are_hashes
 from ..sizes import image_sizes
 
 _CREDITED = ("hash", "creator_username")
-_HASH = "^[0-9a-f]{16,32}$"
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
@@ -53,7 +53,7 @@ class Survey:
     years: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._pictures = picture_columns(self.features)
+        self._pictures = image_columns(self.features)
         texts = [getattr(self.features.get(name), "dtype", None) in ("string", "large_string") for name in _CREDITED]
         self._kept = pa.schema([self.features.arrow_schema.field(name) for name in _CREDITED]) if all(texts) else None
         self._hashes = True
@@ -98,7 +98,7 @@ class Survey:
         if "date_taken" in table.column_names and pa.types.is_timestamp(table.schema.field("date_taken").type):
             self.years.update(pc.unique(pc.year(table["date_taken"])).drop_null().to_pylist())
         if self.credited:
-            self._hashes = pc.all(pc.fill_null(pc.match_substring_regex(table["hash"], _HASH), False)).as_py() is not False
+            self._hashes = pc.all(are_hashes(table["hash"])).as_py() is not False
             self._writer.write_table(table.select(list(_CREDITED)).cast(self._kept))
 
     def credits(self) -> datasets.Dataset:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from ..attribution.names import readable_all
 from ..errors import ReportError
-from ..pictures import stored_sizes
+from ..images import stored_sizes
 from ..sizes import dataset_sizes, stored_chunks
 from ..summary import Quartiles, orientations, quartiles
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..attribution.credit import credit_batch, credit_records
-from ..attribution.inputs import find_pictures
+from ..attribution.inputs import find_images
 from ..attribution.pages import Item
 from ..attribution.thumbnails import Thumbnails
 from ..errors import AttributionError
@@ -44,7 +44,7 @@ def spread(rows: int, count: int) -> npt.NDArray[np.int64]:
 
 
 def _item(picture: datasets.Dataset, pixels: int, folder: Path) -> Item:
-    batch = next(find_pictures(picture).batches())
+    batch = next(find_images(picture).batches())
     credit = next(credit_records(credit_batch(batch.column("hash"), batch.column("creator_username")), None))
     thumbnail = None
     with contextlib.suppress(AttributionError), Thumbnails(picture, pixels, folder) as thumbnails:

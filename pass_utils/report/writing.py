@@ -11,7 +11,7 @@ from typing import Any
 
 import datasets
 
-from ..attribution.files import whole_file
+from ..attribution.files import whole_list
 from ..errors import ReportError
 from ..releases import Release, find_release, release_of
 from .census import Census, take_census
@@ -61,7 +61,7 @@ def write_report(
     known = {found and found.name for found in map(release_of, parts)}
     found_release = find_release(release or (known.pop() if len(known) == 1 else None) or "v2")
     where = Path(path).expanduser().absolute()
-    with whole_file(where, error=ReportError) as (file, _), _silence(quiet):
+    with whole_list(where, error=ReportError) as (file, _), _silence(quiet):
         census = take_census(parts)
         items = list(take_sample(parts, pictures, pixels=_PIXELS, folder=where.parent))
         write_page(census, items, file, release=found_release, selection=selection, command=command)

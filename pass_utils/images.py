@@ -16,13 +16,13 @@ import pyarrow.compute as pc
 from .errors import ExportError, PassError
 from .storage import group_places, open_shard
 
-Sizes = npt.NDArray[np.int64]
+ByteCounts = npt.NDArray[np.int64]
 
 TYPE: pa.StructType = datasets.Image.pa_type
 _INT32_MAX = (1 << 31) - 1  # bytes that one Arrow array of pictures can hold
 
 
-def picture_columns(features: datasets.Features | None) -> list[str]:
+def image_columns(features: datasets.Features | None) -> list[str]:
     """The names of the columns of pictures.
 
     Raises:
@@ -37,7 +37,7 @@ def picture_columns(features: datasets.Features | None) -> list[str]:
     return columns
 
 
-def stored_sizes(pictures: pa.ChunkedArray, rows: npt.NDArray[np.int64] | None = None) -> Sizes:
+def stored_sizes(pictures: pa.ChunkedArray, rows: npt.NDArray[np.int64] | None = None) -> ByteCounts:
     """Bytes of each picture file of a column, or of those at `rows`, without reading one: 0 where there is no picture.
 
     A picture without bytes is asked for by its place, which says its size, or by its path.
@@ -57,7 +57,7 @@ def stored_sizes(pictures: pa.ChunkedArray, rows: npt.NDArray[np.int64] | None =
     return sizes
 
 
-def _sizes_of_paths(paths: pa.StringArray) -> Sizes:
+def _sizes_of_paths(paths: pa.StringArray) -> ByteCounts:
     sizes = np.zeros(len(paths), dtype=np.int64)
     elsewhere = np.ones(len(paths), dtype=np.bool_)
     for places in group_places(paths):

@@ -9,7 +9,7 @@ from conftest import image_hash, jpeg
 from datasets import load_dataset
 
 from pass_utils import ExportError, ShardError
-from pass_utils.pictures import TYPE, embed, stored_sizes, suffix
+from pass_utils.images import TYPE, embed, stored_sizes, suffix
 
 
 def pictures(*rows) -> pa.StructArray:
