@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import sys
 from pathlib import Path
 
 import datasets
@@ -16,7 +15,6 @@ from PIL import Image
 from zenodo import describe
 
 from pass_utils import RELEASES, ReleaseError, croissant_jsonld
-from pass_utils.cli.main import main
 from pass_utils.croissant import CONFORMS_TO
 from pass_utils.releases import FEATURES, dummy_folder
 
@@ -153,7 +151,5 @@ def test_a_dataset_is_described_by_the_files_that_its_rows_come_from():
         croissant_jsonld(datasets.Dataset.from_dict({"hash": ["0"]}))
 
 
-def test_the_command_prints_what_the_function_gives(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["pass-utils", "croissant", "--release", "v3", "--shards", "0,3"])
-    main()
-    assert json.loads(capsys.readouterr().out) == croissant_jsonld("v3", shards=[0, 3])
+def test_the_command_prints_what_the_function_gives(run):
+    assert json.loads(run("croissant", "--release", "v3", "--shards", "0,3").out) == croissant_jsonld("v3", shards=[0, 3])
