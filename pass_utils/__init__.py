@@ -42,6 +42,7 @@ from .registry import register
 
 if TYPE_CHECKING:
     from .attribution.lists import Credit, credits, dataset_credit, write_attribution
+    from .census import Census
     from .croissant import croissant_jsonld
     from .export.ledger import Written
     from .export.writing import write_imagefolder, write_parquet, write_webdataset
@@ -51,16 +52,18 @@ if TYPE_CHECKING:
     from .releases import RELEASES, File, Release, dummy_folder
     from .report.writing import write_report
     from .resolution import add_resolution, filter_resolution
-    from .verification import verify
+    from .verification import Finding, verify
 
 __version__ = "0.1.0"
 __all__ = [
     "RELEASES",
     "AttributionError",
+    "Census",
     "Credit",
     "DownloadError",
     "ExportError",
     "File",
+    "Finding",
     "ImageError",
     "MetadataError",
     "PassError",
@@ -91,8 +94,10 @@ __all__ = [
 
 _MODULE_OF = {  # imported when asked for
     "RELEASES": "releases",
+    "Census": "census",
     "Credit": "attribution.lists",
     "File": "releases",
+    "Finding": "verification",
     "Release": "releases",
     "Written": "export.ledger",
     "add_resolution": "resolution",

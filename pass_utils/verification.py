@@ -21,7 +21,7 @@ _LONGEST_END = 24 * 512  # bytes: the rest of a block, two of zeros, and what fi
 
 
 class Finding(NamedTuple):
-    """Something wrong with a file, in words."""
+    """Something wrong with the file `name`; `trouble` says in words what was expected and what was found."""
 
     name: str
     trouble: str

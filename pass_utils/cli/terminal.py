@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from ..census import Quartiles
     from ..export.ledger import Written
     from ..export.pieces import Pieces
     from ..fetch import Plan
-    from ..summary import Quartiles, Summary
+    from ..summary import Summary
 
 GO_ON = "Run the same command again to go on where this one stopped."
 

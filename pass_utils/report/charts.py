@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from .census import CELL, Counts
+from ..census import CELL, Counts
 from .svg import ACCENT, FAINT, INK, LINE, new_figure, to_svg
 
 if TYPE_CHECKING:

@@ -14,9 +14,8 @@ from markupsafe import Markup
 from .. import __version__
 from ..attribution.formats import Sheet
 from ..attribution.pages import Item, environment, facts, structured
+from ..census import CELL, Census, Counts, Dates, Quartiles, Shapes
 from ..releases import Release, script
-from ..summary import Quartiles
-from .census import CELL, Census, Counts, Dates, Shapes
 from .charts import Chart, draw_bars, draw_places, draw_sizes
 
 _YEARS = 30  # before and after the middle one that a chart has room for; some clocks were never set

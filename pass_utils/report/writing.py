@@ -12,9 +12,9 @@ from typing import Any
 import datasets
 
 from ..attribution.files import whole_list
+from ..census import Census, take_census
 from ..errors import ReportError
 from ..releases import Release, find_release, release_of
-from .census import Census, take_census
 from .page import write_page
 from .sample import take_sample
 from .svg import new_figure

@@ -8,10 +8,9 @@ from datasets import load_dataset
 from reporting import dataset, picture, row
 
 from pass_utils import ReportError
+from pass_utils.census import Quartiles, take_census
 from pass_utils.export.writing import write_parquet
 from pass_utils.releases import dummy_folder
-from pass_utils.report.census import take_census
-from pass_utils.summary import Quartiles
 
 ROWS = [
     row(0, (60, 40), name="ada", place=(51.5, -0.1), date="2008-06-01T14:59:59"),
@@ -57,7 +56,7 @@ def test_places_are_counted_in_cells_of_five_degrees_and_no_place_on_earth_in_no
 
 @pytest.mark.parametrize("at_a_time", [2, 100])
 def test_parts_are_counted_together_however_the_rows_lie(monkeypatch, at_a_time):
-    monkeypatch.setattr("pass_utils.report.census._ROWS_AT_A_TIME", at_a_time)
+    monkeypatch.setattr("pass_utils.census._ROWS_AT_A_TIME", at_a_time)
     rows = dataset(*ROWS)
     parts = [
         rows.select([6, 1, 3]),

@@ -16,11 +16,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..attribution.names import readable_all
-from ..errors import ReportError
-from ..images import stored_sizes
-from ..sizes import dataset_sizes, stored_chunks
-from ..summary import Quartiles, orientations, quartiles
+from .attribution.names import readable_all
+from .errors import ReportError
+from .images import stored_sizes
+from .sizes import Sizes, dataset_sizes, stored_chunks
 
 CELL = 5  # degrees; some 550 km at the equator
 _ROWS_AT_A_TIME = 100_000
@@ -28,6 +27,17 @@ _DATE, _LATITUDE, _LONGITUDE = "date_taken", "gps_latitude", "gps_longitude"
 _COLUMNS = ("creator_username", _DATE, _LATITUDE, _LONGITUDE)
 
 Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Quartiles:
+    """The least value, the quarters and the greatest value: a quarter of the pictures has at most `lower`, half `median`."""
+
+    min: int
+    lower: int
+    median: int
+    upper: int
+    max: int
 
 
 class Shapes(NamedTuple):
@@ -56,10 +66,12 @@ class Dates(NamedTuple):
 
 @dataclass(frozen=True)
 class Census:
-    """What was counted. `dates` and `places` are None where the dataset has no such columns.
+    """What was counted of a dataset.
 
-    `bytes` are those of the files. `places` has shape (36, 72): pictures by cells of `CELL` degrees, from 90 degrees south to
-    north and from 180 degrees west to east.
+    `pictures` are its rows, `bytes` those of their files, `creators` the different names that can be read, and `nameless` the
+    pictures without one. `shapes` tells of width and height in pixels, `dates` of years, months and hours. `places` has shape
+    (36, 72): pictures by cells of 5 degrees, from 90 degrees south to north and from 180 degrees west to east. `dates` and
+    `places` are None where the dataset has no such columns.
     """
 
     pictures: int
@@ -106,7 +118,7 @@ def take_census(parts: Sequence[datasets.Dataset]) -> Census:
         bytes=sum(map(_file_bytes, parts)),
         creators=len(creators),
         nameless=nameless,
-        shapes=Shapes(_count_sizes(sizes), quartiles(sizes[:, 0]), quartiles(sizes[:, 1]), **orientations(sizes)),
+        shapes=Shapes(_count_sizes(sizes), quartiles(sizes[:, 0]), quartiles(sizes[:, 1]), **_orientations(sizes)),
         dates=Dates(dict(sorted(years.items())), months, hours) if _DATE in columns else None,
         places=cells if {_LATITUDE, _LONGITUDE} <= columns else None,
     )
@@ -169,3 +181,16 @@ def _file_bytes(part: datasets.Dataset) -> int:
     return sum(
         int(stored_sizes(pa.chunked_array([images]), stored).sum()) for images, stored, _ in stored_chunks(part, "image")
     )
+
+
+def quartiles(values: npt.NDArray[np.int32] | npt.NDArray[np.int64]) -> Quartiles | None:
+    """The quartiles of these values, None of none."""
+    if not len(values):
+        return None
+    return Quartiles(*(int(value) for value in np.quantile(values, [0, 0.25, 0.5, 0.75, 1], method="inverted_cdf")))
+
+
+def _orientations(sizes: Sizes) -> dict[str, int]:
+    """How many of these sizes are landscape, portrait and square."""
+    wider = np.sign(sizes[:, 0] - sizes[:, 1])
+    return {name: int((wider == sign).sum()) for name, sign in (("landscape", 1), ("portrait", -1), ("square", 0))}
