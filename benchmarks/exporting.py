@@ -24,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from make_input import RELEASE_ROWS, make_input
+from make_input import input_parser, make_input
 
 MANY = "100MB"  # files of this size, where several workers are to get some each
 
@@ -187,11 +187,7 @@ def measure(way: str, setting: Setting) -> None:
 
 def main() -> None:
     """Make the input, run every way, print a table and the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "pass-benchmark")
-    parser.add_argument("--shards", type=int, default=10)
-    parser.add_argument("--images", type=int, default=1000, help="in each shard")
-    parser.add_argument("--rows", type=int, default=RELEASE_ROWS, help="of the CSV")
+    parser = input_parser(__doc__)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--only", default="", help="only ways whose name holds this text")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "pass-benchmark-cache")

@@ -7,6 +7,7 @@ import hashlib
 import io
 import random
 import tarfile
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -81,11 +82,16 @@ def make_input(folder: Path, *, shards: int = 10, images: int = 1000, rows: int 
     return folder
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
+def input_parser(text: str) -> argparse.ArgumentParser:
+    """A parser of the options that say where the input is and how large, for a program that `text` describes."""
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "pass-benchmark")
     parser.add_argument("--shards", type=int, default=10)
     parser.add_argument("--images", type=int, default=1000, help="in each shard")
     parser.add_argument("--rows", type=int, default=RELEASE_ROWS, help="of the CSV")
-    options = parser.parse_args()
+    return parser
+
+
+if __name__ == "__main__":
+    options = input_parser(__doc__).parse_args()
     print(make_input(options.folder, shards=options.shards, images=options.images, rows=options.rows))

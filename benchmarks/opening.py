@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from historical import historical_rows
-from make_input import RELEASE_ROWS, make_input
+from make_input import input_parser, make_input
 
 
 class Figures(NamedTuple):
@@ -94,11 +94,7 @@ def run(way: str, folder: Path, cache: Path) -> Figures:
 
 def main() -> None:
     """Make the input, run every way, print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "pass-benchmark")
-    parser.add_argument("--shards", type=int, default=10)
-    parser.add_argument("--images", type=int, default=1000, help="in each shard")
-    parser.add_argument("--rows", type=int, default=RELEASE_ROWS, help="of the CSV")
+    parser = input_parser(__doc__)
     parser.add_argument("--measure", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--cache", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()

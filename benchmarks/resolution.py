@@ -9,7 +9,6 @@ says so. A release's number of rows is opened from ten shards of headers without
 
 from __future__ import annotations
 
-import argparse
 import io
 import shutil
 import tarfile
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from make_input import RELEASE_ROWS, image_hash, make_input, write_metadata
+from make_input import image_hash, input_parser, make_input, write_metadata
 
 import pass_utils
 
@@ -69,11 +68,7 @@ def stream_rate(stream: Any, rows: int) -> float:
 
 def main() -> None:
     """Make the input, measure every way, print a table and the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "pass-benchmark")
-    parser.add_argument("--shards", type=int, default=10)
-    parser.add_argument("--images", type=int, default=1000, help="in each shard")
-    parser.add_argument("--rows", type=int, default=RELEASE_ROWS, help="of the CSV")
+    parser = input_parser(__doc__)
     options = parser.parse_args()
     folder = make_input(options.folder, shards=options.shards, images=options.images, rows=options.rows)
     headers = make_headers(options.folder.with_name(f"{options.folder.name}-headers"), options.rows)

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from historical import historical_rows
-from make_input import RELEASE_ROWS, make_input
+from make_input import input_parser, make_input
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 
@@ -256,11 +256,7 @@ def warm(folder: Path) -> None:
 
 def main() -> None:
     """Make the input, run every way, print a table and the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "pass-benchmark")
-    parser.add_argument("--shards", type=int, default=10)
-    parser.add_argument("--images", type=int, default=1000, help="in each shard")
-    parser.add_argument("--rows", type=int, default=RELEASE_ROWS, help="of the CSV")
+    parser = input_parser(__doc__)
     parser.add_argument("--only", default="", help="only ways whose name holds this text")
     parser.add_argument("--json", type=Path, help="write the figures to this file, too")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "pass-benchmark-cache")

@@ -17,12 +17,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+from loopback import Loopback
 
 TOKEN = "hf_" + "x" * 34
 USER = "me"
@@ -106,14 +107,11 @@ class Fault(NamedTuple):
     silence: float = 0  # seconds before the answer
 
 
-class Hub(ThreadingHTTPServer):
+class Hub(Loopback):
     """The server; a context manager. `folder` keeps the bytes of the files."""
 
-    daemon_threads = True
-    request_queue_size = 64
-
     def __init__(self, folder: Path, *, part_size: int | None = None, page_size: int = 1000) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.folder, self.part_size, self.page_size = folder, part_size, page_size
         folder.mkdir(parents=True, exist_ok=True)
         self.repositories: dict[str, Repository] = {}
@@ -122,10 +120,6 @@ class Hub(ThreadingHTTPServer):
         self.requests: list[Request] = []
         self.uploads: list[str] = []  # SHA-256 of each large file that came whole, in order
         self.lock = threading.RLock()
-
-    @property
-    def host(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -161,17 +155,6 @@ class Hub(ThreadingHTTPServer):
                     del self.faults[index]
                     return fault
         return self.always(request) or Fault()
-
-    def __enter__(self) -> Hub:
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.shutdown()
-        self.server_close()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is no news."""
 
 
 def connect(hub: Hub, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:

@@ -10,16 +10,7 @@ import datasets
 from conftest import image_hash
 from PIL import Image
 
-FEATURES = datasets.Features(
-    {
-        "image": datasets.Image(),
-        "creator_username": datasets.Value("string"),
-        "hash": datasets.Value("string"),
-        "gps_latitude": datasets.Value("float32"),
-        "gps_longitude": datasets.Value("float32"),
-        "date_taken": datasets.Value("timestamp[us]"),
-    }
-)
+from pass_utils.releases import FEATURES
 
 
 def picture(width: int, height: int) -> bytes:

@@ -13,12 +13,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
+from loopback import Loopback
 
 from pass_utils import File, Release
 
@@ -76,14 +77,11 @@ def describe(folder: Path, record: int = 1) -> Release:
     return Release("test", "1.0.0", record, "2026-11-01", 0, 0, files)
 
 
-class Zenodo(ThreadingHTTPServer):
+class Zenodo(Loopback):
     """Serves `<folder>/<name>` as `/records/<record>/files/<name>`; a context manager."""
 
-    daemon_threads = True
-    request_queue_size = 64
-
     def __init__(self, folder: Path, record: int = 1) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CHUNK)  # what is sent and what is on its way stay close
         self.folder, self.record = folder, record
         self.faults: list[Fault] = []
@@ -91,10 +89,6 @@ class Zenodo(ThreadingHTTPServer):
         self.requests: list[Request] = []
         self.lock = threading.Lock()
         self._etags: dict[tuple[str, int], str] = {}
-
-    @property
-    def host(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
 
     @property
     def base_url(self) -> str:
@@ -122,17 +116,6 @@ class Zenodo(ThreadingHTTPServer):
                     del self.faults[index]
                     return fault
         return self.always(path, start) or Fault()
-
-    def __enter__(self) -> Zenodo:
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.shutdown()
-        self.server_close()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is no news."""
 
 
 class _Handler(BaseHTTPRequestHandler):
