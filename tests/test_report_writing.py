@@ -175,9 +175,16 @@ def test_a_report_can_be_made_of_pictures_that_are_not_decoded(bundled_rows, tmp
     assert len(parsed(tmp_path / "r.html").findall(".//main//li//img")) == 3
 
 
-def test_a_broken_picture_is_told_of_and_credited(tmp_path, caplog):
-    whole = picture(600, 400)
-    rows = dataset(row(0), row(1, image=whole[: len(whole) // 2]))
+def huge() -> bytes:
+    """A small file that says of itself that it has four billion pixels."""
+    small = picture(60, 40)
+    size = small.index(b"\xff\xc0") + 5
+    return small[:size] + b"\xfd\xe8" * 2 + small[size + 4 :]
+
+
+@pytest.mark.parametrize("image", [picture(600, 400)[:1000], huge()])
+def test_a_broken_picture_is_told_of_and_credited(tmp_path, caplog, image):
+    rows = dataset(row(0), row(1, image=image))
     write_report(rows, tmp_path / "r.html")
     assert (
         "1 picture cannot be decoded, and is credited without being shown."
