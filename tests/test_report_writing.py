@@ -141,6 +141,13 @@ def test_one_picture_is_spoken_of_as_one(tmp_path):
     assert "1 cell of 2,592 has pictures; the one from 0° to 5° N and 0° to 5° E has the most, 1." in found["places"]
 
 
+def test_no_place_is_said_to_have_the_most_where_two_have_as_many(tmp_path):
+    write_report(dataset(row(0, place=(1, 2)), row(1, place=(51, 2))), tmp_path / "r.html", pictures=0)
+    found = sections(parsed(tmp_path / "r.html"))["places"]
+    assert "2 cells of 2,592 have pictures." in found
+    assert "has the most" not in found
+
+
 def test_what_is_not_there_has_no_section(tmp_path):
     rows = dataset(row(0), row(1))
     for part in (rows, rows.remove_columns(["date_taken", "gps_latitude", "gps_longitude"])):
