@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,28 @@ def test_a_folder_is_no_place_for_a_file(tmp_path):
     with pytest.raises(AttributionError, match="expected the name of a file, found a folder"):
         write(tmp_path / "C.html", "one", {"A-1.html": "a"})
     assert [path.name for path in tmp_path.iterdir()] == ["C.html"]
+
+
+def test_what_is_no_file_is_left_alone(tmp_path):
+    """As /dev/null would be, which root may replace."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(AttributionError, match="pipe: expected the name of a file, found a device or a pipe"):
+        write(tmp_path / "pipe", "one")
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.parametrize("before", ["one", None])
+def test_a_link_stays_one_and_what_it_leads_to_is_written(tmp_path, before):
+    (tmp_path / "there").mkdir()
+    link, target = tmp_path / "C.csv", tmp_path / "there" / "C.csv"
+    link.symlink_to(target)
+    if before is not None:
+        write(target, before)
+    with whole_list(link) as (file, _):
+        file.write(b"two")
+    assert link.is_symlink()
+    assert tree(tmp_path / "there") == {"C.csv": "two"}
 
 
 def test_a_name_may_be_as_long_as_the_file_system_lets_it(tmp_path):

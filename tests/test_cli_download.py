@@ -303,9 +303,13 @@ def test_verify_prints_each_finding_and_how_to_mend_it(run, served, mine):
         f"{ONE}: expected {size:,} bytes, found 3"[:40],
     ]
     assert ended.err == f"pass-utils: run `pass-utils download {mine} --release v2` to mend it.\n"
+    (mine / TWO).rename(mine / "elsewhere")  # nobody who has not fetched it wants it now
+    ended = run("verify", mine)
+    assert ended.err == f"pass-utils: run `pass-utils download {mine} --release v2 --shards 0,1` to mend it.\n"
     ended = run("verify", mine, "--shards", "0,1")
     assert f"{CSV}: expected here, found none" in ended.out
     assert ended.err == f"pass-utils: run `pass-utils download {mine} --release v2 --shards 0,1` to mend it.\n"
+    (mine / "elsewhere").rename(mine / TWO)
     assert run("download", mine).code == 0
     assert {name: data for name, data in contents(mine).items() if not name.endswith(".bad")} == contents(served)
     assert run("verify", mine, "--force").code == 0

@@ -118,6 +118,23 @@ def test_output_that_finds_no_room_is_told(tmp_path):
     assert run_in_shell("$UTILS croissant >&-", tmp_path).stderr == ""
 
 
+@pytest.mark.parametrize("command", [f"info {FOLDER}", "verify nowhere"])
+def test_standard_streams_that_are_closed_hinder_nobody(command, tmp_path):
+    whole, closed = (run_in_shell(f"$UTILS {command} {end}", tmp_path) for end in ("", "<&- 2>&-"))
+    assert whole.stdout
+    assert (closed.returncode, closed.stdout, closed.stderr) == (whole.returncode, whole.stdout, "")
+
+
+def test_a_file_is_not_taken_for_a_stream_that_is_closed(tmp_path):
+    """Or what libraries print would be in it: a file that is opened gets the lowest number that is free."""
+    code = (
+        "import os; from pass_utils.cli import main\nmain.cli.main = lambda **_: os.open('file', os.O_CREAT) <= 2\nmain.main()"
+    )
+    for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        line = f'cd {tmp_path} && {sys.executable} -c "{code}" {closed}'
+        assert subprocess.run(["bash", "-c", line], capture_output=True).returncode == 0
+
+
 def test_a_cache_that_cannot_be_made_is_named(run, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "file" / "cache")

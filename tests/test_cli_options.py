@@ -18,12 +18,20 @@ def test_the_filter_options_are_the_bounds_of_filter_resolution():
     assert set(BOUNDS) == {field.name for field in fields(Bounds)}
 
 
-@pytest.mark.parametrize("shards", ["x", "1-", "-1", "1,,2", "", "5-3", "0,5-3", "0-99999999999"])
+@pytest.mark.parametrize("shards", ["x", "1-", "-1", "1,,2", "", "5-3", "0,5-3", "0-99999999999", "0,0", "0-3,2"])
 def test_bad_shard_numbers_are_a_matter_of_usage(run, shards):
     done = run("info", dummy_folder("v2"), f"--shards={shards}")
     assert done.code == 2
     assert "expected shard numbers" in done.err
     assert "such as 0,3-5" in done.err
+
+
+@pytest.mark.parametrize("bound", ["nan", "inf", "-inf", "0", "x"])
+def test_bounds_that_no_number_keeps_to_are_a_matter_of_usage(run, bound):
+    for option in ("--min-aspect", "--max-aspect"):
+        done = run("info", dummy_folder("v2"), f"{option}={bound}")
+        assert done.code == 2
+        assert f"Invalid value for '{option}'" in done.err
 
 
 def test_the_releases_are_those_of_pass():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
+import sys
 
 import html5lib
 import pytest
@@ -50,6 +51,14 @@ def test_what_hinders_it_is_one_line(run):
     done = run("report", dummy_folder(), "-o", "missing/r.html")
     assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
     assert "expected to write it, found: " in done.err
+
+
+def test_what_draws_is_asked_for_before_the_folder_is_read(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setattr(report, "load", lambda *_, **__: pytest.fail("too late"))
+    done = run("report", dummy_folder())
+    assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
+    assert "`pip install 'pass-utils[report]'`" in done.err
 
 
 def test_the_examples_hold():

@@ -141,6 +141,13 @@ def test_one_picture_is_spoken_of_as_one(tmp_path):
     assert "1 cell of 2,592 has pictures; the one from 0° to 5° N and 0° to 5° E has the most, 1." in found["places"]
 
 
+def test_no_place_is_said_to_have_the_most_where_two_have_as_many(tmp_path):
+    write_report(dataset(row(0, place=(1, 2)), row(1, place=(51, 2))), tmp_path / "r.html", pictures=0)
+    found = sections(parsed(tmp_path / "r.html"))["places"]
+    assert "2 cells of 2,592 have pictures." in found
+    assert "has the most" not in found
+
+
 def test_what_is_not_there_has_no_section(tmp_path):
     rows = dataset(row(0), row(1))
     for part in (rows, rows.remove_columns(["date_taken", "gps_latitude", "gps_longitude"])):
@@ -175,9 +182,16 @@ def test_a_report_can_be_made_of_pictures_that_are_not_decoded(bundled_rows, tmp
     assert len(parsed(tmp_path / "r.html").findall(".//main//li//img")) == 3
 
 
-def test_a_broken_picture_is_told_of_and_credited(tmp_path, caplog):
-    whole = picture(600, 400)
-    rows = dataset(row(0), row(1, image=whole[: len(whole) // 2]))
+def huge() -> bytes:
+    """A small file that says of itself that it has four billion pixels."""
+    small = picture(60, 40)
+    size = small.index(b"\xff\xc0") + 5
+    return small[:size] + b"\xfd\xe8" * 2 + small[size + 4 :]
+
+
+@pytest.mark.parametrize("image", [picture(600, 400)[:1000], huge()])
+def test_a_broken_picture_is_told_of_and_credited(tmp_path, caplog, image):
+    rows = dataset(row(0), row(1, image=image))
     write_report(rows, tmp_path / "r.html")
     assert (
         "1 picture cannot be decoded, and is credited without being shown."

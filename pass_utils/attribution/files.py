@@ -20,15 +20,20 @@ def whole_list(
 ) -> Iterator[tuple[BinaryIO, Path]]:
     """A file to write to, and a folder for its pages; both take their names when all went well, and leave no trace otherwise.
 
-    A folder of pages from an earlier time makes way, also when there are no pages now, once the file has its name.
+    A folder of pages from an earlier time makes way, also when there are no pages now, once the file has its name. A link to
+    a file that can have no pages stays a link.
 
     Raises:
-        PassError: the one given by `error`: they cannot be written, the file is a folder, or the folder holds something else.
+        PassError: the one given by `error`: they cannot be written, the file is none, or the folder holds something else.
     """
+    if pages is None and path.is_symlink():
+        path = Path(os.path.realpath(path))
     part, folder, old = (part_beside(path) for _ in range(3))
     try:
         if path.is_dir():
             raise error(f"{path}: expected the name of a file, found a folder. Name a file in it.")
+        if path.exists() and not path.is_file():
+            raise error(f"{path}: expected the name of a file, found a device or a pipe. Choose another name.")
         if pages is not None:
             _check_pages(pages)
             folder.mkdir()

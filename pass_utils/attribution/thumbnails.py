@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from ..errors import AttributionError
 
 SIZES = (16, 1024)  # pixels of the longer side
 _QUALITY = 80
+# What pillow raises of broken files and of those that say they are huge.
+_UNDECODABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 class Thumbnail(NamedTuple):
@@ -81,7 +83,7 @@ def _images(target: Any) -> Iterator[tuple[str, Image.Image]]:
     while True:
         try:
             row = next(rows, None)
-        except (UnidentifiedImageError, OSError) as err:
+        except _UNDECODABLE as err:
             raise AttributionError(
                 f"thumbnails: expected images that can be decoded, found: {err}. Leave the row out with "
                 "`ds.select`, or write the list without thumbnails."

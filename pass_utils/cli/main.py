@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
 
 import click
@@ -44,6 +45,7 @@ for each in COMMANDS:
 
 def main() -> None:
     """Run the command; exit 0, 1 (what went wrong, and what to do), 2 (usage) or 130 (interrupted)."""
+    _open_streams()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal cannot show is no reason to fail
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -52,3 +54,12 @@ def main() -> None:
     except (Exception, KeyboardInterrupt) as err:
         code = tell(err)
     sys.exit(code or 0)
+
+
+def _open_streams() -> None:
+    """Have all standard streams, also those that are closed, as by `2>&-`: or a file would get the number of one of them."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,13 +14,25 @@ RELEASES = ("v2", "v3")  # as in pass.py, which is too heavy for a help page; a 
 DEFAULT_RELEASE = "v2"  # the one that the dataset's card describes
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+
+class _FiniteRange(click.FloatRange):
+    """A range that `nan` and `inf` are not in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """`"1.5"` as `1.5`."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"expected a number such as 1.5, found {value!r}.", param, ctx)
+        return number
+
+
 # The bounds of `filter_resolution`: the option's type, and what its least and its greatest value are of.
 BOUNDED = {
     "side": (click.IntRange(min=1), "Shorter side in pixels", "Longer side in pixels"),
     "width": (click.IntRange(min=1), "Width in pixels", "Width in pixels"),
     "height": (click.IntRange(min=1), "Height in pixels", "Height in pixels"),
     "pixels": (click.IntRange(min=1), "Width times height", "Width times height"),
-    "aspect": (click.FloatRange(min=0, min_open=True), "Width by height", "Width by height"),
+    "aspect": (_FiniteRange(min=0, min_open=True), "Width by height", "Width by height"),
 }
 _GREATEST_SHARD = 999
 BOUNDS = tuple(f"{end}_{what}" for what in BOUNDED for end in ("min", "max"))
@@ -44,6 +57,8 @@ class ShardNumbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # 
             if not begin <= end <= _GREATEST_SHARD:
                 self.fail(f"expected shard numbers from small to large, such as 0,3-5, found {value!r}.", param, ctx)
             numbers += range(begin, end + 1)
+        if len(set(numbers)) < len(numbers):
+            self.fail(f"expected shard numbers once each, such as 0,3-5, found {value!r}.", param, ctx)
         return numbers
 
 

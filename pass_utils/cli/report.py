@@ -49,8 +49,10 @@ def report(
     The page is about those of FOLDER: some of them with their credits, their sizes, dates, places on a map, and licences.
     It needs nothing but a browser. To make it takes `pip install 'pass-utils[report]'`.
     """
+    from ..report.svg import new_figure
     from ..report.writing import write_report
 
+    new_figure(1, 1)  # when it cannot be drawn, say so before the folder is read, which takes its time
     census = write_report(
         load(folder, release, shards, bounds, quiet=quiet),
         out,

@@ -43,7 +43,17 @@ def verify(
     else:
         click.echo(f"{folder}: what is there is whole.")
     if findings:
+        shards = shards or _held_shards(folder, release)
         chosen = f" --shards {','.join(map(str, shards))}" if shards else ""
         mend = f"pass-utils download {shlex.quote(str(folder))} --release {release}{chosen}"
         click.echo(f"pass-utils: run `{mend}` to mend it.", err=True)
         click.get_current_context().exit(1)
+
+
+def _held_shards(folder: Path, release: str) -> list[int]:
+    """The shards that are there, which are those that were compared; none where all are, or where nothing is."""
+    from ..releases import find_release
+
+    known = find_release(release).shards
+    held = [number for number, file in known.items() if (folder.expanduser() / file.name).is_file()]
+    return held if len(held) < len(known) else []
