@@ -47,10 +47,13 @@ def find_files(folder: str | os.PathLike[str], release: str | Release, *, shards
     missing = [name for name in names if not (where / name).is_file()]
     if missing:
         present = [number for number, file in release.shards.items() if (where / file.name).is_file()]
-        advice = f"Open what is there with `shards={present}`, or run" if present else "Run"
+        numbers = ",".join(map(str, present))
+        advice = f"Open what is there with `shards={present}` or `--shards {numbers}`, or run" if present else "Run"
+        wanted = "" if shards is None else f" --shards {','.join(map(str, chosen))}"
         raise ReleaseError(
-            f"{where}: expected the CSV and {len(chosen)} shards of release {release.name}, missing {', '.join(missing)}. "
-            f"{advice} `pass-utils download {where} --release {release.name}`."
+            f"{where}: expected the CSV and {len(chosen)} {'shard' if len(chosen) == 1 else 'shards'} of release "
+            f"{release.name}, missing {', '.join(missing)}. "
+            f"{advice} `pass-utils download {where} --release {release.name}{wanted}`."
         )
     held = held_release(where)
     if held is not None and held.record != release.record:

@@ -127,6 +127,13 @@ def test_sizes_are_in_the_cell_around_their_own():
     assert {"width in pixels", "height in pixels"} <= set(texts(chart.svg))
 
 
+def test_a_landscape_is_below_the_line_of_squares_and_a_portrait_above():
+    [(_, [(x, down)])] = squares(draw_sizes({(480, 120): 1}, "s", "t", "d").svg)
+    [(_, [(across, y)])] = squares(draw_sizes({(120, 480): 1}, "s", "t", "d").svg)
+    assert x - across > 200  # pixels of the figure; `y` grows downwards
+    assert down - y > 200
+
+
 def test_a_large_and_a_tiny_size_can_be_drawn():
     for counts in ({(1, 1): 1}, {(40_000, 9): 3, (1, 1): 1}):
         assert squares(draw_sizes(counts, "sizes", "t", "d").svg)

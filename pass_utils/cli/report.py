@@ -65,7 +65,7 @@ def report(
     if as_json:
         print_json({"path": str(out), "pictures": census.pictures, "shown": shown})
     else:
-        click.echo(f"{out}: {census.pictures:,} pictures, {shown} of them shown.")
+        click.echo(f"{out}: {census.pictures:,} {'picture' if census.pictures == 1 else 'pictures'}, {shown} of them shown.")
 
 
 def _as_typed(release: str | None, shards: list[int] | None, bounds: dict[str, Any]) -> str:
