@@ -19,7 +19,7 @@ TESTS = [
     f"test_{name}.py"
     for name in (
         *("builder", "registry", "script", "storage", "keys", "metadata", "rows", "headers"),
-        *("sizes", "bounds", "resolution", "images"),
+        *("sizes", "bounds", "resolution", "images", "census"),
         *("attribution_lists", "attribution_yfcc", "hub_server", "hub_push"),
         *(f"export_{name}" for name in ("groups", "imagefolder", "outputs", "parquet", "pieces", "streams", "webdataset")),
         *("export_workers", "export_writing"),
