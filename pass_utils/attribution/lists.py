@@ -56,8 +56,9 @@ def credits(
 
     `target` is a Dataset, an IterableDataset, a dictionary of them, or the path of a folder with PASS's CSV (then all pictures
     of the CSV are meant). `changes` says what was done to the pictures. `exclude` holds hashes, or names of creators who do
-    not want to be named, whose pictures are left out. `yfcc` is a file of YFCC100M's metadata (see `yfcc.Titles`), from which
-    come titles and Flickr pages; then all pictures are gone through before the first credit.
+    not want to be named, whose pictures are left out. `yfcc` is a file of YFCC100M's metadata (tab-separated or
+    Parquet, packed or not), from which come titles and Flickr pages; then all pictures are gone through before the first
+    credit.
 
     >>> import pass_utils
     >>> credit = next(credits(pass_utils.dummy_folder()))
