@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -313,6 +314,17 @@ def test_verify_prints_each_finding_and_how_to_mend_it(run, served, mine):
     assert run("download", mine).code == 0
     assert {name: data for name, data in contents(mine).items() if not name.endswith(".bad")} == contents(served)
     assert run("verify", mine, "--force").code == 0
+
+
+def test_verify_of_a_bundled_miniature_advises_no_download_of_180_gigabytes(run, tmp_path, monkeypatch):
+    folder = shutil.copytree(releases.dummy_folder("v2"), tmp_path / "dummy")
+    monkeypatch.setattr(releases, "dummy_folder", lambda name: folder)
+    (tmp_path / "link").symlink_to(folder)
+    for path in (folder, tmp_path / "link"):
+        ended = run("verify", path, "--quick")
+        assert (ended.code, len(ended.out.splitlines())) == (1, 4)  # files of the release that these tests have
+        advice = "this is a bundled miniature, drawings laid out as a release is. Nothing of it needs mending."
+        assert ended.err == f"pass-utils: {advice}\n"
 
 
 def test_verify_reads_again_with_force_and_headers_only_with_quick(run, mine):

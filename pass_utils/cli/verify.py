@@ -43,11 +43,18 @@ def verify(
     else:
         click.echo(f"{folder}: what is there is whole.")
     if findings:
-        shards = shards or _held_shards(folder, release)
-        chosen = f" --shards {','.join(map(str, shards))}" if shards else ""
-        mend = f"pass-utils download {shlex.quote(str(folder))} --release {release}{chosen}"
-        click.echo(f"pass-utils: run `{mend}` to mend it.", err=True)
+        click.echo(f"pass-utils: {_advise(folder, release, shards)}", err=True)
         click.get_current_context().exit(1)
+
+
+def _advise(folder: Path, release: str, shards: list[int] | None) -> str:
+    from ..releases import RELEASES, dummy_folder
+
+    if folder.expanduser().resolve() in {dummy_folder(name).resolve() for name in RELEASES}:
+        return "this is a bundled miniature, drawings laid out as a release is. Nothing of it needs mending."
+    shards = shards or _held_shards(folder, release)
+    chosen = f" --shards {','.join(map(str, shards))}" if shards else ""
+    return f"run `pass-utils download {shlex.quote(str(folder))} --release {release}{chosen}` to mend it."
 
 
 def _held_shards(folder: Path, release: str) -> list[int]:
