@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
 import logging
+import os
 import signal
 import sys
 import tarfile
@@ -69,6 +71,16 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
         return Ended(int(ended.value.code or 0), *capfd.readouterr())
 
     return run
+
+
+def read_terminal(terminal: int) -> bytes:
+    """All that a program writes to a terminal, up to its end; closes our side of it."""
+    shown = b""
+    with contextlib.suppress(OSError):  # which is how Linux says that the other side has gone
+        while piece := os.read(terminal, 1 << 16):
+            shown += piece
+    os.close(terminal)
+    return shown
 
 
 def jpeg(text: str) -> bytes:

@@ -223,8 +223,9 @@ class TestBadInput:
 
     def test_missing_shard(self, folder, streaming):
         message = str(self.fails(folder(), streaming, ReleaseError, "PASS.2.tar", shards=[0, 1, 2]))
-        assert "shards=[0, 1]" in message
-        assert "pass-utils download" in message
+        assert "expected the CSV and 3 shards of release v2, missing PASS.2.tar." in message
+        assert "Open what is there with `shards=[0, 1]` or `--shards 0,1`" in message
+        assert message.endswith("pass --release v2 --shards 0,1,2`.")
 
     def test_no_shards_named_asks_for_all_ten(self, folder, streaming):
         self.fails(folder(), streaming, ReleaseError, r"PASS\.9\.tar", shards=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
@@ -20,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from conftest import read_terminal
 from zenodo import Fault, Zenodo, describe
 
 from pass_utils import folders, progress, releases, retries
@@ -240,11 +240,7 @@ def test_on_a_terminal_there_are_bars_unless_quiet(start, server, mine, quiet):
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))
     process = start("download", mine, *["-q"][: int(quiet)], stderr=theirs)
     os.close(theirs)
-    shown = b""
-    with contextlib.suppress(OSError):  # which is how Linux says that the other side has gone
-        while piece := os.read(ours, 1 << 16):
-            shown += piece
-    os.close(ours)
+    shown = read_terminal(ours)
     assert process.wait() == 0
     bars = {name: len(re.findall(rf"{re.escape(name)}: +\d+%\|".encode(), shown)) > 0 for name in ("PASS v2", ZERO, ONE, TWO)}
     assert set(bars.values()) == {not quiet}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import pty
@@ -11,6 +10,7 @@ import sys
 
 import click
 import pytest
+from conftest import read_terminal
 from datasets.exceptions import DatasetGenerationError
 
 from pass_utils import AttributionError
@@ -160,11 +160,7 @@ def test_colours_are_for_terminals_without_no_color(variables, tmp_path):
     arguments = [sys.executable, "-c", code, "info", str(tmp_path / "nowhere")]
     process = subprocess.Popen(arguments, stderr=theirs, env=environment)
     os.close(theirs)
-    shown = b""
-    with contextlib.suppress(OSError):  # which is how Linux says that the other side has gone
-        while piece := os.read(ours, 1 << 16):
-            shown += piece
-    os.close(ours)
+    shown = read_terminal(ours)
     assert process.wait() == 1
     assert shown.startswith(b"pass-utils: /" if variables else b"\x1b[31mpass-utils: /")
     assert (b"\x1b" in shown) == (not variables)
