@@ -1,11 +1,14 @@
-"""PASS, Pictures without humAns for Self-Supervision: ten tar shards and a metadata CSV in, rows of the card's schema out.
+"""PASS, Pictures without humAns for Self-Supervision: ten tar shards and a metadata CSV in, rows of
+the card's schema out.
 
-The loading script of the dataset, whole in one file: what PASS is (releases, files, checksums, features, citation) and a
-`GeneratorBasedBuilder` that needs nothing but `datasets`, `pyarrow` and the standard library. `datasets` < 4 runs it:
+The loading script of the dataset, whole in one file: what PASS is (releases, files, checksums,
+features, citation) and a `GeneratorBasedBuilder` that needs nothing but `datasets`, `pyarrow` and
+the standard library. `datasets` < 4 runs it:
 
     load_dataset("pass.py", trust_remote_code=True, streaming=True)
 
-On every `datasets` from 2.21 on, `import pass_utils` makes `load_dataset("pass")` work, faster and without a second copy.
+On every `datasets` from 2.21 on, `import pass_utils` makes `load_dataset("pass")` work, faster and
+without a second copy.
 """
 
 import bisect
@@ -21,10 +24,13 @@ import pyarrow.csv
 
 BASE_URL = "https://zenodo.org/records"
 HOMEPAGE = "https://www.robots.ox.ac.uk/~vgg/research/pass/"
-LICENSE = "Creative Commons Attribution 4.0 International (dataset); Creative Commons Attribution 2.0 (each photo)"
+LICENSE = (
+    "Creative Commons Attribution 4.0 International (dataset); Creative Commons Attribution 2.0 "
+    "(each photo)"
+)
 DESCRIPTION = (
-    "PASS (Pictures without humAns for Self-Supervision) holds 1.4 million CC-BY photographs without people, each with its "
-    "creator, for self-supervised pretraining in place of ImageNet."
+    "PASS (Pictures without humAns for Self-Supervision) holds 1.4 million CC-BY photographs "
+    "without people, each with its creator, for self-supervised pretraining in place of ImageNet."
 )
 CITATION = """\
 @Article{asano21pass,
@@ -45,7 +51,8 @@ FEATURES = datasets.Features(
     }
 )
 METADATA_FILE = "pass_metadata.csv"
-# The CSV's column, the dataset's column, its Arrow type. The CSV also has an index without a name and `licensename`.
+# The CSV's column, the dataset's column, its Arrow type. The CSV also has an index without a name
+# and `licensename`.
 METADATA_COLUMNS = (
     ("hash", "hash", pa.string()),
     ("unickname", "creator_username", pa.string()),
@@ -53,7 +60,9 @@ METADATA_COLUMNS = (
     ("longitude", "gps_longitude", pa.float32()),
     ("datetaken", "date_taken", pa.timestamp("us")),
 )
-IMAGE_NAME = re.compile(r"([0-9a-f]{16,32})\.jpg")  # an MD5 printed byte by byte without zero padding
+IMAGE_NAME = re.compile(
+    r"([0-9a-f]{16,32})\.jpg"
+)  # an MD5 printed byte by byte without zero padding
 
 
 class File(NamedTuple):
@@ -67,9 +76,9 @@ class File(NamedTuple):
 class Release(NamedTuple):
     """What is known of a release before a byte of it is fetched.
 
-    `version` is that of the loading script that brought it to the Hub under its `name`, `record` Zenodo's number for it,
-    `date` that of its publication, YYYY-MM-DD. `images` are the rows, `image_bytes` the sum of the sizes of all JPEGs, and
-    `files` the CSV and the tars.
+    `version` is that of the loading script that brought it to the Hub under its `name`, `record`
+    Zenodo's number for it, `date` that of its publication, YYYY-MM-DD. `images` are the rows,
+    `image_bytes` the sum of the sizes of all JPEGs, and `files` the CSV and the tars.
     """
 
     name: str
@@ -116,17 +125,61 @@ RELEASES = {
         images=1439719,
         image_bytes=178578279339,
         files=(
-            File(METADATA_FILE, 151124344, "86eeb812aa5fed17eb06f6902c77f695c2a17de489569428833526adc61fe669"),
-            File("PASS.0.tar", 18719498240, "4f1380dad26a51c8ee4459943b795a71df0b1fe228eec8294c39f84215d8252d"),
-            File("PASS.1.tar", 18702233600, "f573d0b994224d2e5c8a47a4e16a228d64744ddf235fdae5704eb2843b2c8536"),
-            File("PASS.2.tar", 18708899840, "f46791122c4e75a77131b56b64eab6aa813de629a963f557c280a626a636fbbd"),
-            File("PASS.3.tar", 18705152000, "ee761f4792eb3e7160d4aa62cb59e0c4c263f64b4ac1ef621ab16103041200ba"),
-            File("PASS.4.tar", 18697226240, "e699129fc91e164a51c5e79267f5a288e8eb41979eab22455714ff1e90c9cb63"),
-            File("PASS.5.tar", 18690590720, "3bb284916640f216c554958030936c9e9930a517496310f0ffbaabde51e01c79"),
-            File("PASS.6.tar", 18693263360, "cb633e82e9fe9be2b81182fd5bff863f5b0a75373746169d0595be7fcdcc374e"),
-            File("PASS.7.tar", 18709043200, "236a0815368c339d14aa3634b0a3be11b9638d245200c78271a74b2c753c228e"),
-            File("PASS.8.tar", 18702499840, "91dec78455e56559cda092935ba01ac6978cea78d24e21e27f2dbc170314cf1a"),
-            File("PASS.9.tar", 11174297600, "fba7f2414beffa2163b6cec1641b9e434d54abaa1a509086d5bd22c3122537e2"),
+            File(
+                METADATA_FILE,
+                151124344,
+                "86eeb812aa5fed17eb06f6902c77f695c2a17de489569428833526adc61fe669",
+            ),
+            File(
+                "PASS.0.tar",
+                18719498240,
+                "4f1380dad26a51c8ee4459943b795a71df0b1fe228eec8294c39f84215d8252d",
+            ),
+            File(
+                "PASS.1.tar",
+                18702233600,
+                "f573d0b994224d2e5c8a47a4e16a228d64744ddf235fdae5704eb2843b2c8536",
+            ),
+            File(
+                "PASS.2.tar",
+                18708899840,
+                "f46791122c4e75a77131b56b64eab6aa813de629a963f557c280a626a636fbbd",
+            ),
+            File(
+                "PASS.3.tar",
+                18705152000,
+                "ee761f4792eb3e7160d4aa62cb59e0c4c263f64b4ac1ef621ab16103041200ba",
+            ),
+            File(
+                "PASS.4.tar",
+                18697226240,
+                "e699129fc91e164a51c5e79267f5a288e8eb41979eab22455714ff1e90c9cb63",
+            ),
+            File(
+                "PASS.5.tar",
+                18690590720,
+                "3bb284916640f216c554958030936c9e9930a517496310f0ffbaabde51e01c79",
+            ),
+            File(
+                "PASS.6.tar",
+                18693263360,
+                "cb633e82e9fe9be2b81182fd5bff863f5b0a75373746169d0595be7fcdcc374e",
+            ),
+            File(
+                "PASS.7.tar",
+                18709043200,
+                "236a0815368c339d14aa3634b0a3be11b9638d245200c78271a74b2c753c228e",
+            ),
+            File(
+                "PASS.8.tar",
+                18702499840,
+                "91dec78455e56559cda092935ba01ac6978cea78d24e21e27f2dbc170314cf1a",
+            ),
+            File(
+                "PASS.9.tar",
+                11174297600,
+                "fba7f2414beffa2163b6cec1641b9e434d54abaa1a509086d5bd22c3122537e2",
+            ),
         ),
     ),
     "v3": Release(
@@ -137,17 +190,61 @@ RELEASES = {
         images=1439588,
         image_bytes=178563446100,
         files=(
-            File(METADATA_FILE, 152590171, "8b6fde80b48326bda9da0a7c48f92146a58a847f76a1dc40603b7e4f73f5e798"),
-            File("PASS.0.tar", 18704343040, "5ff59cbf372a05d82c22afa8191eb229959730fd371b84a0ec784e7f91b1d285"),
-            File("PASS.1.tar", 18675681280, "d7b3a1d82c9695f31e9d8ebb71f450afef39e3353c608971fc74780f59e909fd"),
-            File("PASS.2.tar", 18743080960, "b62021816caac550580fcace7e74e8cb7358663006a7e28707c602859aa51243"),
-            File("PASS.3.tar", 18694615040, "2af47eab3a026ca5a747cccf3d6ababbd5a9b028d99d6f76e92a01d2f2b64276"),
-            File("PASS.4.tar", 18673643520, "0170c73cc846e07fbf2bbece0ea62a893b0d440b937dcac965e5b25f4e75006d"),
-            File("PASS.5.tar", 18715811840, "79ccc5167fa0e7950fc6dca1eec3c9b8db1d31313a83c8a19d2f9b9a88d1eeaf"),
-            File("PASS.6.tar", 18728970240, "adabc1ab18be4587a4c1882633015845681e9d8551075406e8d83a025819eef6"),
-            File("PASS.7.tar", 18703380480, "8661044c3a46f1e2f5c2fa96b9deb48c6b2d218ac9753b139073186920c15ab7"),
-            File("PASS.8.tar", 18695772160, "0dba1ac815c001d9a83787321e1929b03cebcccc1a8f12725eec866e80480a1f"),
-            File("PASS.9.tar", 11152302080, "9a7ab254638f4bf21267aa0165452572ae52d82aabb451a65e56a2d51a17e982"),
+            File(
+                METADATA_FILE,
+                152590171,
+                "8b6fde80b48326bda9da0a7c48f92146a58a847f76a1dc40603b7e4f73f5e798",
+            ),
+            File(
+                "PASS.0.tar",
+                18704343040,
+                "5ff59cbf372a05d82c22afa8191eb229959730fd371b84a0ec784e7f91b1d285",
+            ),
+            File(
+                "PASS.1.tar",
+                18675681280,
+                "d7b3a1d82c9695f31e9d8ebb71f450afef39e3353c608971fc74780f59e909fd",
+            ),
+            File(
+                "PASS.2.tar",
+                18743080960,
+                "b62021816caac550580fcace7e74e8cb7358663006a7e28707c602859aa51243",
+            ),
+            File(
+                "PASS.3.tar",
+                18694615040,
+                "2af47eab3a026ca5a747cccf3d6ababbd5a9b028d99d6f76e92a01d2f2b64276",
+            ),
+            File(
+                "PASS.4.tar",
+                18673643520,
+                "0170c73cc846e07fbf2bbece0ea62a893b0d440b937dcac965e5b25f4e75006d",
+            ),
+            File(
+                "PASS.5.tar",
+                18715811840,
+                "79ccc5167fa0e7950fc6dca1eec3c9b8db1d31313a83c8a19d2f9b9a88d1eeaf",
+            ),
+            File(
+                "PASS.6.tar",
+                18728970240,
+                "adabc1ab18be4587a4c1882633015845681e9d8551075406e8d83a025819eef6",
+            ),
+            File(
+                "PASS.7.tar",
+                18703380480,
+                "8661044c3a46f1e2f5c2fa96b9deb48c6b2d218ac9753b139073186920c15ab7",
+            ),
+            File(
+                "PASS.8.tar",
+                18695772160,
+                "0dba1ac815c001d9a83787321e1929b03cebcccc1a8f12725eec866e80480a1f",
+            ),
+            File(
+                "PASS.9.tar",
+                11152302080,
+                "9a7ab254638f4bf21267aa0165452572ae52d82aabb451a65e56a2d51a17e982",
+            ),
         ),
     ),
 }
@@ -157,8 +254,8 @@ RELEASES = {
 class PASSConfig(datasets.BuilderConfig):
     """Which part of a release, and where its files are.
 
-    `data_dir` is a folder with the shards and the CSV; without it they come from `base_url`. `shards` are shard numbers,
-    None for all.
+    `data_dir` is a folder with the shards and the CSV; without it they come from `base_url`.
+    `shards` are shard numbers, None for all.
     """
 
     shards: Optional[List[int]] = None
@@ -166,7 +263,9 @@ class PASSConfig(datasets.BuilderConfig):
 
 
 class PASS(datasets.GeneratorBasedBuilder):
-    """The loading script: one config for each release, one split, images as `{"path": "<hash>.jpg", "bytes": ...}`."""
+    """The loading script: one config for each release, one split, images as `{"path": "<hash>.jpg",
+    "bytes": ...}`.
+    """
 
     BUILDER_CONFIG_CLASS = PASSConfig
     BUILDER_CONFIGS = [
@@ -181,11 +280,17 @@ class PASS(datasets.GeneratorBasedBuilder):
 
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(
-            description=DESCRIPTION, features=FEATURES, homepage=HOMEPAGE, license=LICENSE, citation=CITATION
+            description=DESCRIPTION,
+            features=FEATURES,
+            homepage=HOMEPAGE,
+            license=LICENSE,
+            citation=CITATION,
         )
 
     def get_exported_dataset_info(self) -> datasets.DatasetInfo:
-        """What dataset_infos.json says: it holds for a whole release from Zenodo, not for a part or for files of one's own."""
+        """What dataset_infos.json says: it holds for a whole release from Zenodo, not for a part or
+        for files of one's own.
+        """
         if self.config.data_dir is not None or self.config.shards is not None:
             return datasets.DatasetInfo()
         info: datasets.DatasetInfo = super().get_exported_dataset_info()
@@ -196,14 +301,20 @@ class PASS(datasets.GeneratorBasedBuilder):
         numbers = sorted(release.shards) if self.config.shards is None else list(self.config.shards)
         unknown = sorted(set(numbers) - set(release.shards))
         if unknown or not numbers:
-            raise ValueError(f"shards: expected numbers from {min(release.shards)} to {max(release.shards)}, found {numbers}.")
+            raise ValueError(
+                f"shards: expected numbers from {min(release.shards)} to {max(release.shards)}, "
+                f"found {numbers}."
+            )
         files = [release.metadata] + [release.shards[number] for number in numbers]
         if self.config.data_dir is not None:
-            paths = [os.path.join(os.path.expanduser(self.config.data_dir), file.name) for file in files]
+            paths = [
+                os.path.join(os.path.expanduser(self.config.data_dir), file.name) for file in files
+            ]
             missing = [path for path in paths if not os.path.isfile(path)]
             if missing:
                 raise FileNotFoundError(
-                    f"data_dir: expected {len(paths)} files of release {release.name}, {', '.join(missing)} missing. "
+                    f"data_dir: expected {len(paths)} files of release {release.name}, "
+                    f"{', '.join(missing)} missing. "
                     "Download them, or pass `shards=[...]` for the tars that are there."
                 )
         else:
@@ -212,7 +323,8 @@ class PASS(datasets.GeneratorBasedBuilder):
         archives = [dl_manager.iter_archive(shard) for shard in shards]
         return [
             datasets.SplitGenerator(
-                name=datasets.Split.TRAIN, gen_kwargs={"metadata": metadata, "shards": shards, "archives": archives}
+                name=datasets.Split.TRAIN,
+                gen_kwargs={"metadata": metadata, "shards": shards, "archives": archives},
             )
         ]
 
@@ -228,7 +340,8 @@ class PASS(datasets.GeneratorBasedBuilder):
                 row = _find(rows, match[1])
                 if row is None:
                     raise ValueError(
-                        f"{shard}: image {match[1]} has no row in {metadata}. Do shards and CSV belong to one release?"
+                        f"{shard}: image {match[1]} has no row in {metadata}. Do shards and CSV "
+                        "belong to one release?"
                     )
                 yield match[1], {"image": {"path": match[0], "bytes": file.read()}, **row}
 
@@ -245,13 +358,19 @@ def _read_metadata(path: str) -> pa.Table:
                 strings_can_be_null=True,
             ),
         )
-    return table.rename_columns([name for _, name, _ in METADATA_COLUMNS]).sort_by("hash").combine_chunks()
+    return (
+        table.rename_columns([name for _, name, _ in METADATA_COLUMNS])
+        .sort_by("hash")
+        .combine_chunks()
+    )
 
 
 def _find(rows: pa.Table, image_hash: str) -> Optional[Dict[str, Any]]:
     """The row of an image by bisection, or None."""
     hashes = rows["hash"]
-    place = bisect.bisect_left(range(len(hashes)), image_hash, key=lambda index: hashes[index].as_py())
+    place = bisect.bisect_left(
+        range(len(hashes)), image_hash, key=lambda index: hashes[index].as_py()
+    )
     if place == len(hashes) or hashes[place].as_py() != image_hash:
         return None
     found: Dict[str, Any] = rows.slice(place, 1).to_pylist()[0]
@@ -271,7 +390,12 @@ def dataset_infos() -> Dict[str, Dict[str, Any]]:
             "features": FEATURES.to_dict(),
             "builder_name": "pass",
             "config_name": release.name,
-            "version": {"version_str": release.version, "major": major, "minor": minor, "patch": patch},
+            "version": {
+                "version_str": release.version,
+                "major": major,
+                "minor": minor,
+                "patch": patch,
+            },
             "splits": {
                 "train": {
                     "name": "train",
@@ -281,7 +405,8 @@ def dataset_infos() -> Dict[str, Dict[str, Any]]:
                 }
             },
             "download_checksums": {
-                release.url(file): {"num_bytes": file.size, "checksum": file.sha256} for file in release.files
+                release.url(file): {"num_bytes": file.size, "checksum": file.sha256}
+                for file in release.files
             },
             "download_size": release.download_size,
             "dataset_size": release.image_bytes,

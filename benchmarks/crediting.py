@@ -1,9 +1,11 @@
-"""How long the credits of all of PASS take from its CSV, how much memory, and how a plain Python loop compares.
+"""How long the credits of all of PASS take from its CSV, how much memory, and how a plain Python
+loop compares.
 
     python benchmarks/crediting.py [--folder /tmp/pass-benchmark] [--rows 1439719] [--only TEXT]
 
-Every figure comes from a process of its own, all in one run. The loop reads with `csv.DictReader` and writes the same fields,
-as CSV, in the fewest steps. Seconds are those of the call, without imports.
+Every figure comes from a process of its own, all in one run. The loop reads with `csv.DictReader`
+and writes the same fields, as CSV, in the fewest steps. Seconds are those of the call, without
+imports.
 """
 
 from __future__ import annotations
@@ -43,7 +45,10 @@ def plain_loop(folder: Path, target: Path) -> int:
         (target / "CREDITS.csv").open("w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.writer(file)
-        header = "hash,creator,creator_username,source_url,license,license_url,spdx,changes,title,page_url"
+        header = (
+            "hash,creator,creator_username,source_url,license,license_url,spdx,changes,title,"
+            "page_url"
+        )
         writer.writerow(header.split(","))
         for row in csv.DictReader(source):
             name, hash = row["unickname"], row["hash"]
@@ -67,7 +72,10 @@ def ours(name: str, group_by: str | None = None) -> Callable[[Path, Path], int]:
 
 WAYS: dict[str, Callable[[Path, Path], int]] = {
     "plain loop": plain_loop,
-    **{f".{end}": ours(f"CREDITS.{end}") for end in ("csv", "jsonl", "parquet", "txt", "md", "spdx.json", "html")},
+    **{
+        f".{end}": ours(f"CREDITS.{end}")
+        for end in ("csv", "jsonl", "parquet", "txt", "md", "spdx.json", "html")
+    },
     ".txt by creator": ours("CREDITS.txt", "creator"),
 }
 
@@ -84,19 +92,33 @@ def measure(way: str, folder: Path) -> None:
         seconds = time.perf_counter() - begin
     finally:
         shutil.rmtree(target)
-    print(json.dumps(Figures(seconds, count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)))
+    print(
+        json.dumps(
+            Figures(seconds, count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+        )
+    )
 
 
 def run(way: str, folder: Path) -> Figures:
     """`measure` in a process of its own."""
     command = [sys.executable, __file__, "--folder", str(folder), "--measure", way]
-    return Figures(*json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]))
+    return Figures(
+        *json.loads(
+            subprocess.run(
+                command, check=True, stdout=subprocess.PIPE, text=True
+            ).stdout.splitlines()[-1]
+        )
+    )
 
 
 def main() -> None:
     """Make the input, run every way, print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "pass-benchmark")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=Path(tempfile.gettempdir()) / "pass-benchmark"
+    )
     parser.add_argument("--rows", type=int, default=RELEASE_ROWS, help="of the CSV")
     parser.add_argument("--only", default="", help="only ways whose name holds this text")
     parser.add_argument("--measure", choices=WAYS, help=argparse.SUPPRESS)

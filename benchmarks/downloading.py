@@ -2,9 +2,10 @@
 
     python benchmarks/downloading.py [--folder /tmp/pass-benchmark]
 
-A server on this machine, in a process of its own, behaves as Zenodo does. Three downloads of all shards: without faults
-(beside `curl` and then `sha256sum` of the same files), through a server that cuts every 5 to 50 MB, stalls and answers 429,
-and the same with the client killed by SIGKILL 20 times. Prints the speed, and the bytes served beyond those needed.
+A server on this machine, in a process of its own, behaves as Zenodo does. Three downloads of all
+shards: without faults (beside `curl` and then `sha256sum` of the same files), through a server that
+cuts every 5 to 50 MB, stalls and answers 429, and the same with the client killed by SIGKILL 20
+times. Prints the speed, and the bytes served beyond those needed.
 """
 
 from __future__ import annotations
@@ -54,8 +55,17 @@ class Server:
     """`serve` in a process of its own."""
 
     def __init__(self, folder: Path, *, faults: bool) -> None:
-        command = [sys.executable, __file__, "--folder", str(folder), "--serve", "faults" if faults else "well"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        command = [
+            sys.executable,
+            __file__,
+            "--folder",
+            str(folder),
+            "--serve",
+            "faults" if faults else "well",
+        ]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         assert self.process.stdout is not None
         self.base_url = self.process.stdout.readline().strip()
 
@@ -71,7 +81,9 @@ def describe(folder: Path) -> Path:
     path = folder / "release.json"
     if not path.exists():
         files = [folder / "pass_metadata.csv", *sorted(folder.glob("PASS.*.tar"))]
-        sums = subprocess.run(["sha256sum", *map(str, files)], check=True, capture_output=True, text=True).stdout
+        sums = subprocess.run(
+            ["sha256sum", *map(str, files)], check=True, capture_output=True, text=True
+        ).stdout
         path.write_text(
             json.dumps(
                 [
@@ -90,21 +102,41 @@ def fetch(described: Path, target: Path, base_url: str) -> None:
 
     pass_utils.retries.RETRY = pass_utils.retries.RETRY._replace(first_wait=0.05, read_timeout=5.0)
     files = tuple(File(*file) for file in json.loads(described.read_text()))
-    download(target, Release("benchmark", "0.0.0", 1, "", 0, 0, files), base_url=base_url, quiet=True)
+    download(
+        target, Release("benchmark", "0.0.0", 1, "", 0, 0, files), base_url=base_url, quiet=True
+    )
 
 
 def curl(described: Path, target: Path, base_url: str) -> None:
     """`curl`, two at a time as ours does, then `sha256sum`."""
     target.mkdir()
     names = [name for name, _, _ in json.loads(described.read_text())]
-    urls = [part for name in names for part in ("-o", str(target / name), f"{base_url}/1/files/{name}")]
-    subprocess.run(["curl", "--no-progress-meter", "--fail", "--parallel", "--parallel-max", "2", *urls], check=True)
-    subprocess.run(["sha256sum", *(str(target / name) for name in names)], check=True, stdout=subprocess.DEVNULL)
+    urls = [
+        part for name in names for part in ("-o", str(target / name), f"{base_url}/1/files/{name}")
+    ]
+    subprocess.run(
+        ["curl", "--no-progress-meter", "--fail", "--parallel", "--parallel-max", "2", *urls],
+        check=True,
+    )
+    subprocess.run(
+        ["sha256sum", *(str(target / name) for name in names)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def ours(described: Path, target: Path, base_url: str, *, kills: int = 0) -> None:
     """`fetch` in a process of its own, killed and started again."""
-    command = [sys.executable, __file__, "--folder", str(described.parent), "--fetch", base_url, "--target", str(target)]
+    command = [
+        sys.executable,
+        __file__,
+        "--folder",
+        str(described.parent),
+        "--fetch",
+        base_url,
+        "--target",
+        str(target),
+    ]
     rng = random.Random(1)
     for _ in range(kills):
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
@@ -118,8 +150,12 @@ def ours(described: Path, target: Path, base_url: str, *, kills: int = 0) -> Non
 
 def main() -> None:
     """Run all, print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "pass-benchmark")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=Path(tempfile.gettempdir()) / "pass-benchmark"
+    )
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--fetch", help=argparse.SUPPRESS)
     parser.add_argument("--target", type=Path, help=argparse.SUPPRESS)
@@ -132,7 +168,10 @@ def main() -> None:
         return
     described = describe(make_input(options.folder))
     needed = sum(size for _, size, _ in json.loads(described.read_text()))
-    print(f"{needed / 1e6:,.0f} MB\n\n{'':<34}{'seconds':>9}{'MB/s':>8}{'requests':>10}{'served beyond':>15}")
+    print(
+        f"{needed / 1e6:,.0f} "
+        f"MB\n\n{'':<34}{'seconds':>9}{'MB/s':>8}{'requests':>10}{'served beyond':>15}"
+    )
     rates: dict[str, list[float]] = {}
     for title, way, faults, kills in (
         ("curl, sha256sum", curl, False, None),
@@ -157,7 +196,10 @@ def main() -> None:
             f"{served['sent'] / needed - 1:>15.3%}",
             flush=True,
         )
-    print(f"\nspeed, ours : curl and sha256sum{max(rates['ours']) / max(rates['curl, sha256sum']):>10.2f}")
+    print(
+        "\nspeed, ours : curl and "
+        f"sha256sum{max(rates['ours']) / max(rates['curl, sha256sum']):>10.2f}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
-"""How fast and in how much memory a dataset is exported, beside `cat` and what other libraries do, in one run.
+"""How fast and in how much memory a dataset is exported, beside `cat` and what other libraries do,
+in one run.
 
-    python benchmarks/exporting.py [--folder /tmp/pass-benchmark] [--images 1000] [--repeat 3] [--only TEXT]
+    python benchmarks/exporting.py [--folder /tmp/pass-benchmark] [--images 1000] [--repeat 3]
+    [--only TEXT]
 
-Each way runs in a process of its own, over the same ten shards, after their bytes were read once and what the way before wrote
-was deleted. The ways take turns, and the median of each counts. Ours (but for the image folder) and `cat` end when the device
-has everything; the other libraries do not wait for it. Peak memory is that of the process, and of the largest one that it
-started.
+Each way runs in a process of its own, over the same ten shards, after their bytes were read once
+and what the way before wrote was deleted. The ways take turns, and the median of each counts. Ours
+(but for the image folder) and `cat` end when the device has everything; the other libraries do not
+wait for it. Peak memory is that of the process, and of the largest one that it started.
 """
 
 from __future__ import annotations
@@ -64,11 +66,18 @@ def load(setting: Setting, **options: Any) -> Any:
 
     shards = list(range(len(list(setting.folder.glob("PASS.*.tar")))))
     return datasets.load_dataset(
-        "pass", data_dir=str(setting.folder), shards=shards, split="train", cache_dir=str(setting.cache), **options
+        "pass",
+        data_dir=str(setting.folder),
+        shards=shards,
+        split="train",
+        cache_dir=str(setting.cache),
+        **options,
     )
 
 
-def parquet(setting: Setting, *, source: dict[str, Any] | None = None, **options: Any) -> Callable[[], object]:
+def parquet(
+    setting: Setting, *, source: dict[str, Any] | None = None, **options: Any
+) -> Callable[[], object]:
     """`write_parquet`."""
     from pass_utils import write_parquet
 
@@ -77,15 +86,21 @@ def parquet(setting: Setting, *, source: dict[str, Any] | None = None, **options
 
 
 def parquet_dask(setting: Setting) -> Callable[[], object]:
-    """`write_parquet` by two workers of a Dask cluster, each a process with one thread, reached over TCP."""
+    """`write_parquet` by two workers of a Dask cluster, each a process with one thread, reached
+    over TCP.
+    """
     from distributed import Client, LocalCluster
 
     import pass_utils
 
-    cluster = LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None)
+    cluster = LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    )
     client = Client(cluster)
     executor = client.get_executor()
-    for done in [executor.submit(__import__, "pass_utils.export.parquet") for _ in range(8)]:  # imports are not measured
+    for done in [
+        executor.submit(__import__, "pass_utils.export.parquet") for _ in range(8)
+    ]:  # imports are not measured
         done.result()
     ds = load(setting)
     return lambda: pass_utils.write_parquet(ds, setting.out, max_shard_size=MANY, executor=executor)
@@ -114,11 +129,17 @@ def webdataset_library(setting: Setting) -> Callable[[], object]:
     ds = load(setting).cast_column("image", Image(decode=False))
 
     def run() -> None:
-        with webdataset.ShardWriter(str(setting.out / "train-%06d.tar"), maxsize=1e9, verbose=0) as writer:
+        with webdataset.ShardWriter(
+            str(setting.out / "train-%06d.tar"), maxsize=1e9, verbose=0
+        ) as writer:
             for row in ds:
                 with fsspec.open(row["image"]["path"]) as file:
                     picture = file.read()
-                rest = {name: value for name, value in row.items() if name not in ("image", "date_taken")}
+                rest = {
+                    name: value
+                    for name, value in row.items()
+                    if name not in ("image", "date_taken")
+                }
                 rest["date_taken"] = row["date_taken"].isoformat()
                 writer.write({"__key__": row["hash"], "jpg": picture, "json": rest})
 
@@ -155,7 +176,9 @@ WAYS: dict[str, Callable[[Setting], Callable[[], object]]] = {
     "parquet, embedded": lambda setting: parquet(setting, source={"embed_images": True}),
     "parquet, streamed": lambda setting: parquet(setting, source={"streaming": True}),
     "parquet, 100 MB, 1 process": lambda setting: parquet(setting, max_shard_size=MANY),
-    "parquet, 100 MB, 2 processes": lambda setting: parquet(setting, max_shard_size=MANY, num_proc=2),
+    "parquet, 100 MB, 2 processes": lambda setting: parquet(
+        setting, max_shard_size=MANY, num_proc=2
+    ),
     "parquet, 100 MB, Dask, 2 workers": parquet_dask,
     "webdataset library": webdataset_library,
     "webdataset": tars,
@@ -181,7 +204,13 @@ def measure(way: str, setting: Setting) -> None:
     begin = time.perf_counter()
     run()
     seconds = time.perf_counter() - begin
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) * 1024
+    peak = (
+        max(
+            resource.getrusage(who).ru_maxrss
+            for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        )
+        * 1024
+    )
     print(json.dumps(Figures(seconds, peak)))
 
 
@@ -190,28 +219,39 @@ def main() -> None:
     parser = input_parser(__doc__)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--only", default="", help="only ways whose name holds this text")
-    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "pass-benchmark-cache")
-    parser.add_argument("--out", type=Path, help="where to write; deleted afterwards  [default: a temporary folder]")
+    parser.add_argument(
+        "--cache", type=Path, default=Path(tempfile.gettempdir()) / "pass-benchmark-cache"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="where to write; deleted afterwards  [default: a temporary folder]"
+    )
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
         measure(options.measure, Setting(options.folder, options.out, options.cache))
         return
-    folder = make_input(options.folder, shards=options.shards, images=options.images, rows=options.rows)
+    folder = make_input(
+        options.folder, shards=options.shards, images=options.images, rows=options.rows
+    )
     size = sum(file.stat().st_size for file in folder.glob("PASS.*.tar"))
     names = [way for way in WAYS if options.only in way]
     figures: dict[str, list[Figures]] = {way: [] for way in names}
     base = Path(tempfile.mkdtemp(prefix="pass-export-", dir=options.out))
     me = [sys.executable, __file__, "--folder", str(folder), "--cache", str(options.cache)]
     try:
-        for turn in range(options.repeat + 1):  # the first turn fills the caches, and does not count
+        for turn in range(
+            options.repeat + 1
+        ):  # the first turn fills the caches, and does not count
             for way in names:
                 warm(folder)
                 out = base / "out"
                 out.mkdir()
                 os.sync()
                 done = subprocess.run(
-                    [*me, "--out", str(out), "--measure", way], check=True, stdout=subprocess.PIPE, text=True
+                    [*me, "--out", str(out), "--measure", way],
+                    check=True,
+                    stdout=subprocess.PIPE,
+                    text=True,
                 )
                 found = Figures(*json.loads(done.stdout.splitlines()[-1]))
                 print(f"{turn}: {way}, {found.seconds:.2f} s", file=sys.stderr, flush=True)
@@ -222,11 +262,15 @@ def main() -> None:
         shutil.rmtree(base)
     print(f"{options.shards} shards, {size / 1e6:,.0f} MB, median of {options.repeat}\n")
     print(f"{'':<34}{'seconds':>9}{'MB/s':>8}{'images/s':>10}{'peak MB':>9}")
-    median = {way: statistics.median(each.seconds for each in found) for way, found in figures.items()}
+    median = {
+        way: statistics.median(each.seconds for each in found) for way, found in figures.items()
+    }
     for way, seconds in median.items():
         peak = max(each.peak for each in figures[way])
         images = options.shards * options.images
-        print(f"{way:<34}{seconds:>9.2f}{size / 1e6 / seconds:>8,.0f}{images / seconds:>10,.0f}{peak / 1e6:>9,.0f}")
+        print(
+            f"{way:<34}{seconds:>9.2f}{size / 1e6 / seconds:>8,.0f}{images / seconds:>10,.0f}{peak / 1e6:>9,.0f}"  # noqa: E501
+        )
     print()
     for text, one, other in RATIOS:
         if one in median and other in median:

@@ -1,4 +1,6 @@
-"""Shards and CSV in, rows out, in the historical loader's way: the CSV as a pandas frame, the tars walked by `tarfile`."""
+"""Shards and CSV in, rows out, in the historical loader's way: the CSV as a pandas frame, the tars
+walked by `tarfile`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ def historical_rows(folder: Path) -> Iterator[dict[str, Any]]:
     """The rows of a folder; each image as `{"path", "bytes"}`."""
     import pandas as pd
 
-    frame = pd.read_csv(folder / "pass_metadata.csv", index_col="hash", keep_default_na=False, dtype=str)
+    frame = pd.read_csv(
+        folder / "pass_metadata.csv", index_col="hash", keep_default_na=False, dtype=str
+    )
     for shard in sorted(folder.glob("PASS.*.tar")):
         with tarfile.open(shard, "r|") as tar:
             for member in tar:
@@ -27,5 +31,7 @@ def historical_rows(folder: Path) -> Iterator[dict[str, Any]]:
                     "hash": image_hash,
                     "gps_latitude": float(row["latitude"]) if row["latitude"] else None,
                     "gps_longitude": float(row["longitude"]) if row["longitude"] else None,
-                    "date_taken": pd.Timestamp(row["datetaken"]).to_pydatetime() if row["datetaken"] else None,
+                    "date_taken": pd.Timestamp(row["datetaken"]).to_pydatetime()
+                    if row["datetaken"]
+                    else None,
                 }

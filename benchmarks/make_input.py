@@ -1,4 +1,6 @@
-"""A size in, a folder of PASS-like shards and a metadata CSV out: the input that every benchmark here shares."""
+"""A size in, a folder of PASS-like shards and a metadata CSV out: the input that every benchmark
+here shares.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ HEADER = ",unickname,datetaken,licensename,hash,latitude,longitude\n"
 
 
 def image_hash(number: int) -> str:
-    """The hash of image `number`, printed as PASS prints its MD5s: byte by byte, without zero padding."""
+    """The hash of image `number`, printed as PASS prints its MD5s: byte by byte, without zero
+    padding.
+    """
     return "".join(f"{byte:x}" for byte in hashlib.md5(str(number).encode()).digest())
 
 
@@ -26,7 +30,9 @@ def draw(number: int, *, size: tuple[int, int] = (500, 375), bytes_wanted: int =
     """A JPEG of smooth noise with about `bytes_wanted` bytes of detail."""
     rng = np.random.default_rng(number)
     width, height = size
-    coarse = Image.fromarray(rng.integers(0, 255, (9, 12, 3), dtype=np.uint8)).resize(size, Image.Resampling.BICUBIC)
+    coarse = Image.fromarray(rng.integers(0, 255, (9, 12, 3), dtype=np.uint8)).resize(
+        size, Image.Resampling.BICUBIC
+    )
     grain = rng.normal(0, 26, (height, width, 1))
     pixels = np.clip(np.asarray(coarse, dtype=np.float64) + grain, 0, 255).astype(np.uint8)
     quality = 85
@@ -65,13 +71,24 @@ def write_metadata(folder: Path, *, rows: int) -> None:
     with (folder / "pass_metadata.csv").open("w", encoding="ascii", newline="") as csv:
         csv.write(HEADER)
         for place, number in enumerate(order):
-            date = f"20{rng.randrange(4, 15):02}-{rng.randrange(1, 13):02}-{rng.randrange(1, 29):02} 10:28:19.0"
-            where = f"{rng.uniform(-60, 70):.6f},{rng.uniform(-180, 180):.6f}" if rng.random() < 0.3 else ","
+            date = (
+                f"20{rng.randrange(4, 15):02}-{rng.randrange(1, 13):02}-{rng.randrange(1, 29):02} "
+                "10:28:19.0"
+            )
+            where = (
+                f"{rng.uniform(-60, 70):.6f},{rng.uniform(-180, 180):.6f}"
+                if rng.random() < 0.3
+                else ","
+            )
             name = f"Photo+Grapher%3C{rng.randrange(200_000)}"
-            csv.write(f"{place * 11},{name},{date},Attribution License,{image_hash(number)},{where}\n")
+            csv.write(
+                f"{place * 11},{name},{date},Attribution License,{image_hash(number)},{where}\n"
+            )
 
 
-def make_input(folder: Path, *, shards: int = 10, images: int = 1000, rows: int = RELEASE_ROWS) -> Path:
+def make_input(
+    folder: Path, *, shards: int = 10, images: int = 1000, rows: int = RELEASE_ROWS
+) -> Path:
     """The folder, made once: a second call with the same figures finds what the first one left."""
     done = folder / f"{shards}x{images}+{rows}.made"
     if not done.exists():
@@ -83,9 +100,15 @@ def make_input(folder: Path, *, shards: int = 10, images: int = 1000, rows: int 
 
 
 def input_parser(text: str) -> argparse.ArgumentParser:
-    """A parser of the options that say where the input is and how large, for a program that `text` describes."""
-    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "pass-benchmark")
+    """A parser of the options that say where the input is and how large, for a program that `text`
+    describes.
+    """
+    parser = argparse.ArgumentParser(
+        description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=Path(tempfile.gettempdir()) / "pass-benchmark"
+    )
     parser.add_argument("--shards", type=int, default=10)
     parser.add_argument("--images", type=int, default=1000, help="in each shard")
     parser.add_argument("--rows", type=int, default=RELEASE_ROWS, help="of the CSV")
@@ -94,4 +117,6 @@ def input_parser(text: str) -> argparse.ArgumentParser:
 
 if __name__ == "__main__":
     options = input_parser(__doc__).parse_args()
-    print(make_input(options.folder, shards=options.shards, images=options.images, rows=options.rows))
+    print(
+        make_input(options.folder, shards=options.shards, images=options.images, rows=options.rows)
+    )

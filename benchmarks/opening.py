@@ -1,9 +1,11 @@
-"""How long PASS takes to open in place, how much memory and disk that needs, and how the historical loader compares.
+"""How long PASS takes to open in place, how much memory and disk that needs, and how the historical
+loader compares.
 
-    python benchmarks/opening.py [--folder /tmp/pass-benchmark] [--shards 10] [--images 1000] [--rows 1439719]
+    python benchmarks/opening.py [--folder /tmp/pass-benchmark] [--shards 10] [--images 1000]
+    [--rows 1439719]
 
-Every figure comes from a process of its own, all in one run. The historical way (`historical.py`) writes every image a second
-time, into the Arrow cache.
+Every figure comes from a process of its own, all in one run. The historical way (`historical.py`)
+writes every image a second time, into the Arrow cache.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ def open_in_place(folder: Path, cache: Path, **options: Any) -> int:
 
     import pass_utils  # noqa: F401
 
-    return len(load_dataset("pass", data_dir=str(folder), split="train", cache_dir=str(cache), **options))
+    return len(
+        load_dataset("pass", data_dir=str(folder), split="train", cache_dir=str(cache), **options)
+    )
 
 
 def open_embedded(folder: Path, cache: Path) -> int:
@@ -88,8 +92,23 @@ def size_of(folder: Path) -> int:
 
 def run(way: str, folder: Path, cache: Path) -> Figures:
     """`measure` in a process of its own."""
-    command = [sys.executable, __file__, "--folder", str(folder), "--measure", way, "--cache", str(cache)]
-    return Figures(*json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]))
+    command = [
+        sys.executable,
+        __file__,
+        "--folder",
+        str(folder),
+        "--measure",
+        way,
+        "--cache",
+        str(cache),
+    ]
+    return Figures(
+        *json.loads(
+            subprocess.run(
+                command, check=True, stdout=subprocess.PIPE, text=True
+            ).stdout.splitlines()[-1]
+        )
+    )
 
 
 def main() -> None:
@@ -101,7 +120,9 @@ def main() -> None:
     if options.measure:
         measure(options.measure, options.folder, options.cache)
         return
-    folder = make_input(options.folder, shards=options.shards, images=options.images, rows=options.rows)
+    folder = make_input(
+        options.folder, shards=options.shards, images=options.images, rows=options.rows
+    )
     tars = sum(file.stat().st_size for file in folder.glob("PASS.*.tar"))
     print(f"{options.shards} shards, {tars / 1e6:,.0f} MB, CSV of {options.rows:,} rows\n")
     print(f"{'':<28}{'seconds':>9}{'rows':>9}{'peak MB':>9}{'written MB':>12}{'of the tars':>13}")
@@ -118,8 +139,16 @@ def main() -> None:
             ("historical", "historical"),
         ):
             figures = run(way, folder, cache)
-            csv_cache = sum(file.stat().st_size for file in cache.glob("pass/metadata-*")) if figures.written else 0
-            rows_only = max(figures.written - csv_cache, 0) if title == "in place, first time" else figures.written
+            csv_cache = (
+                sum(file.stat().st_size for file in cache.glob("pass/metadata-*"))
+                if figures.written
+                else 0
+            )
+            rows_only = (
+                max(figures.written - csv_cache, 0)
+                if title == "in place, first time"
+                else figures.written
+            )
             print(
                 f"{title:<28}{figures.seconds:>9.2f}{figures.rows:>9,}{figures.peak / 1e6:>9,.0f}"
                 f"{rows_only / 1e6:>12,.1f}{rows_only / tars:>13.2%}"

@@ -2,9 +2,10 @@
 
     python benchmarks/pushing.py [--folder /tmp/pass-benchmark]
 
-A server on this machine, in a process of its own, plays the Hub. Ten shards opened in place are pushed by `datasets`' own
-`Dataset.push_to_hub`, by ours, by ours through a server that fails one request in ten, and by ours killed by SIGKILL 10 times.
-Prints seconds, the peak memory of the client, the most that its work folder held, and the bytes sent beyond those needed.
+A server on this machine, in a process of its own, plays the Hub. Ten shards opened in place are
+pushed by `datasets`' own `Dataset.push_to_hub`, by ours, by ours through a server that fails one
+request in ten, and by ours killed by SIGKILL 10 times. Prints seconds, the peak memory of the
+client, the most that its work folder held, and the bytes sent beyond those needed.
 """
 
 from __future__ import annotations
@@ -40,7 +41,12 @@ def serve(folder: Path, *, faults: bool) -> None:
     from hub import Fault, Hub
 
     kinds = itertools.cycle(
-        [Fault(status=500), Fault(status=429, headers=(("Retry-After", "1"),)), Fault(cut=50_000_000), Fault(status=503)]
+        [
+            Fault(status=500),
+            Fault(status=429, headers=(("Retry-After", "1"),)),
+            Fault(cut=50_000_000),
+            Fault(status=503),
+        ]
     )
     count = itertools.count(1)
 
@@ -52,9 +58,18 @@ def serve(folder: Path, *, faults: bool) -> None:
             server.always = fault
         print(json.dumps(server.environment), flush=True)
         sys.stdin.read()
-        large = {file.oid: file.size for file in server.repositories[REPOSITORY].log()[-1].files.values() if file.lfs}
+        large = {
+            file.oid: file.size
+            for file in server.repositories[REPOSITORY].log()[-1].files.values()
+            if file.lfs
+        }
         sent = sum(request.received for request in server.requests if request.method == "PUT")
-        print(json.dumps({"needed": sum(large.values()), "sent": sent, "requests": len(server.requests)}), flush=True)
+        print(
+            json.dumps(
+                {"needed": sum(large.values()), "sent": sent, "requests": len(server.requests)}
+            ),
+            flush=True,
+        )
 
 
 def push(way: str, folder: Path, cache: Path) -> None:
@@ -81,7 +96,9 @@ def held(cache: Path) -> int:
     return total
 
 
-def measure(way: str, folder: Path, cache: Path, *, faults: bool = False, kills: int = 0) -> dict[str, float]:
+def measure(
+    way: str, folder: Path, cache: Path, *, faults: bool = False, kills: int = 0
+) -> dict[str, float]:
     """Seconds, bytes of memory, of the work folder, sent and needed."""
     work = Path(tempfile.mkdtemp(prefix="pass-push-"))
     command = [sys.executable, __file__, "--folder", str(folder)]
@@ -92,7 +109,11 @@ def measure(way: str, folder: Path, cache: Path, *, faults: bool = False, kills:
         text=True,
     )
     assert server.stdout is not None
-    environment = {**os.environ, **json.loads(server.stdout.readline()), "HF_HOME": str(work / "home")}
+    environment = {
+        **os.environ,
+        **json.loads(server.stdout.readline()),
+        "HF_HOME": str(work / "home"),
+    }
     environment["HF_DATASETS_CACHE"] = str(cache)
     command += ["--push", way, "--cache", str(cache)]
     most, ended = 0, threading.Event()
@@ -107,12 +128,21 @@ def measure(way: str, folder: Path, cache: Path, *, faults: bool = False, kills:
     rng = random.Random(0)
     begin = time.perf_counter()
     for _ in range(kills):
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=rng.uniform(3, 6))
         process.send_signal(signal.SIGKILL)
         process.wait()
-    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    done = subprocess.run(
+        command,
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
     seconds = time.perf_counter() - begin
     ended.set()
     watcher.join()
@@ -123,8 +153,12 @@ def measure(way: str, folder: Path, cache: Path, *, faults: bool = False, kills:
 
 def main() -> None:
     """Run all, print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "pass-benchmark")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=Path(tempfile.gettempdir()) / "pass-benchmark"
+    )
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--faults", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--push", help=argparse.SUPPRESS)
@@ -139,7 +173,9 @@ def main() -> None:
     folder = make_input(options.folder)
     cache = Path(tempfile.mkdtemp(prefix="pass-cache-"))
     measure("ours", folder, cache)  # parses the CSV, opens the shards, and warms the system's cache
-    print(f"{'':<30}{'seconds':>9}{'MB/s':>8}{'peak MB':>9}{'held MB':>9}{'requests':>10}{'sent beyond':>13}")
+    print(
+        f"{'':<30}{'seconds':>9}{'MB/s':>8}{'peak MB':>9}{'held MB':>9}{'requests':>10}{'sent beyond':>13}"  # noqa: E501
+    )
     seconds: dict[str, list[float]] = {}
     for title, way, faults, kills in (
         ("datasets", "datasets", False, 0),
@@ -152,8 +188,8 @@ def main() -> None:
         found = measure(way, folder, cache, faults=faults, kills=kills)
         seconds.setdefault(title.removesuffix(", again"), []).append(found["seconds"])
         print(
-            f"{title:<30}{found['seconds']:>9.1f}{found['needed'] / 1e6 / found['seconds']:>8,.0f}{found['peak'] / 1e6:>9,.0f}"
-            f"{found['held'] / 1e6:>9,.0f}{found['requests']:>10}{found['sent'] / found['needed'] - 1:>13.3%}",
+            f"{title:<30}{found['seconds']:>9.1f}{found['needed'] / 1e6 / found['seconds']:>8,.0f}{found['peak'] / 1e6:>9,.0f}"  # noqa: E501
+            f"{found['held'] / 1e6:>9,.0f}{found['requests']:>10}{found['sent'] / found['needed'] - 1:>13.3%}",  # noqa: E501
             flush=True,
         )
     shutil.rmtree(cache)

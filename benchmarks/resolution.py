@@ -1,10 +1,12 @@
 """How fast pictures are chosen by their size, beside decoding every one of them.
 
-    python benchmarks/resolution.py [--folder /tmp/pass-benchmark] [--shards 10] [--images 1000] [--rows 1439719]
+    python benchmarks/resolution.py [--folder /tmp/pass-benchmark] [--shards 10] [--images 1000]
+    [--rows 1439719]
 
-"Decoding" is `ds.filter(lambda row: min(row["image"].size) >= 375)`, over the first 1,000 pictures. Every figure is the best
-of three, all in one run, with the bytes in memory; the sizes of pictures in shards are forgotten between runs where the title
-says so. A release's number of rows is opened from ten shards of headers without pictures, 1 KiB each.
+"Decoding" is `ds.filter(lambda row: min(row["image"].size) >= 375)`, over the first 1,000 pictures.
+Every figure is the best of three, all in one run, with the bytes in memory; the sizes of pictures
+in shards are forgotten between runs where the title says so. A release's number of rows is opened
+from ten shards of headers without pictures, 1 KiB each.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ def make_headers(folder: Path, rows: int) -> Path:
     if not done.exists():
         folder.mkdir(parents=True, exist_ok=True)
         for shard in range(10):
-            with tarfile.open(folder / f"PASS.{shard}.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
+            with tarfile.open(
+                folder / f"PASS.{shard}.tar", "w", format=tarfile.USTAR_FORMAT
+            ) as tar:
                 for number in range(shard, rows, 10):
                     member = tarfile.TarInfo(f"PASS_dataset/{shard}/{image_hash(number)}.jpg")
                     member.size = len(HEADER)
@@ -70,7 +74,9 @@ def main() -> None:
     """Make the input, measure every way, print a table and the ratios."""
     parser = input_parser(__doc__)
     options = parser.parse_args()
-    folder = make_input(options.folder, shards=options.shards, images=options.images, rows=options.rows)
+    folder = make_input(
+        options.folder, shards=options.shards, images=options.images, rows=options.rows
+    )
     headers = make_headers(options.folder.with_name(f"{options.folder.name}-headers"), options.rows)
     cache = Path(tempfile.mkdtemp(prefix="pass-cache-"))
     datasets.config.HF_DATASETS_CACHE = cache
@@ -78,7 +84,11 @@ def main() -> None:
 
     def load(**more: Any) -> Any:
         return datasets.load_dataset(
-            "pass", data_dir=str(more.pop("folder", folder)), split="train", cache_dir=str(cache), **more
+            "pass",
+            data_dir=str(more.pop("folder", folder)),
+            split="train",
+            cache_dir=str(cache),
+            **more,
         )
 
     def forget() -> None:
@@ -86,7 +96,9 @@ def main() -> None:
             file.unlink()
 
     def decode(ds: Any) -> Any:
-        return ds.select(range(DECODED)).filter(lambda row: min(row["image"].size) >= 375, load_from_cache_file=False)
+        return ds.select(range(DECODED)).filter(
+            lambda row: min(row["image"].size) >= 375, load_from_cache_file=False
+        )
 
     def choose(ds: Any, **more: Any) -> Any:
         return pass_utils.filter_resolution(ds, min_side=375, **more)
@@ -97,7 +109,8 @@ def main() -> None:
         rates = {
             "decoding": DECODED / best(lambda: decode(in_place)),
             "in place, sizes not known": rows / best(lambda: choose(in_place), forget),
-            "in place, sizes not known, two processes": rows / best(lambda: choose(in_place, num_proc=2), forget),
+            "in place, sizes not known, two processes": rows
+            / best(lambda: choose(in_place, num_proc=2), forget),
             "in place, sizes known": rows / best(lambda: choose(in_place)),
             "embedded": rows / best(lambda: choose(embedded)),
         }
@@ -107,9 +120,11 @@ def main() -> None:
             filtered.append(stream_rate(choose(load(streaming=True)), rows))
         rates |= {"streaming, all rows": max(plain), "streaming, filtered": max(filtered)}
         for title, rate in rates.items():
-            print(f"{title:<44}{rate:>12,.0f} rows/s{rate / rates['decoding']:>9.1f} times decoding")
+            print(
+                f"{title:<44}{rate:>12,.0f} rows/s{rate / rates['decoding']:>9.1f} times decoding"
+            )
         print(
-            f"{'the filter costs of the stream':<44}{1 - rates['streaming, filtered'] / rates['streaming, all rows']:>12.1%}"
+            f"{'the filter costs of the stream':<44}{1 - rates['streaming, filtered'] / rates['streaming, all rows']:>12.1%}"  # noqa: E501
         )
         whole = load(folder=headers)
         first = best(lambda: choose(whole), forget)

@@ -1,10 +1,13 @@
-"""Rows a second, time to the first row and memory of every way to stream PASS, side by side in one run.
+"""Rows a second, time to the first row and memory of every way to stream PASS, side by side in one
+run.
 
-    python benchmarks/streaming.py [--folder /tmp/pass-benchmark] [--images 1000] [--only TEXT] [--json FILE]
+    python benchmarks/streaming.py [--folder /tmp/pass-benchmark] [--images 1000] [--only TEXT]
+    [--json FILE]
 
-Each way runs in a process of its own over the same ten shards, after their bytes were read once. Rates are counted from the
-first row on, so that reading the CSV shows in the time to the first row only. "http" reads from a server on this machine that
-behaves as Zenodo does. `raw` rows hold the bytes of the image, `decoded` ones its pixels.
+Each way runs in a process of its own over the same ten shards, after their bytes were read once.
+Rates are counted from the first row on, so that reading the CSV shows in the time to the first row
+only. "http" reads from a server on this machine that behaves as Zenodo does. `raw` rows hold the
+bytes of the image, `decoded` ones its pixels.
 """
 
 from __future__ import annotations
@@ -31,7 +34,9 @@ TESTS = Path(__file__).resolve().parent.parent / "tests"
 
 
 class Setting(NamedTuple):
-    """What a way needs: the folder, the server that serves it, and a cache folder for `datasets`."""
+    """What a way needs: the folder, the server that serves it, and a cache folder for
+    `datasets`.
+    """
 
     folder: Path
     base_url: str
@@ -77,7 +82,9 @@ def webdataset_library(setting: Setting) -> Counts:
     """The webdataset library, no metadata."""
     import webdataset
 
-    for _ in webdataset.WebDataset([str(shard) for shard in setting.shards], shardshuffle=False, empty_check=False):
+    for _ in webdataset.WebDataset(
+        [str(shard) for shard in setting.shards], shardshuffle=False, empty_check=False
+    ):
         yield 1
 
 
@@ -86,7 +93,10 @@ def datasets_webdataset(setting: Setting) -> Counts:
     import datasets
 
     stream = datasets.load_dataset(
-        "webdataset", data_files=[str(shard) for shard in setting.shards], split="train", streaming=True
+        "webdataset",
+        data_files=[str(shard) for shard in setting.shards],
+        split="train",
+        streaming=True,
     )
     for _ in stream.cast_column("jpg", datasets.Image(decode=False)):
         yield 1
@@ -98,7 +108,9 @@ def historical(setting: Setting) -> Counts:
 
     from pass_utils.releases import FEATURES
 
-    stream = datasets.IterableDataset.from_generator(historical_rows, features=FEATURES, gen_kwargs={"folder": setting.folder})
+    stream = datasets.IterableDataset.from_generator(
+        historical_rows, features=FEATURES, gen_kwargs={"folder": setting.folder}
+    )
     for _ in stream.cast_column("image", datasets.Image(decode=False)):
         yield 1
 
@@ -114,7 +126,9 @@ def ours(setting: Setting, *, http: bool = False) -> Any:
     if http:
         RELEASES["v2"] = describe(setting.folder)
         options = {"base_url": setting.base_url}
-    return datasets.load_dataset("pass", split="train", streaming=True, cache_dir=str(setting.cache), **options)
+    return datasets.load_dataset(
+        "pass", split="train", streaming=True, cache_dir=str(setting.cache), **options
+    )
 
 
 def ours_tables(setting: Setting, *, http: bool = False) -> Counts:
@@ -140,7 +154,9 @@ def requests_alone(setting: Setting) -> Counts:
     import requests
 
     for shard in setting.shards:
-        with requests.get(f"{setting.base_url}/1/files/{shard.name}", stream=True, timeout=60) as response:
+        with requests.get(
+            f"{setting.base_url}/1/files/{shard.name}", stream=True, timeout=60
+        ) as response:
             for _ in response.iter_content(1 << 20):
                 pass
         yield images_in(shard)
@@ -197,7 +213,13 @@ def describe(folder: Path) -> Any:
     if not kept.exists():
         kept.write_text(hashlib.sha256(files[0].read_bytes()).hexdigest())
     return Release(
-        "v2", "1.0.0", 1, "2021-10-14", 0, 0, tuple(File(file.name, file.stat().st_size, kept.read_text()) for file in files)
+        "v2",
+        "1.0.0",
+        1,
+        "2021-10-14",
+        0,
+        0,
+        tuple(File(file.name, file.stat().st_size, kept.read_text()) for file in files),
     )
 
 
@@ -242,7 +264,9 @@ def serve(folder: Path) -> None:
     from zenodo import Zenodo
 
     with Zenodo(folder) as server:
-        for shard in folder.glob("PASS.*.tar"):  # its ETag holds an MD5, which would count against the first reader
+        for shard in folder.glob(
+            "PASS.*.tar"
+        ):  # its ETag holds an MD5, which would count against the first reader
             server.etag(shard)
         print(server.base_url, flush=True)
         sys.stdin.read()
@@ -259,7 +283,9 @@ def main() -> None:
     parser = input_parser(__doc__)
     parser.add_argument("--only", default="", help="only ways whose name holds this text")
     parser.add_argument("--json", type=Path, help="write the figures to this file, too")
-    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "pass-benchmark-cache")
+    parser.add_argument(
+        "--cache", type=Path, default=Path(tempfile.gettempdir()) / "pass-benchmark-cache"
+    )
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     parser.add_argument("--base-url", default="", help=argparse.SUPPRESS)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
@@ -270,9 +296,13 @@ def main() -> None:
     if options.measure:
         measure(options.measure, Setting(options.folder, options.base_url, options.cache))
         return
-    folder = make_input(options.folder, shards=options.shards, images=options.images, rows=options.rows)
+    folder = make_input(
+        options.folder, shards=options.shards, images=options.images, rows=options.rows
+    )
     me = [sys.executable, __file__, "--folder", str(folder), "--cache", str(options.cache)]
-    server = subprocess.Popen([*me, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(
+        [*me, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert server.stdout is not None
     base_url = server.stdout.readline().strip()
     figures: dict[str, dict[str, float]] = {}
@@ -282,11 +312,18 @@ def main() -> None:
             if options.only not in way:
                 continue
             command = [*me, "--measure", way, "--base-url", base_url]
-            if way.startswith("ours"):  # so that the CSV is cached, as it is at every call but the first
+            if way.startswith(
+                "ours"
+            ):  # so that the CSV is cached, as it is at every call but the first
                 subprocess.run([*command], check=True, capture_output=True)
             warm(folder)
-            environment = {**os.environ, "USE_TORCH": "1" if "workers" in way else "0"}  # or `datasets` imports it everywhere
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
+            environment = {
+                **os.environ,
+                "USE_TORCH": "1" if "workers" in way else "0",
+            }  # or `datasets` imports it everywhere
+            done = subprocess.run(
+                command, check=True, stdout=subprocess.PIPE, text=True, env=environment
+            )
             found = figures[way] = json.loads(done.stdout.splitlines()[-1])
             print(
                 f"{way:<30}{found['rows_per_second']:>9,.0f}{found['megabytes_per_second']:>8,.0f}"
@@ -297,12 +334,42 @@ def main() -> None:
         server.kill()
     print()
     for text, one, other, key in (
-        ("rows/s, ours raw tables : historical", "ours, raw tables", "historical loader", "rows_per_second"),
-        ("rows/s, ours raw rows : historical", "ours, raw rows", "historical loader", "rows_per_second"),
-        ("rows/s, ours raw tables : webdataset", "ours, raw tables", "webdataset library", "rows_per_second"),
-        ("first row, ours : historical", "ours, raw tables", "historical loader", "seconds_to_first_row"),
-        ("rows/s, ours decoded : Pillow", "ours, decoded", "Pillow in a loop (limit)", "rows_per_second"),
-        ("MB/s, ours http : requests", "ours, raw tables, http", "requests alone (http limit)", "megabytes_per_second"),
+        (
+            "rows/s, ours raw tables : historical",
+            "ours, raw tables",
+            "historical loader",
+            "rows_per_second",
+        ),
+        (
+            "rows/s, ours raw rows : historical",
+            "ours, raw rows",
+            "historical loader",
+            "rows_per_second",
+        ),
+        (
+            "rows/s, ours raw tables : webdataset",
+            "ours, raw tables",
+            "webdataset library",
+            "rows_per_second",
+        ),
+        (
+            "first row, ours : historical",
+            "ours, raw tables",
+            "historical loader",
+            "seconds_to_first_row",
+        ),
+        (
+            "rows/s, ours decoded : Pillow",
+            "ours, decoded",
+            "Pillow in a loop (limit)",
+            "rows_per_second",
+        ),
+        (
+            "MB/s, ours http : requests",
+            "ours, raw tables, http",
+            "requests alone (http limit)",
+            "megabytes_per_second",
+        ),
     ):
         if one in figures and other in figures:
             print(f"{text:<40}{figures[one][key] / figures[other][key]:>8.2f}")

@@ -1,7 +1,8 @@
-"""Landscapes in, miniature releases out: `python dummy/draw.py` rewrites 1.0.0 (v2) and 2.0.0 (v3), laid out like PASS.
+"""Landscapes in, miniature releases out: `python dummy/draw.py` rewrites 1.0.0 (v2) and 2.0.0 (v3),
+laid out like PASS.
 
-landscapes.py computes the pictures; the names, dates and places beside them are invented. The releases are for tests,
-and for a demo that people look at.
+landscapes.py computes the pictures; the names, dates and places beside them are invented. The
+releases are for tests, and for a demo that people look at.
 """
 
 import hashlib
@@ -25,7 +26,8 @@ SHARDS = range(10)
 TURNS = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
 LOST = "a picture that no shard holds"
 
-# Two blanks or more end a column. "hex" is the length of the hash, "shards" are the ones in v2 and in v3.
+# Two blanks or more end a column. "hex" is the length of the hash, "shards" are the ones in v2 and
+# in v3.
 TABLE = """
 scene           seed  size     hex  unickname       datetaken              place                 shards  stored
 ridges at dawn  6     500x333  31   north ridge     2004-05-17 00:44:29.0  35.562871,-83.498516  0 7     plain
@@ -84,9 +86,15 @@ RELEASES = (
 
 
 def unpadded_md5(text: str, digits: int) -> str:
-    """Gives an MD5 of the text and a counter that is `digits` long when its bytes are written without zero padding."""
+    """Gives an MD5 of the text and a counter that is `digits` long when its bytes are written
+    without zero padding.
+    """
     sums = (hashlib.md5(f"{text} {number}".encode()).digest() for number in count())
-    return next(name for name in ("".join(f"{byte:x}" for byte in md5) for md5 in sums) if len(name) == digits)
+    return next(
+        name
+        for name in ("".join(f"{byte:x}" for byte in md5) for md5 in sums)
+        if len(name) == digits
+    )
 
 
 def read_table() -> list[Picture]:
@@ -98,7 +106,9 @@ def read_table() -> list[Picture]:
         unickname, taken, place = ("" if fact == "-" else fact for fact in facts)
         numbers = tuple(None if number == "-" else int(number) for number in shards.split())
         name, area = unpadded_md5(scene, int(digits)), (int(width), int(height))
-        pictures.append(Picture(scene, int(seed), area, name, unickname, taken, place, numbers, stored))
+        pictures.append(
+            Picture(scene, int(seed), area, name, unickname, taken, place, numbers, stored)
+        )
     return pictures
 
 
@@ -111,18 +121,31 @@ def draw(picture: Picture) -> Image.Image:
 
 
 def exif_of(picture: Picture) -> Image.Exif:
-    """Gives the EXIF data of a turned picture: the orientation and, where the table says so, an invented camera."""
+    """Gives the EXIF data of a turned picture: the orientation and, where the table says so, an
+    invented camera.
+    """
     exif, tag, when = Image.Exif(), ExifTags.Base, picture.datetaken[:19].replace("-", ":")
     _, orientation, *camera = picture.stored.split()
     exif[tag.Orientation] = int(orientation)
     if camera:
-        exif.update({tag.Make: "Perlin Optical", tag.Model: "Perlin 8", tag.Software: "draw.py", tag.DateTime: when})
-        exif.get_ifd(ExifTags.IFD.Exif).update({tag.DateTimeOriginal: when, tag.FNumber: 8.0, tag.FocalLength: 35.0})
+        exif.update(
+            {
+                tag.Make: "Perlin Optical",
+                tag.Model: "Perlin 8",
+                tag.Software: "draw.py",
+                tag.DateTime: when,
+            }
+        )
+        exif.get_ifd(ExifTags.IFD.Exif).update(
+            {tag.DateTimeOriginal: when, tag.FNumber: 8.0, tag.FocalLength: 35.0}
+        )
     return exif
 
 
 def encode(picture: Picture) -> bytes:
-    """Draws a picture and stores it as the table says; turned ones have an EXIF orientation that turns them back."""
+    """Draws a picture and stores it as the table says; turned ones have an EXIF orientation that
+    turns them back.
+    """
     image, exif = draw(picture), Image.Exif()
     if picture.stored.startswith("turned"):
         exif = exif_of(picture)
@@ -134,7 +157,10 @@ def encode(picture: Picture) -> bytes:
         image.save(file, "JPEG", quality=quality, optimize=True, progressive=progressive, exif=exif)
         if file.tell() <= BYTES_PER_PIXEL * image.width * image.height:
             return file.getvalue()
-    raise ValueError(f"{picture.scene}: expected a JPEG of at most {BYTES_PER_PIXEL} bytes per pixel, found none.")
+    raise ValueError(
+        f"{picture.scene}: expected a JPEG of at most {BYTES_PER_PIXEL} bytes per pixel, found "
+        "none."
+    )
 
 
 def shard(release: Release, number: int, jpegs: dict[str, bytes]) -> bytes:
@@ -142,8 +168,12 @@ def shard(release: Release, number: int, jpegs: dict[str, bytes]) -> bytes:
     folder = f"PASS_dataset/{number}/"
     contents = {"PASS_dataset/": b"", folder: b""}
     if release.hidden == number:
-        finder = struct.pack(">II16sHIII", 0x51607, 0x20000, b"Mac OS X".ljust(16), 1, 9, 38, 32) + bytes(32)
-        contents[f"{folder}._{min(jpegs)}.jpg"] = finder  # an AppleDouble header and 32 bytes for the Finder
+        finder = struct.pack(
+            ">II16sHIII", 0x51607, 0x20000, b"Mac OS X".ljust(16), 1, 9, 38, 32
+        ) + bytes(32)
+        contents[f"{folder}._{min(jpegs)}.jpg"] = (
+            finder  # an AppleDouble header and 32 bytes for the Finder
+        )
     contents |= {f"{folder}{name}.jpg": jpeg for name, jpeg in jpegs.items()}
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
@@ -151,20 +181,28 @@ def shard(release: Release, number: int, jpegs: dict[str, bytes]) -> bytes:
             entry = tarfile.TarInfo(name)
             entry.uname = entry.gname = "pass"
             entry.size, entry.mtime = len(content), int(release.day.timestamp())
-            entry.type, entry.mode = (tarfile.DIRTYPE, 0o750) if name.endswith("/") else (tarfile.REGTYPE, 0o640)
+            entry.type, entry.mode = (
+                (tarfile.DIRTYPE, 0o750) if name.endswith("/") else (tarfile.REGTYPE, 0o640)
+            )
             tar.addfile(entry, io.BytesIO(content))
     return file.getvalue()
 
 
 def metadata(pictures: list[Picture], column: int) -> bytes:
-    """Writes the CSV: rows in the order of their hashes, one of them for a picture that is in no shard."""
-    facts = {p.hash: (p.unickname, p.datetaken, p.place, p.shards[column] is not None) for p in pictures}
+    """Writes the CSV: rows in the order of their hashes, one of them for a picture that is in no
+    shard.
+    """
+    facts = {
+        p.hash: (p.unickname, p.datetaken, p.place, p.shards[column] is not None) for p in pictures
+    }
     facts[unpadded_md5(LOST, 31)] = ("paper kites", "2013-03-08 10:01:54.0", "", True)
     lines, index = [",unickname,datetaken,licensename,hash,latitude,longitude"], 2
     for name, (unickname, taken, place, present) in sorted(facts.items()):
         index += 1 + int(name[:2], 16) % 40  # sparse as in PASS, and the same in both releases
         if present:
-            lines.append(f"{index},{quote_plus(unickname)},{taken},Attribution License,{name},{place or ','}")
+            lines.append(
+                f"{index},{quote_plus(unickname)},{taken},Attribution License,{name},{place or ','}"
+            )
     return "\n".join([*lines, ""]).encode()
 
 
@@ -181,13 +219,20 @@ def main() -> None:
             files[folder / f"PASS.{number}.tar"] = shard(release, number, chosen)
     total = sum(map(len, files.values()))
     if total >= LIMIT:
-        raise SystemExit(f"dummy: expected less than {LIMIT:,} bytes, found {total:,}. Lower BYTES_PER_PIXEL.")
+        raise SystemExit(
+            f"dummy: expected less than {LIMIT:,} bytes, found {total:,}. Lower BYTES_PER_PIXEL."
+        )
     for path, content in files.items():
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
     for column, release in enumerate(RELEASES):
-        size = sum(len(content) for path, content in files.items() if path.parent.name == release.folder)
-        print(f"{release.folder}: {sum(p.shards[column] is not None for p in pictures)} pictures, {size:,} bytes")
+        size = sum(
+            len(content) for path, content in files.items() if path.parent.name == release.folder
+        )
+        print(
+            f"{release.folder}: {sum(p.shards[column] is not None for p in pictures)} pictures, "
+            f"{size:,} bytes"
+        )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""PASS in, batches of augmented tensors out, as a training script wants them: in place or streamed, resumed where it stopped.
+"""PASS in, batches of augmented tensors out, as a training script wants them: in place or streamed,
+resumed where it stopped.
 
-    python examples/dataloader.py --workers 2                      # the bundled miniature
-    python examples/dataloader.py --data-dir ~/pass --workers 8    # a downloaded release, its rows in random order
-    python examples/dataloader.py --data-dir zenodo --stream       # byte ranges from Zenodo, the ranges in random order
+    python examples/dataloader.py --workers 2                      # the bundled miniature python
+    examples/dataloader.py --data-dir ~/pass --workers 8    # a downloaded release, its rows in
+    random order python examples/dataloader.py --data-dir zenodo --stream       # byte ranges from
+    Zenodo, the ranges in random order
 
-It needs `pip install 'pass-utils[examples]'`. With --checkpoint FILE, the same command goes on where FILE was last saved.
+It needs `pip install 'pass-utils[examples]'`. With --checkpoint FILE, the same command goes on
+where FILE was last saved.
 """
 
 import argparse
@@ -14,13 +17,17 @@ from typing import Any
 
 import datasets
 import torch
-from torchdata.stateful_dataloader import StatefulDataLoader  # a DataLoader that knows how far each worker is
+from torchdata.stateful_dataloader import (
+    StatefulDataLoader,
+)  # a DataLoader that knows how far each worker is
 from torchvision.transforms import v2
 
 import pass_utils
 
 BUNDLED = str(pass_utils.dummy_folder("v3"))
-BUFFER = 1  # rows of a stream that a worker holds to mix them, and loses when resumed; but for 1 from `datasets` 5.1 on
+# rows of a stream that a worker holds to mix them, and loses when resumed; but for 1 from
+# `datasets` 5.1 on
+BUFFER = 1
 AUGMENT = v2.Compose(
     [
         v2.RandomResizedCrop(224, scale=(0.2, 1.0)),
@@ -40,36 +47,55 @@ def collate(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def make_loader(options: argparse.Namespace, epoch: int) -> Any:
     """The batches of an epoch, in an order of its own."""
-    where = {"data_dir": None if options.data_dir == "zenodo" else options.data_dir, "streaming": options.stream}
+    where = {
+        "data_dir": None if options.data_dir == "zenodo" else options.data_dir,
+        "streaming": options.stream,
+    }
     if options.stream and options.data_dir == BUNDLED:
-        where["range_size"] = 4096  # bytes: `datasets` 5.2 resumes workers that have ten ranges; a release has 700
+        where["range_size"] = (
+            4096  # bytes: `datasets` 5.2 resumes workers that have ten ranges; a release has 700
+        )
     ds = datasets.load_dataset("pass", "v3", split="train", **where)
     order: dict[str, Any] = {"shuffle": True, "generator": torch.Generator().manual_seed(epoch)}
     if options.stream:
         ds, order = ds.shuffle(seed=0, buffer_size=BUFFER), {}
         ds.set_epoch(epoch)
-    return StatefulDataLoader(ds, options.batch_size, num_workers=options.workers, collate_fn=collate, **order)
+    return StatefulDataLoader(
+        ds, options.batch_size, num_workers=options.workers, collate_fn=collate, **order
+    )
 
 
 def main() -> None:
     """Read the epochs that are left, and say how fast."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data-dir", default=BUNDLED, help="folder of the shards, or zenodo")
-    parser.add_argument("--stream", action="store_true", help="read byte ranges instead of opening in place")
-    parser.add_argument("--checkpoint", type=Path, help="file to go on from, made if it is not there")
+    parser.add_argument(
+        "--stream", action="store_true", help="read byte ranges instead of opening in place"
+    )
+    parser.add_argument(
+        "--checkpoint", type=Path, help="file to go on from, made if it is not there"
+    )
     for name, default in {"batch-size": 4, "workers": 0, "epochs": 1, "save-every": 100}.items():
         parser.add_argument(f"--{name}", type=int, default=default, help="default: %(default)s")
     options = parser.parse_args()
-    epoch, position = torch.load(file) if (file := options.checkpoint) and file.exists() else (0, None)
+    epoch, position = (
+        torch.load(file) if (file := options.checkpoint) and file.exists() else (0, None)
+    )
     while epoch < options.epochs:
         loader, images, begin = make_loader(options, epoch), 0, time.perf_counter()
         if position:
             loader.load_state_dict(position)
         for step, batch in enumerate(loader, 1):
-            images += len(batch["image"])  # a training script takes its step here, and saves its weights with the position
+            images += len(
+                batch["image"]
+            )  # a training script takes its step here, and saves its weights with the position
             if file and step % options.save_every == 0:
                 torch.save((epoch, loader.state_dict()), file)
-        print(f"epoch {epoch}: {images} images, {images / (time.perf_counter() - begin):.1f} images/s")
+        print(
+            f"epoch {epoch}: {images} images, {images / (time.perf_counter() - begin):.1f} images/s"
+        )
         epoch, position = epoch + 1, None
         if file:
             torch.save((epoch, position), file)

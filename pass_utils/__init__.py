@@ -12,11 +12,12 @@ What can be done with what it gives, and with most other datasets that have pict
 - choose: `filter_resolution`, `add_resolution`, `image_size`
 - look: `write_report`
 - credit: `credits`, `write_attribution`, `dataset_credit`
-- pass on: `write_parquet`, `write_webdataset`, `write_imagefolder`, `push_to_hub`, `croissant_jsonld`
+- pass on: `write_parquet`, `write_webdataset`, `write_imagefolder`, `push_to_hub`,
+  `croissant_jsonld`
 
-The files of a release are fetched by `download` and checked by `verify`; `RELEASES` has a `Release` by each name, `"v2"` and
-`"v3"`, and `dummy_folder` a miniature of it. Every error on purpose is a `PassError`. The manual is README.md, with pages in
-`docs/`.
+The files of a release are fetched by `download` and checked by `verify`; `RELEASES` has a `Release`
+by each name, `"v2"` and `"v3"`, and `dummy_folder` a miniature of it. Every error on purpose is a
+`PassError`. The manual is README.md, with pages in `docs/`.
 """
 
 from __future__ import annotations

@@ -35,11 +35,12 @@ _MEASURES: tuple[tuple[str, Measure, Measure], ...] = (
 class Bounds:
     """Bounds on the size of a picture, inclusive; None for no bound.
 
-    Width, height and sides in pixels: `min_side` holds for the shorter side, `max_side` for the longer one. Pixels are width
-    times height. Aspect is width by height.
+    Width, height and sides in pixels: `min_side` holds for the shorter side, `max_side` for the
+    longer one. Pixels are width times height. Aspect is width by height.
 
     Raises:
-        ResolutionError: no bound, one that is no positive number, or bounds that no picture can keep.
+        ResolutionError: no bound, one that is no positive number, or bounds that no picture can
+        keep.
     """
 
     min_width: int | None = None
@@ -56,21 +57,37 @@ class Bounds:
     def __post_init__(self) -> None:
         given = {name: bound for name, bound in asdict(self).items() if bound is not None}
         if not given:
-            raise ResolutionError("expected at least one bound, such as `min_side=375`, found none.")
+            raise ResolutionError(
+                "expected at least one bound, such as `min_side=375`, found none."
+            )
         for name, bound in given.items():
-            kind, what = (Real, "a number") if name.endswith("aspect") else (Integral, "a whole number")
-            if isinstance(bound, bool) or not isinstance(bound, kind) or not 0 < float(bound) < math.inf:
+            kind, what = (
+                (Real, "a number") if name.endswith("aspect") else (Integral, "a whole number")
+            )
+            if (
+                isinstance(bound, bool)
+                or not isinstance(bound, kind)
+                or not 0 < float(bound) < math.inf
+            ):
                 raise ResolutionError(f"{name}: expected {what} above 0, found {bound!r}.")
         if not self._possible():
             shown = ", ".join(f"{name}={bound}" for name, bound in given.items())
-            raise ResolutionError(f"expected bounds that a picture can keep, found {shown}, which contradict each other.")
+            raise ResolutionError(
+                f"expected bounds that a picture can keep, found {shown}, which contradict each "
+                "other."
+            )
 
     def _possible(self) -> bool:
-        """Whether some width and height keep to all bounds, each looked at with the widest that the others leave."""
+        """Whether some width and height keep to all bounds, each looked at with the widest that the
+        others leave.
+        """
         nearly = 1 + 1e-9  # what floats may lose
-        low_width, low_height = (max(side or 1, self.min_side or 1) for side in (self.min_width, self.min_height))
+        low_width, low_height = (
+            max(side or 1, self.min_side or 1) for side in (self.min_width, self.min_height)
+        )
         high_width, high_height = (
-            min(side or math.inf, self.max_side or math.inf) for side in (self.max_width, self.max_height)
+            min(side or math.inf, self.max_side or math.inf)
+            for side in (self.max_width, self.max_height)
         )
         return (
             low_width <= high_width
@@ -84,16 +101,24 @@ class Bounds:
         )
 
     def _least_pixels(self, width: float, height: float) -> float:
-        """Pixels of the smallest picture that is at least so wide and so high, and has an aspect within the bounds."""
-        return max(width, height * (self.min_aspect or 0)) * max(height, width / (self.max_aspect or math.inf))
+        """Pixels of the smallest picture that is at least so wide and so high, and has an aspect
+        within the bounds.
+        """
+        return max(width, height * (self.min_aspect or 0)) * max(
+            height, width / (self.max_aspect or math.inf)
+        )
 
     def _most_pixels(self, width: float, height: float) -> float:
-        """Pixels of the largest picture that is at most so wide and so high, and has an aspect within the bounds."""
+        """Pixels of the largest picture that is at most so wide and so high, and has an aspect
+        within the bounds.
+        """
         tallest = width / self.min_aspect if self.min_aspect else math.inf
         return min(width, height * (self.max_aspect or math.inf)) * min(height, tallest)
 
     def fit(self, sizes: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-        """Which of these sizes, shape (rows, 2), keep to the bounds; zeros, where there is no image, do not."""
+        """Which of these sizes, shape (rows, 2), keep to the bounds; zeros, where there is no
+        image, do not.
+        """
         width, height = sizes[:, 0].astype(np.int64), sizes[:, 1].astype(np.int64)
         fits = width > 0
         for name, least, greatest in _MEASURES:

@@ -1,7 +1,8 @@
 """What was learnt of a file in, a file of the cache out that holds it until that file changes.
 
-Each is one Arrow record batch, mapped by every process that reads it. It is written beside its place and takes its name when
-whole; then those that were learnt of the file as it was before are removed.
+Each is one Arrow record batch, mapped by every process that reads it. It is written beside its
+place and takes its name when whole; then those that were learnt of the file as it was before are
+removed.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ def read_batch(path: Path) -> pa.RecordBatch | None:
 
 
 def write_batch(batch: pa.RecordBatch, path: Path) -> None:
-    """Write it under a `cache_path`, and remove what stands there for other versions of the same file."""
+    """Write it under a `cache_path`, and remove what stands there for other versions of the same
+    file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     outdated = set(path.parent.glob("-".join(path.name.split("-")[:2]) + "-*.arrow"))
     outdated.discard(path)  # another process may have written it meanwhile

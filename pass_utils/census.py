@@ -1,6 +1,7 @@
 """A dataset in, counts out: of the sizes, dates and places of its pictures, and of their creators.
 
-Rows are counted batch by batch, and no picture is decoded. Kept for a row are the eight bytes of its width and height.
+Rows are counted batch by batch, and no picture is decoded. Kept for a row are the eight bytes of
+its width and height.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Quartiles:
-    """The least value, the quarters and the greatest value: a quarter of the pictures has at most `lower`, half `median`."""
+    """The least value, the quarters and the greatest value: a quarter of the pictures has at most
+    `lower`, half `median`.
+    """
 
     min: int
     lower: int
@@ -41,7 +44,9 @@ class Quartiles:
 
 
 class Shapes(NamedTuple):
-    """Sizes of pictures in pixels: how many there are of each (width, height), and what is to be said of all."""
+    """Sizes of pictures in pixels: how many there are of each (width, height), and what is to be
+    said of all.
+    """
 
     counts: dict[tuple[int, int], int]
     width: Quartiles | None
@@ -52,7 +57,9 @@ class Shapes(NamedTuple):
 
 
 class Dates(NamedTuple):
-    """Pictures with a date by year, by month (January first) and by hour; at 0:00:00 to the second the hour is not known."""
+    """Pictures with a date by year, by month (January first) and by hour; at 0:00:00 to the second
+    the hour is not known.
+    """
 
     years: dict[int, int]
     months: Counts
@@ -68,10 +75,11 @@ class Dates(NamedTuple):
 class Census:
     """What was counted of a dataset.
 
-    `pictures` are its rows, `bytes` those of their files, `creators` the different names that can be read, and `nameless` the
-    pictures without one. `shapes` tells of width and height in pixels, `dates` of years, months and hours. `places` has shape
-    (36, 72): pictures by cells of 5 degrees, from 90 degrees south to north and from 180 degrees west to east. `dates` and
-    `places` are None where the dataset has no such columns.
+    `pictures` are its rows, `bytes` those of their files, `creators` the different names that can
+    be read, and `nameless` the pictures without one. `shapes` tells of width and height in pixels,
+    `dates` of years, months and hours. `places` has shape (36, 72): pictures by cells of 5 degrees,
+    from 90 degrees south to north and from 180 degrees west to east. `dates` and `places` are None
+    where the dataset has no such columns.
     """
 
     pictures: int
@@ -84,7 +92,8 @@ class Census:
 
 
 def take_census(parts: Sequence[datasets.Dataset]) -> Census:
-    """Count the pictures of all parts together; they have the columns `image` and `creator_username`.
+    """Count the pictures of all parts together; they have the columns `image` and
+    `creator_username`.
 
     Raises:
         ImageError: an image is broken.
@@ -109,8 +118,12 @@ def take_census(parts: Sequence[datasets.Dataset]) -> Census:
             timed = date.filter(pc.not_equal(pc.floor_temporal(date, unit="day"), date))
             hours += np.bincount(_numpy(pc.hour(timed)), minlength=24)
         if {_LATITUDE, _LONGITUDE} <= {*table.column_names}:
-            cells += _cells(*(_numpy(_cast(table, name, pa.float64())) for name in (_LATITUDE, _LONGITUDE)))
-    sizes = np.concatenate([np.zeros((0, 2), np.int32), *(dataset_sizes(part, "image") for part in parts)])
+            cells += _cells(
+                *(_numpy(_cast(table, name, pa.float64())) for name in (_LATITUDE, _LONGITUDE))
+            )
+    sizes = np.concatenate(
+        [np.zeros((0, 2), np.int32), *(dataset_sizes(part, "image") for part in parts)]
+    )
     sizes = sizes[sizes[:, 0] > 0]
     columns = {name for part in parts for name in part.column_names}
     return Census(
@@ -118,7 +131,12 @@ def take_census(parts: Sequence[datasets.Dataset]) -> Census:
         bytes=sum(map(_file_bytes, parts)),
         creators=len(creators),
         nameless=nameless,
-        shapes=Shapes(_count_sizes(sizes), quartiles(sizes[:, 0]), quartiles(sizes[:, 1]), **_orientations(sizes)),
+        shapes=Shapes(
+            _count_sizes(sizes),
+            quartiles(sizes[:, 0]),
+            quartiles(sizes[:, 1]),
+            **_orientations(sizes),
+        ),
         dates=Dates(dict(sorted(years.items())), months, hours) if _DATE in columns else None,
         places=cells if {_LATITUDE, _LONGITUDE} <= columns else None,
     )
@@ -131,7 +149,11 @@ def _tables(parts: Sequence[datasets.Dataset]) -> Iterator[pa.Table]:
     """
     for part in parts:
         stored = part.data.table.select([name for name in _COLUMNS if name in part.column_names])
-        wanted = None if part._indices is None else np.sort(part._indices.column(0).to_numpy().astype(np.int64))
+        wanted = (
+            None
+            if part._indices is None
+            else np.sort(part._indices.column(0).to_numpy().astype(np.int64))
+        )
         for begin in range(0, len(stored), _ROWS_AT_A_TIME):
             table = stored.slice(begin, _ROWS_AT_A_TIME)
             if wanted is not None:
@@ -146,7 +168,8 @@ def _cast(table: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
         return table[name].cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as err:
         raise ReportError(
-            f"{name}: expected values of type {kind}, found {table[name].type} ({err}). Cast the column, or remove it."
+            f"{name}: expected values of type {kind}, found {table[name].type} ({err}). Cast the "
+            "column, or remove it."
         ) from err
 
 
@@ -173,13 +196,19 @@ def _count_sizes(sizes: npt.NDArray[np.int32]) -> dict[tuple[int, int], int]:
     """The most frequent sizes first."""
     both, counts = np.unique((sizes[:, 0].astype(np.int64) << 32) | sizes[:, 1], return_counts=True)
     order = np.argsort(-counts, kind="stable")
-    found = zip((both[order] >> 32).tolist(), (both[order] & 0xFFFFFFFF).tolist(), counts[order].tolist(), strict=True)
+    found = zip(
+        (both[order] >> 32).tolist(),
+        (both[order] & 0xFFFFFFFF).tolist(),
+        counts[order].tolist(),
+        strict=True,
+    )
     return {(width, height): count for width, height, count in found}
 
 
 def _file_bytes(part: datasets.Dataset) -> int:
     return sum(
-        int(stored_sizes(pa.chunked_array([images]), stored).sum()) for images, stored, _ in stored_chunks(part, "image")
+        int(stored_sizes(pa.chunked_array([images]), stored).sum())
+        for images, stored, _ in stored_chunks(part, "image")
     )
 
 
@@ -187,10 +216,18 @@ def quartiles(values: npt.NDArray[np.int32] | npt.NDArray[np.int64]) -> Quartile
     """The quartiles of these values, None of none."""
     if not len(values):
         return None
-    return Quartiles(*(int(value) for value in np.quantile(values, [0, 0.25, 0.5, 0.75, 1], method="inverted_cdf")))
+    return Quartiles(
+        *(
+            int(value)
+            for value in np.quantile(values, [0, 0.25, 0.5, 0.75, 1], method="inverted_cdf")
+        )
+    )
 
 
 def _orientations(sizes: Sizes) -> dict[str, int]:
     """How many of these sizes are landscape, portrait and square."""
     wider = np.sign(sizes[:, 0] - sizes[:, 1])
-    return {name: int((wider == sign).sum()) for name, sign in (("landscape", 1), ("portrait", -1), ("square", 0))}
+    return {
+        name: int((wider == sign).sum())
+        for name, sign in (("landscape", 1), ("portrait", -1), ("square", 0))
+    }

@@ -1,4 +1,6 @@
-"""A release in, its Croissant 1.1 description out: JSON-LD that says where the files are and how rows are made of them."""
+"""A release in, its Croissant 1.1 description out: JSON-LD that says where the files are and how
+rows are made of them.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,25 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from .attribution.credit import DATASET_AUTHORS, DATASET_LICENSE_URL, DATASET_SPDX, LICENSE_URL, SPDX
+from .attribution.credit import (
+    DATASET_AUTHORS,
+    DATASET_LICENSE_URL,
+    DATASET_SPDX,
+    LICENSE_URL,
+    SPDX,
+)
 from .errors import ReleaseError
-from .releases import METADATA_COLUMNS, METADATA_FILE, File, Release, choose_shards, file_url, find_release, release_of, script
+from .releases import (
+    METADATA_COLUMNS,
+    METADATA_FILE,
+    File,
+    Release,
+    choose_shards,
+    file_url,
+    find_release,
+    release_of,
+    script,
+)
 
 if TYPE_CHECKING:
     import datasets
@@ -17,7 +35,8 @@ if TYPE_CHECKING:
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
 _ROWS_AT_A_TIME = 100_000
 RECORDS = "images"  # the record set: one record for each row
-# The standard's own context, without which its tools warn. https://docs.mlcommons.org/croissant/docs/croissant-spec.html
+# The standard's own context, without which its tools warn.
+# https://docs.mlcommons.org/croissant/docs/croissant-spec.html
 _CONTEXT: dict[str, Any] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -34,9 +53,38 @@ _CONTEXT: dict[str, Any] = {
 } | {
     term: f"cr:{term}"
     for term in (
-        *("arrayShape", "citeAs", "column", "containedIn", "equivalentProperty", "extract", "field", "fileObject"),
-        *("fileProperty", "fileSet", "format", "includes", "isArray", "isLiveDataset", "jsonPath", "key", "md5"),
-        *("parentField", "path", "recordSet", "references", "regex", "repeated", "replace", "samplingRate", "separator"),
+        *(
+            "arrayShape",
+            "citeAs",
+            "column",
+            "containedIn",
+            "equivalentProperty",
+            "extract",
+            "field",
+            "fileObject",
+        ),
+        *(
+            "fileProperty",
+            "fileSet",
+            "format",
+            "includes",
+            "isArray",
+            "isLiveDataset",
+            "jsonPath",
+            "key",
+            "md5",
+        ),
+        *(
+            "parentField",
+            "path",
+            "recordSet",
+            "references",
+            "regex",
+            "repeated",
+            "replace",
+            "samplingRate",
+            "separator",
+        ),
         *("source", "subField", "transform"),
     )
 }
@@ -60,18 +108,21 @@ def croissant_jsonld(
     shards: Iterable[int] | None = None,
     base_url: str | None = None,
 ) -> dict[str, Any]:
-    """The Croissant description of a release, or of the `shards` of it that are chosen; `json.dumps` makes it a file.
+    """The Croissant description of a release, or of the `shards` of it that are chosen;
+    `json.dumps` makes it a file.
 
-    `source` is a release, by name or as a record, or a dataset that `load_dataset("pass")` opened. That is described by the
-    files that its rows come from: the chosen release, and in place only the shards in which its images lie. Croissant cannot
-    name single rows, so a selection of them has its number of rows in the description and no more. The files are at
-    `base_url`, or the environment's `PASS_BASE_URL`, or Zenodo.
+    `source` is a release, by name or as a record, or a dataset that `load_dataset("pass")` opened.
+    That is described by the files that its rows come from: the chosen release, and in place only
+    the shards in which its images lie. Croissant cannot name single rows, so a selection of them
+    has its number of rows in the description and no more. The files are at `base_url`, or the
+    environment's `PASS_BASE_URL`, or Zenodo.
 
     >>> [file["name"] for file in croissant_jsonld("v3", shards=[0])["distribution"]]
     ['pass_metadata.csv', 'PASS.0.tar', 'image-files']
 
     Raises:
-        ReleaseError: there is no such release or shard, or the dataset is not one that `load_dataset("pass")` opened.
+        ReleaseError: there is no such release or shard, or the dataset is not one that
+        `load_dataset("pass")` opened.
     """
     rows: int | None = None
     if isinstance(source, (str, Release)):
@@ -80,14 +131,19 @@ def croissant_jsonld(
         opened = release_of(source)
         if opened is None:
             raise ReleaseError(
-                'croissant_jsonld: expected a release, or a dataset that `load_dataset("pass")` opened, found a dataset of '
-                'another origin. Name the release: `croissant_jsonld("v3")`.'
+                "croissant_jsonld: expected a release, or a dataset that "
+                '`load_dataset("pass")` opened, found a dataset of another origin. Name the '
+                'release: `croissant_jsonld("v3")`.'
             )
         release, rows = opened, len(source) if hasattr(source, "__len__") else None
         shards = _shards_of(source, release) if shards is None else shards
     chosen = choose_shards(release, shards)
     whole = len(chosen) == len(release.shards) and rows in (None, release.images)
-    part = "" if whole else f" This is the part of it in {', '.join(file.name for file in chosen.values())}."
+    part = (
+        ""
+        if whole
+        else f" This is the part of it in {', '.join(file.name for file in chosen.values())}."
+    )
     part += "" if whole or rows is None else f" {rows:,} rows of it are meant."
     return {
         "@context": copy.deepcopy(_CONTEXT),  # mlcroissant adds to it
@@ -95,27 +151,51 @@ def croissant_jsonld(
         "conformsTo": CONFORMS_TO,
         "name": "PASS",
         "alternateName": f"Pictures without humAns for Self-Supervision, {release.name}",
-        "description": f"{script.DESCRIPTION} Release {release.name}: {release.images:,} images.{part}",
-        "version": f"{release.name[1:]}.0.0" if re.fullmatch(r"v\d+", release.name) else release.version,
+        "description": (
+            f"{script.DESCRIPTION} Release {release.name}: {release.images:,} images.{part}"
+        ),
+        "version": f"{release.name[1:]}.0.0"
+        if re.fullmatch(r"v\d+", release.name)
+        else release.version,
         "datePublished": release.date,
         "url": script.HOMEPAGE,
         "sameAs": [f"https://doi.org/{release.doi}"],
         "identifier": release.doi,
         "citeAs": script.CITATION,
-        "license": [{"@type": "sc:CreativeWork", "name": name, "description": of, "url": url} for name, url, of in _LICENCES],
+        "license": [
+            {"@type": "sc:CreativeWork", "name": name, "description": of, "url": url}
+            for name, url, of in _LICENCES
+        ],
         "creator": [{"@type": "sc:Person", "name": name} for name in DATASET_AUTHORS],
         "publisher": {"@type": "sc:Organization", "name": "Zenodo", "url": "https://zenodo.org"},
-        "keywords": ["self-supervised learning", "pretraining", "images", "CC-BY", "without humans"],
+        "keywords": [
+            "self-supervised learning",
+            "pretraining",
+            "images",
+            "CC-BY",
+            "without humans",
+        ],
         "isAccessibleForFree": True,
         "isLiveDataset": False,
-        "rai:dataUseCases": ["Self-supervised pretraining of image models, judged on other datasets. No benchmark."],
-        "rai:dataBiases": ["Follows Flickr's distribution: mostly pictures from Europe and the United States."],
-        "rai:dataLimitations": ["For research. Annotators can miss something: later releases withdrew pictures of people."],
+        "rai:dataUseCases": [
+            "Self-supervised pretraining of image models, judged on other datasets. No benchmark."
+        ],
+        "rai:dataBiases": [
+            "Follows Flickr's distribution: mostly pictures from Europe and the United States."
+        ],
+        "rai:dataLimitations": [
+            "For research. Annotators can miss something: later releases withdrew pictures of "
+            "people."
+        ],
         "rai:personalSensitiveInformation": [
-            "The pictures were chosen to show no people. Names of creators serve attribution and nothing else."
+            "The pictures were chosen to show no people. Names of creators serve attribution and "
+            "nothing else."
         ],
         "distribution": [
-            *(_file_object(file, release, base_url) for file in (release.metadata, *chosen.values())),
+            *(
+                _file_object(file, release, base_url)
+                for file in (release.metadata, *chosen.values())
+            ),
             _file_set(chosen.values()),
         ],
         "recordSet": [_record_set()],
@@ -127,7 +207,9 @@ def _file_object(file: File, release: Release, base_url: str | None) -> dict[str
         "@type": "cr:FileObject",
         "@id": file.name,
         "name": file.name,
-        "description": "Who took which image, when and where." if file.name == METADATA_FILE else "A shard of the images.",
+        "description": "Who took which image, when and where."
+        if file.name == METADATA_FILE
+        else "A shard of the images.",
         "contentUrl": file_url(release, file, base_url),
         "contentSize": f"{file.size} B",
         "encodingFormat": "text/csv" if file.name == METADATA_FILE else "application/x-tar",
@@ -159,7 +241,10 @@ def _record_set() -> dict[str, Any]:
             "dataType": kind,
         }
         if name == "image":
-            field["source"] = {"fileSet": {"@id": "image-files"}, "extract": {"fileProperty": "content"}}
+            field["source"] = {
+                "fileSet": {"@id": "image-files"},
+                "extract": {"fileProperty": "content"},
+            }
         elif name == "hash":
             field["source"] = {
                 "fileSet": {"@id": "image-files"},
@@ -167,22 +252,35 @@ def _record_set() -> dict[str, Any]:
                 # Without `.jpg`: mlcroissant applies it twice to joined fields.
                 "transform": {"regex": "([0-9a-f]{16,32})"},
             }
-            field["references"] = {"fileObject": {"@id": METADATA_FILE}, "extract": {"column": columns[name]}}
+            field["references"] = {
+                "fileObject": {"@id": METADATA_FILE},
+                "extract": {"column": columns[name]},
+            }
         else:
-            field["source"] = {"fileObject": {"@id": METADATA_FILE}, "extract": {"column": columns[name]}}
+            field["source"] = {
+                "fileObject": {"@id": METADATA_FILE},
+                "extract": {"column": columns[name]},
+            }
         fields.append(field)
     return {
         "@type": "cr:RecordSet",
         "@id": RECORDS,
         "name": RECORDS,
-        "description": "One record for each image: its file, joined with its line of the CSV by the hash in its name.",
+        "description": (
+            "One record for each image: its file, joined with its line of the CSV by the hash in "
+            "its name."
+        ),
         "key": {"@id": f"{RECORDS}/hash"},
         "field": fields,
     }
 
 
-def _shards_of(dataset: datasets.Dataset | datasets.IterableDataset, release: Release) -> list[int] | None:
-    """The shards in which the images of a dataset opened in place lie; None where they are not known."""
+def _shards_of(
+    dataset: datasets.Dataset | datasets.IterableDataset, release: Release
+) -> list[int] | None:
+    """The shards in which the images of a dataset opened in place lie; None where they are not
+    known.
+    """
     import datasets
     import pyarrow.compute as pc
 
@@ -190,6 +288,8 @@ def _shards_of(dataset: datasets.Dataset | datasets.IterableDataset, release: Re
     if isinstance(dataset, datasets.Dataset) and len(dataset) and "image" in dataset.column_names:
         for table in dataset.select_columns(["image"]).with_format("arrow").iter(_ROWS_AT_A_TIME):
             for chunk in table["image"].chunks:
-                shard = pc.extract_regex(pc.struct_field(chunk, "path"), r"^pass://.+/(?P<name>[^/]+)/[^/]+$")
+                shard = pc.extract_regex(
+                    pc.struct_field(chunk, "path"), r"^pass://.+/(?P<name>[^/]+)/[^/]+$"
+                )
                 names.update(pc.unique(pc.struct_field(shard, "name")).drop_null().to_pylist())
     return [number for number, file in release.shards.items() if file.name in names] or None

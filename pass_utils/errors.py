@@ -1,20 +1,20 @@
 """The errors that the library raises on purpose.
 
-    PassError
-    ├── ReleaseError      an unknown release, shard number or option; files that are not there
-    ├── ShardError        a tar that is missing, damaged, cut short, changed, or holds what PASS does not
-    ├── MetadataError     a CSV that is missing, has other columns or bad values, or lacks an image's row
-    ├── ImageError        an image file whose size in pixels cannot be told
-    │   └── TruncatedImageError   the leading bytes of one that are too few to tell
-    ├── ResolutionError   bounds that fit no picture, a dataset without pictures
-    ├── RemoteError       a URL that gives nothing, something else, or nothing more
-    ├── DownloadError     a folder in use, full, or of another release; a file that came wrong twice
-    ├── AttributionError  rows without hash or creator, a form of credit list that there is not, a list that cannot be written
-    ├── ExportError       a dataset without pictures, a picture that cannot be read, a folder that holds another export
-    └── ReportError       a dataset that cannot be reported on, a page that cannot be written, an extra that is missing
+    PassError ├── ReleaseError      an unknown release, shard number or option; files that are not
+    there ├── ShardError        a tar that is missing, damaged, cut short, changed, or holds what
+    PASS does not ├── MetadataError     a CSV that is missing, has other columns or bad values, or
+    lacks an image's row ├── ImageError        an image file whose size in pixels cannot be told │
+    └── TruncatedImageError   the leading bytes of one that are too few to tell ├── ResolutionError
+    bounds that fit no picture, a dataset without pictures ├── RemoteError       a URL that gives
+    nothing, something else, or nothing more ├── DownloadError     a folder in use, full, or of
+    another release; a file that came wrong twice ├── AttributionError  rows without hash or
+    creator, a form of credit list that there is not, a list that cannot be written ├── ExportError
+    a dataset without pictures, a picture that cannot be read, a folder that holds another export
+    └── ReportError       a dataset that cannot be reported on, a page that cannot be written, an
+    extra that is missing
 
-None of them is an OSError: `datasets` hides those behind "Cannot find data file". Each message says what was expected,
-what was found and what to do; the facts are attributes as well.
+None of them is an OSError: `datasets` hides those behind "Cannot find data file". Each message says
+what was expected, what was found and what to do; the facts are attributes as well.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class ReleaseError(PassError):
 class ShardError(PassError):
     """A tar that cannot be read as a shard of PASS.
 
-    `shard` is its path or URL, `offset` the byte where the trouble begins (None when it is the whole file).
+    `shard` is its path or URL, `offset` the byte where the trouble begins (None when it is the
+    whole file).
     """
 
     def __init__(self, message: str, *, shard: str = "", offset: int | None = None) -> None:
@@ -41,7 +42,9 @@ class ShardError(PassError):
 
 
 class MetadataError(PassError):
-    """A metadata CSV that cannot be joined with the shards. `path` is the CSV's, `hash` the row's where one is to blame."""
+    """A metadata CSV that cannot be joined with the shards. `path` is the CSV's, `hash` the row's
+    where one is to blame.
+    """
 
     def __init__(self, message: str, *, path: str = "", hash: str | None = None) -> None:
         super().__init__(message)
@@ -54,7 +57,9 @@ class ImageError(PassError):
 
 
 class TruncatedImageError(ImageError):
-    """The beginning of an image file, too short: `found` bytes, of which at least `needed` are wanted."""
+    """The beginning of an image file, too short: `found` bytes, of which at least `needed` are
+    wanted.
+    """
 
     def __init__(self, message: str, *, needed: int = 0, found: int = 0) -> None:
         super().__init__(message)
@@ -63,11 +68,15 @@ class TruncatedImageError(ImageError):
 
 
 class ResolutionError(PassError):
-    """Bounds on the size of pictures that make no sense, or a dataset that they cannot be applied to."""
+    """Bounds on the size of pictures that make no sense, or a dataset that they cannot be applied
+    to.
+    """
 
 
 class RemoteError(PassError):
-    """A server that does not give what it should, at `url`. `status` is the HTTP status where that is the trouble."""
+    """A server that does not give what it should, at `url`. `status` is the HTTP status where that
+    is the trouble.
+    """
 
     def __init__(self, message: str, *, url: str = "", status: int | None = None) -> None:
         super().__init__(message)
@@ -84,7 +93,9 @@ class AttributionError(PassError):
 
 
 class ExportError(PassError):
-    """A dataset that cannot be written to a folder. `path` is the file, folder or picture to blame, where there is one."""
+    """A dataset that cannot be written to a folder. `path` is the file, folder or picture to blame,
+    where there is one.
+    """
 
     def __init__(self, message: str, *, path: str = "") -> None:
         super().__init__(message)

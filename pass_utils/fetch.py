@@ -1,7 +1,7 @@
 """A release in, a folder of whole, verified files out.
 
-`plan` decides from what is in the folder what has to be done, `fetch` does it. A file arrives as `NAME.part`, is hashed
-while it does, and takes its name only when size and SHA-256 agree.
+`plan` decides from what is in the folder what has to be done, `fetch` does it. A file arrives as
+`NAME.part`, is hashed while it does, and takes its name only when size and SHA-256 agree.
 """
 
 from __future__ import annotations
@@ -83,7 +83,10 @@ def _task(file: File, found: Present) -> Task:
 
 
 def look_and_plan(
-    folder: str | os.PathLike[str], release: str | Release = "v2", *, shards: Iterable[int] | None = None
+    folder: str | os.PathLike[str],
+    release: str | Release = "v2",
+    *,
+    shards: Iterable[int] | None = None,
 ) -> Plan:
     """What `download` with the same arguments would do.
 
@@ -92,7 +95,9 @@ def look_and_plan(
         DownloadError: the folder holds another release, or may not be read.
     """
     release = find_release(release)
-    return _look_and_plan(Path(folder).expanduser().absolute(), release, _choose_files(release, shards))
+    return _look_and_plan(
+        Path(folder).expanduser().absolute(), release, _choose_files(release, shards)
+    )
 
 
 def _look_and_plan(folder: Path, release: Release, files: list[File]) -> Plan:
@@ -114,17 +119,20 @@ def download(
     connections: int = 2,
     quiet: bool = False,
 ) -> Path:
-    """Have the CSV and the chosen shards of a release in `folder`, whole and verified, and return the folder.
+    """Have the CSV and the chosen shards of a release in `folder`, whole and verified, and return
+    the folder.
 
-    `release` is a name, such as `"v3"`, or a record; `shards` are numbers, None for all. Goes on where an earlier call
-    stopped, whatever stopped it; with nothing to do, asks nothing of the network. `base_url` is a mirror laid out as Zenodo's
-    `/records`; the environment's `PASS_BASE_URL` names one too. `connections` is how many files are fetched at the same time.
+    `release` is a name, such as `"v3"`, or a record; `shards` are numbers, None for all. Goes on
+    where an earlier call stopped, whatever stopped it; with nothing to do, asks nothing of the
+    network. `base_url` is a mirror laid out as Zenodo's `/records`; the environment's
+    `PASS_BASE_URL` names one too. `connections` is how many files are fetched at the same time.
     `quiet` shows no progress.
 
     Raises:
         ReleaseError: there is no such release or shard.
         RemoteError: the server does not give a file.
-        DownloadError: the folder is in use, holds another release, or has no room; or a file is wrong twice.
+        DownloadError: the folder is in use, holds another release, or has no room; or a file is
+        wrong twice.
     """
     release = find_release(release)
     files = _choose_files(release, shards)
@@ -150,9 +158,13 @@ def fetch(
         check_online(", ".join(task.file.name for task in made.tasks if task.to_go))
         _check_space(where, made.to_go)
     with lock(where):
-        made = _look_and_plan(where, release, files)  # again: who held the lock until now may have fetched something
+        made = _look_and_plan(
+            where, release, files
+        )  # again: who held the lock until now may have fetched something
         write_state(where, record=release.record)
-        with Progress(sum(task.file.size for task in made.todo), title=f"PASS {release.name}", quiet=quiet) as progress:
+        with Progress(
+            sum(task.file.size for task in made.todo), title=f"PASS {release.name}", quiet=quiet
+        ) as progress:
             fetcher = _Fetcher(where, release, base_url, progress)
             run_all(fetcher.bring, made.todo, threads=max(1, connections), stopped=progress.stopped)
     return where
@@ -163,7 +175,8 @@ def _check_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(disk).free
     if needed > free:
         raise DownloadError(
-            f"{folder}: expected {needed:,} bytes of free space for what is missing, found {free:,}. Make room, or fetch "
+            f"{folder}: expected {needed:,} bytes of free space for what is missing, found "
+            f"{free:,}. Make room, or fetch "
             "part of it with `shards=[...]` (`--shards 0,3-5`)."
         )
 
@@ -171,12 +184,19 @@ def _check_space(folder: Path, needed: int) -> None:
 class _Fetcher:
     """Carries out the tasks of a plan, each by itself.
 
-    Who has been stopped must change nothing more, since another process may be at it by then. So counting, which raises
-    `Stopped`, comes before every change, and writing is not buffered.
+    Who has been stopped must change nothing more, since another process may be at it by then. So
+    counting, which raises `Stopped`, comes before every change, and writing is not buffered.
     """
 
-    def __init__(self, folder: Path, release: Release, base_url: str | None, progress: Progress) -> None:
-        self.folder, self.release, self.base_url, self.progress = folder, release, base_url, progress
+    def __init__(
+        self, folder: Path, release: Release, base_url: str | None, progress: Progress
+    ) -> None:
+        self.folder, self.release, self.base_url, self.progress = (
+            folder,
+            release,
+            base_url,
+            progress,
+        )
 
     def bring(self, task: Task) -> None:
         """Have one file whole and verified.
@@ -191,11 +211,13 @@ class _Fetcher:
         except OSError as err:
             if err.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise DownloadError(
-                    f"{self.folder / file.name}: expected to read and write it, found: {err}. Mend that."
+                    f"{self.folder / file.name}: expected to read and write it, found: {err}. Mend "
+                    "that."
                 ) from err
             left = file.size - (look(self.folder, [file])[file.name].part or 0)
             raise DownloadError(
-                f"{self.folder}: expected room for {file.name}, found the disk full. Make room for {left:,} bytes, and run "
+                f"{self.folder}: expected room for {file.name}, found the disk full. Make room for "
+                f"{left:,} bytes, and run "
                 "the same command again: it goes on where this one stopped."
             ) from err
         self.progress.finish(file.name)
@@ -215,8 +237,9 @@ class _Fetcher:
             if self._accept(file, part, part.stat(), found):
                 return
         raise DownloadError(
-            f"{path}: expected sha256 {file.sha256}, found {found}, after fetching it twice. What came is kept as "
-            f"{file.name}.bad; check release and server, and run the same command again."
+            f"{path}: expected sha256 {file.sha256}, found {found}, after fetching it twice. What "
+            f"came is kept as {file.name}.bad; check release and server, and run the same command "
+            "again."
         )
 
     def _fill(self, file: File, part: Path) -> str:
@@ -228,7 +251,9 @@ class _Fetcher:
             if have < file.size:
                 check_online(file.name)
                 with RemoteFile(
-                    file_url(self.release, file, self.base_url), file.size, stopped=self.progress.stopped
+                    file_url(self.release, file, self.base_url),
+                    file.size,
+                    stopped=self.progress.stopped,
                 ) as remote:
                     for data in remote.read(have, file.size - have):
                         count(len(data))
@@ -240,7 +265,9 @@ class _Fetcher:
         return digest.hexdigest()
 
     def _accept(self, file: File, arrived: Path, status: os.stat_result, found: str) -> bool:
-        """Give what arrived its name, and remember it as verified, or set it aside; whether it was right."""
+        """Give what arrived its name, and remember it as verified, or set it aside; whether it was
+        right.
+        """
         if found != file.sha256:
             self._set_aside(file, arrived, f"sha256 {file.sha256}, found {found}")
             self._count(file)(-status.st_size)
@@ -255,5 +282,7 @@ class _Fetcher:
         logger.warning("%s: expected %s; kept as %s", wrong, trouble, bad.name)
 
     def _count(self, file: File) -> Callable[[int], None]:
-        """Takes the bytes of a file that went by, and raises `Stopped` when there should be no more."""
+        """Takes the bytes of a file that went by, and raises `Stopped` when there should be no
+        more.
+        """
         return partial(self.progress.advance, file.name)

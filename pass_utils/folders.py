@@ -1,7 +1,7 @@
 """A folder in, what it holds of a release out, and what is known of it.
 
-`.pass-utils.json` keeps which record the folder holds and which files were verified; `.pass-utils.lock` keeps two processes
-from fetching into it.
+`.pass-utils.json` keeps which record the folder holds and which files were verified;
+`.pass-utils.lock` keeps two processes from fetching into it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ LOCK_FILE = ".pass-utils.lock"
 _CHUNK = 1 << 20  # bytes
 
 
-def find_files(folder: str | os.PathLike[str], release: str | Release, *, shards: Iterable[int] | None = None) -> list[str]:
+def find_files(
+    folder: str | os.PathLike[str], release: str | Release, *, shards: Iterable[int] | None = None
+) -> list[str]:
     """The absolute paths of a release's CSV and of the chosen shards in a folder.
 
     Raises:
@@ -42,18 +44,28 @@ def find_files(folder: str | os.PathLike[str], release: str | Release, *, shards
     chosen = choose_shards(release, shards)
     where = Path(folder).expanduser().absolute()
     if not where.is_dir():
-        raise ReleaseError(f"{where}: expected a folder with PASS.<n>.tar and {METADATA_FILE}, found none. Is the path right?")
+        raise ReleaseError(
+            f"{where}: expected a folder with PASS.<n>.tar and {METADATA_FILE}, found none. Is the "
+            "path right?"
+        )
     names = [METADATA_FILE, *(file.name for file in chosen.values())]
     missing = [name for name in names if not (where / name).is_file()]
     if missing:
-        present = [number for number, file in release.shards.items() if (where / file.name).is_file()]
+        present = [
+            number for number, file in release.shards.items() if (where / file.name).is_file()
+        ]
         numbers = ",".join(map(str, present))
-        advice = f"Open what is there with `shards={present}` or `--shards {numbers}`, or run" if present else "Run"
+        advice = (
+            f"Open what is there with `shards={present}` or `--shards {numbers}`, or run"
+            if present
+            else "Run"
+        )
         wanted = "" if shards is None else f" --shards {','.join(map(str, chosen))}"
         raise ReleaseError(
-            f"{where}: expected the CSV and {len(chosen)} {'shard' if len(chosen) == 1 else 'shards'} of release "
-            f"{release.name}, missing {', '.join(missing)}. "
-            f"{advice} `pass-utils download {where} --release {release.name}{wanted}`."
+            f"{where}: expected the CSV and {len(chosen)} "
+            f"{'shard' if len(chosen) == 1 else 'shards'} of release {release.name}, missing "
+            f"{', '.join(missing)}. {advice} `pass-utils download {where} --release "
+            f"{release.name}{wanted}`."
         )
     held = held_release(where)
     if held is not None and held.record != release.record:
@@ -62,7 +74,9 @@ def find_files(folder: str | os.PathLike[str], release: str | Release, *, shards
 
 
 class FileIdentity(NamedTuple):
-    """What tells a file from another, and from itself when it has changed: path, size in bytes, time in ns."""
+    """What tells a file from another, and from itself when it has changed: path, size in bytes,
+    time in ns.
+    """
 
     path: str
     size: int
@@ -76,7 +90,9 @@ def file_identity(path: str) -> FileIdentity:
 
 
 class Present(NamedTuple):
-    """What `look` found of a file: its size and whether it was verified, and the size of its `.part`; None if not there."""
+    """What `look` found of a file: its size and whether it was verified, and the size of its
+    `.part`; None if not there.
+    """
 
     size: int | None = None
     verified: bool = False
@@ -96,11 +112,14 @@ def look(folder: Path, files: Iterable[File]) -> dict[str, Present]:
             status, part = _status(folder / file.name), _status(folder / f"{file.name}.part")
             present[file.name] = Present(
                 size=status and status.st_size,
-                verified=status is not None and verified.get(file.name) == fingerprint(status, file.sha256),
+                verified=status is not None
+                and verified.get(file.name) == fingerprint(status, file.sha256),
                 part=part and part.st_size,
             )
     except OSError as err:
-        raise DownloadError(f"{folder}: expected a folder that can be read, found: {err}. Choose another folder.") from err
+        raise DownloadError(
+            f"{folder}: expected a folder that can be read, found: {err}. Choose another folder."
+        ) from err
     return present
 
 
@@ -127,7 +146,9 @@ def read_file(path: Path) -> Iterator[memoryview]:
 
 
 def hash_file(path: Path, seen: Callable[[int], None]) -> _Hash:
-    """The SHA-256 of a file, to which more can be added; `seen` is told of each piece how large it is, and may raise."""
+    """The SHA-256 of a file, to which more can be added; `seen` is told of each piece how large it
+    is, and may raise.
+    """
     digest = hashlib.sha256()
     for data in read_file(path):
         digest.update(data)
@@ -139,7 +160,8 @@ def check_release(folder: Path, release: Release) -> None:
     """Refuse to mix releases in one folder.
 
     Raises:
-        DownloadError: it is remembered as another's, or a file in it has the size that only another's has.
+        DownloadError: it is remembered as another's, or a file in it has the size that only
+        another's has.
     """
     record = _foreign_record(folder, release)
     if record is not None:
@@ -148,13 +170,16 @@ def check_release(folder: Path, release: Release) -> None:
 
 def _mixed(folder: Path, release: Release, record: int) -> DownloadError:
     return DownloadError(
-        f"{folder}: expected a folder for record {release.record} ({release.name}), found files of record {record}. "
+        f"{folder}: expected a folder for record {release.record} ({release.name}), found files of "
+        f"record {record}. "
         "Choose another folder, or the release that this one holds."
     )
 
 
 def held_release(folder: str | os.PathLike[str]) -> Release | None:
-    """The one release that the folder can be of, by what is remembered of it or by the sizes of its files; None if unknown."""
+    """The one release that the folder can be of, by what is remembered of it or by the sizes of its
+    files; None if unknown.
+    """
     where = Path(folder).expanduser()
     fitting = [release for release in RELEASES.values() if _foreign_record(where, release) is None]
     return fitting[0] if len(fitting) == 1 else None
@@ -186,21 +211,26 @@ def lock(folder: Path) -> Iterator[None]:
             write_state(folder, holder=f"process {os.getpid()} on {socket.gethostname()}")
         except Timeout as err:
             raise DownloadError(
-                f"{folder}: expected a folder that nobody fetches into, found {read_state(folder)['holder']} doing so. "
+                f"{folder}: expected a folder that nobody fetches into, found "
+                f"{read_state(folder)['holder']} doing so. "
                 "Wait until it has ended."
             ) from err
         except OSError as err:
             raise DownloadError(
-                f"{folder}: expected a folder that can be made and written, found: {err}. Mend it, or choose another folder."
+                f"{folder}: expected a folder that can be made and written, found: {err}. Mend it, "
+                "or choose another folder."
             ) from err
         yield
 
 
-_state_lock = threading.Lock()  # what is remembered is read, changed and written by one thread at a time
+_state_lock = (
+    threading.Lock()
+)  # what is remembered is read, changed and written by one thread at a time
 
 
 def read_state(folder: Path) -> dict[str, Any]:
-    """What is remembered of the folder: its `record`, its last `holder`, and the fingerprints of `verified` files.
+    """What is remembered of the folder: its `record`, its last `holder`, and the fingerprints of
+    `verified` files.
 
     What is damaged counts as forgotten: a file is hashed once more, and no more than that.
     """
@@ -213,8 +243,11 @@ def read_state(folder: Path) -> dict[str, Any]:
     return state
 
 
-def write_state(folder: Path, *, verified: Mapping[str, Any] | None = None, **facts: object) -> None:
-    """Remember more of the folder; `verified` is added to what is remembered, and None forgets a file.
+def write_state(
+    folder: Path, *, verified: Mapping[str, Any] | None = None, **facts: object
+) -> None:
+    """Remember more of the folder; `verified` is added to what is remembered, and None forgets a
+    file.
 
     Raises:
         DownloadError: the folder cannot be written.
@@ -228,4 +261,6 @@ def write_state(folder: Path, *, verified: Mapping[str, Any] | None = None, **fa
             with whole_file(path) as part:
                 part.write_text(json.dumps(state, indent=1), encoding="utf-8")
         except OSError as err:
-            raise DownloadError(f"{path}: expected to write it, found: {err}. Mend that, and run the same again.") from err
+            raise DownloadError(
+                f"{path}: expected to write it, found: {err}. Mend that, and run the same again."
+            ) from err

@@ -1,10 +1,13 @@
-"""The leading bytes of an image file in, its width and height out, as `datasets.Image` would decode it; nothing is decoded.
+"""The leading bytes of an image file in, its width and height out, as `datasets.Image` would decode
+it; nothing is decoded.
 
-A JPEG is a row of segments: a marker of two bytes, a length, so many bytes. One of them, the frame header, holds height and
-width; another may hold the EXIF orientation, by which the picture is turned upright; the first scan ends them. Well-formed
-JPEGs are read here. Whatever else there is goes to Pillow, so that no answer differs from what `datasets` will deliver.
+A JPEG is a row of segments: a marker of two bytes, a length, so many bytes. One of them, the frame
+header, holds height and width; another may hold the EXIF orientation, by which the picture is
+turned upright; the first scan ends them. Well-formed JPEGs are read here. Whatever else there is
+goes to Pillow, so that no answer differs from what `datasets` will deliver.
 
-Format: ITU-T T.81 (JPEG), annex B; CIPA DC-008 (EXIF), 4.5 and 4.6; Adobe XMP specification, part 3.
+Format: ITU-T T.81 (JPEG), annex B; CIPA DC-008 (EXIF), 4.5 and 4.6; Adobe XMP specification, part
+3.
 """
 
 from __future__ import annotations
@@ -21,12 +24,16 @@ from .errors import ImageError, TruncatedImageError
 Data: TypeAlias = "bytes | bytearray | memoryview"
 Size: TypeAlias = "tuple[int, int]"  # width, height in pixels
 
-FIRST_BYTES = 4096  # of an image file that are read at first: enough for nearly all JPEGs without a thumbnail
+FIRST_BYTES = (
+    4096  # of an image file that are read at first: enough for nearly all JPEGs without a thumbnail
+)
 
 _JPEG = b"\xff\xd8\xff"
 _FILL, _SCAN, _APP1 = 0xFFFF, 0xFFDA, 0xFFE1
 _FRAMES = frozenset({*range(0xFFC0, 0xFFD0)} - {0xFFC4, 0xFFC8, 0xFFCC})  # SOF0 to SOF15
-_OTHERS = frozenset({0xFFC4, 0xFFCC, 0xFFDB, 0xFFDC, 0xFFDD, 0xFFFE, *range(0xFFE0, 0xFFF0)} - {_APP1})  # tables, APPn, COM
+_OTHERS = frozenset(
+    {0xFFC4, 0xFFCC, 0xFFDB, 0xFFDC, 0xFFDD, 0xFFFE, *range(0xFFE0, 0xFFF0)} - {_APP1}
+)  # tables, APPn, COM
 _segment = Struct(">HH").unpack_from  # marker, length
 _frame = Struct(">HH").unpack_from  # height, width, behind the precision
 
@@ -34,24 +41,35 @@ _EXIF = b"Exif\0\0"
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _ORIENTATION, _SHORT = 0x0112, 3  # tag and type
-_TYPE_SIZES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), start=1))  # bytes of a value of each type
+_TYPE_SIZES = dict(
+    enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), start=1)
+)  # bytes of a value of each type
 _SIDEWAYS = (5, 6, 7, 8)  # orientations that swap width and height
 
-_PLAIN = ("PNG", "WEBP", "GIF", "BMP", "PPM")  # formats that cannot be turned without a word of EXIF or XMP
+_PLAIN = (
+    "PNG",
+    "WEBP",
+    "GIF",
+    "BMP",
+    "PPM",
+)  # formats that cannot be turned without a word of EXIF or XMP
 _TURNING = re.compile(rb"exif|xmp", re.IGNORECASE)
 
 
 def image_size(data: Data) -> Size:
-    """Width and height in pixels of an image file, upright as `datasets.Image` delivers it (EXIF orientation applied).
+    """Width and height in pixels of an image file, upright as `datasets.Image` delivers it (EXIF
+    orientation applied).
 
-    `data` are the leading bytes of a JPEG, up to its first scan, which begins within the first kilobytes as a rule. Of any
-    other format that Pillow reads, and of a malformed JPEG, all bytes are needed.
+    `data` are the leading bytes of a JPEG, up to its first scan, which begins within the first
+    kilobytes as a rule. Of any other format that Pillow reads, and of a malformed JPEG, all bytes
+    are needed.
 
     >>> image_size(bytes.fromhex("ffd8 ffc0 000b 08 0002 0003 01 011100 ffda 0000"))
     (3, 2)
 
     Raises:
-        TruncatedImageError: the data end before the scan of a JPEG; its `needed` says how many bytes to come back with.
+        TruncatedImageError: the data end before the scan of a JPEG; its `needed` says how many
+        bytes to come back with.
         ImageError: it is no image, or a broken one.
     """
     view = memoryview(data)
@@ -60,7 +78,8 @@ def image_size(data: Data) -> Size:
 
 
 def read_size(read: Callable[[int], Data], length: int) -> Size:
-    """The `image_size` of a file of `length` bytes, of which `read(count)` gives the first `count`, no more than it takes.
+    """The `image_size` of a file of `length` bytes, of which `read(count)` gives the first `count`,
+    no more than it takes.
 
     Raises:
         ImageError: it is no image, a broken one, or one that ends too soon.
@@ -81,7 +100,8 @@ def read_size(read: Callable[[int], Data], length: int) -> Size:
 
 
 def header_size(view: memoryview) -> Size | None:
-    """The size of a well-formed JPEG from its leading bytes; None when Pillow has to look at the whole file.
+    """The size of a well-formed JPEG from its leading bytes; None when Pillow has to look at the
+    whole file.
 
     Raises:
         TruncatedImageError: the bytes end before the scan.
@@ -138,7 +158,9 @@ def _upright(width: int, height: int, orientation: object) -> Size:
 
 
 def _orientation(tiff: memoryview) -> int | None:
-    """The orientation in EXIF data, 0 where there is none, None where the data are not as they should be."""
+    """The orientation in EXIF data, 0 where there is none, None where the data are not as they
+    should be.
+    """
     order = _BYTE_ORDERS.get(bytes(tiff[:4]))
     if order is None or len(tiff) < 8:
         return None
@@ -164,14 +186,17 @@ def _orientation(tiff: memoryview) -> int | None:
 
 def _truncated(view: memoryview, needed: int) -> TruncatedImageError:
     return TruncatedImageError(
-        f"expected a JPEG with its headers, found {len(view):,} bytes of it. Give at least {needed:,}.",
+        f"expected a JPEG with its headers, found {len(view):,} bytes of it. Give at least "
+        f"{needed:,}.",
         needed=needed,
         found=len(view),
     )
 
 
 def _pillow_size(view: memoryview) -> Size:
-    """The size that Pillow finds; it decodes the picture only where that alone tells how the picture is turned."""
+    """The size that Pillow finds; it decodes the picture only where that alone tells how the
+    picture is turned.
+    """
     from PIL import ExifTags, Image, UnidentifiedImageError
 
     orientation = None
@@ -189,6 +214,7 @@ def _pillow_size(view: memoryview) -> Size:
     except Exception as err:  # Pillow lets out whatever a broken file runs into
         reason = "" if isinstance(err, UnidentifiedImageError) else f" ({err})"
         raise ImageError(
-            f"expected an image file, found {len(view):,} bytes that begin with {bytes(view[:8])!r}{reason}. Leave it out."
+            f"expected an image file, found {len(view):,} bytes that begin with "
+            f"{bytes(view[:8])!r}{reason}. Leave it out."
         ) from err
     return _upright(width, height, orientation)

@@ -1,4 +1,6 @@
-"""A column of pictures by place, path or bytes in, the same pictures with their bytes out. Nothing is decoded."""
+"""A column of pictures by place, path or bytes in, the same pictures with their bytes out. Nothing
+is decoded.
+"""
 
 from __future__ import annotations
 
@@ -28,23 +30,31 @@ def image_columns(features: datasets.Features | None) -> list[str]:
     Raises:
         ExportError: there are none.
     """
-    columns = [name for name, feature in (features or {}).items() if isinstance(feature, datasets.Image)]
+    columns = [
+        name for name, feature in (features or {}).items() if isinstance(feature, datasets.Image)
+    ]
     if not columns:
         raise ExportError(
-            f"dataset: expected a column of pictures, found {', '.join(features or {}) or 'no features'}. "
+            "dataset: expected a column of pictures, found "
+            f"{', '.join(features or {}) or 'no features'}. "
             'Cast one with `ds.cast_column("image", datasets.Image())`.'
         )
     return columns
 
 
-def stored_sizes(pictures: pa.ChunkedArray, rows: npt.NDArray[np.int64] | None = None) -> ByteCounts:
-    """Bytes of each picture file of a column, or of those at `rows`, without reading one: 0 where there is no picture.
+def stored_sizes(
+    pictures: pa.ChunkedArray, rows: npt.NDArray[np.int64] | None = None
+) -> ByteCounts:
+    """Bytes of each picture file of a column, or of those at `rows`, without reading one: 0 where
+    there is no picture.
 
     A picture without bytes is asked for by its place, which says its size, or by its path.
     """
     lengths, paths = [], []
     for chunk in pictures.chunks:
-        named = dict(zip((field.name for field in chunk.type), chunk.flatten(), strict=True))  # a null has neither
+        named = dict(
+            zip((field.name for field in chunk.type), chunk.flatten(), strict=True)
+        )  # a null has neither
         lengths.append(pc.cast(pc.binary_length(named["bytes"]), pa.int64()))
         paths.append(named["path"])
     found, where = pa.chunked_array(lengths, pa.int64()), pa.chunked_array(paths, pa.string())
@@ -53,7 +63,9 @@ def stored_sizes(pictures: pa.ChunkedArray, rows: npt.NDArray[np.int64] | None =
     unknown = np.flatnonzero(found.is_null().to_numpy())
     sizes = np.array(found.fill_null(0).to_numpy(), dtype=np.int64)
     if len(unknown):
-        sizes[unknown] = _sizes_of_paths(pa.concat_arrays([*where.take(pa.array(unknown)).chunks, pa.array([], pa.string())]))
+        sizes[unknown] = _sizes_of_paths(
+            pa.concat_arrays([*where.take(pa.array(unknown)).chunks, pa.array([], pa.string())])
+        )
     return sizes
 
 
@@ -83,10 +95,12 @@ def _stat(path: str) -> int:
 def embed(pictures: pa.StructArray) -> pa.StructArray:
     """The pictures with their bytes in the array, and the name of the file instead of its path.
 
-    Bytes that are in a shard go from there into the memory of the array, once; those in the array stay where they are.
+    Bytes that are in a shard go from there into the memory of the array, once; those in the array
+    stay where they are.
 
     Raises:
-        PassError: a shard or a file is gone or has changed, or they are more than an array can hold.
+        PassError: a shard or a file is gone or has changed, or they are more than an array can
+        hold.
     """
     data, paths = pictures.flatten()
     if data.null_count:
@@ -107,7 +121,8 @@ def _read(data: pa.BinaryArray, paths: pa.StringArray) -> pa.BinaryArray:
     ends = np.cumsum([0, *sizes])
     if ends[-1] > _INT32_MAX:
         raise ExportError(
-            f"rows: expected pictures of up to {_INT32_MAX:,} bytes together, found {ends[-1]:,}. Take fewer rows."
+            f"rows: expected pictures of up to {_INT32_MAX:,} bytes together, found {ends[-1]:,}. "
+            "Take fewer rows."
         )
     buffer = pa.allocate_buffer(int(ends[-1]))
     view = memoryview(buffer).cast("B")
@@ -115,7 +130,9 @@ def _read(data: pa.BinaryArray, paths: pa.StringArray) -> pa.BinaryArray:
         with open_shard(places.shard, places.stamp) as shard:
             for row, offset in zip(places.rows.tolist(), places.offsets.tolist(), strict=True):
                 shard.readinto(offset, view[ends[row] : ends[row + 1]])
-    return pa.Array.from_buffers(pa.binary(), len(paths), [None, pa.py_buffer(ends.astype(np.int32)), buffer])
+    return pa.Array.from_buffers(
+        pa.binary(), len(paths), [None, pa.py_buffer(ends.astype(np.int32)), buffer]
+    )
 
 
 def _bytes_of(data: pa.BinaryScalar, path: str | None) -> bytes | None:
@@ -137,7 +154,9 @@ def _read_path(path: str) -> bytes:
 
 def _unreadable(path: str, err: Any) -> ExportError:
     return ExportError(
-        f"{path}: expected a picture that can be read, found: {err}. Put it back, or leave its row out.", path=path
+        f"{path}: expected a picture that can be read, found: {err}. Put it back, or leave its row "
+        "out.",
+        path=path,
     )
 
 

@@ -1,6 +1,7 @@
 """Hashes in, numbers out that are sorted, compared and found in batches.
 
-A hash is a 128-bit number and its length in characters; a look-up is a binary search over the numbers.
+A hash is a 128-bit number and its length in characters; a look-up is a binary search over the
+numbers.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ def are_hashes(texts: pa.StringArray | pa.ChunkedArray) -> pa.BooleanArray | pa.
 
 
 class Keys:
-    """Hashes as numbers, in parallel arrays: the upper and lower 64 bits and the number of characters of each."""
+    """Hashes as numbers, in parallel arrays: the upper and lower 64 bits and the number of
+    characters of each.
+    """
 
     def __init__(self, high: Numbers, low: Numbers, length: npt.NDArray[np.uint8]) -> None:
         self.high, self.low, self.length = high, low, length
@@ -42,7 +45,9 @@ class Keys:
             ValueError: one is not 16 to 32 lower-case hex characters.
         """
         lengths = pc.binary_length(hashes).to_numpy(zero_copy_only=False)
-        if hashes.null_count or (len(hashes) and not _LENGTHS[0] <= lengths.min() <= lengths.max() <= _LENGTHS[1]):
+        if hashes.null_count or (
+            len(hashes) and not _LENGTHS[0] <= lengths.min() <= lengths.max() <= _LENGTHS[1]
+        ):
             raise ValueError("a hash is too short or too long")
         padded = pc.utf8_lpad(hashes, _LENGTHS[1], "0")
         text = str(padded.buffers()[2] or b"", "ascii")[: _LENGTHS[1] * len(hashes)]
@@ -50,7 +55,9 @@ class Keys:
         if numbers.hex() != text:
             raise ValueError("a hash is not lower-case hex")
         pairs = np.frombuffer(numbers, dtype=">u8").reshape(-1, 2)
-        return cls(pairs[:, 0].astype(np.uint64), pairs[:, 1].astype(np.uint64), lengths.astype(np.uint8))
+        return cls(
+            pairs[:, 0].astype(np.uint64), pairs[:, 1].astype(np.uint64), lengths.astype(np.uint8)
+        )
 
     @classmethod
     def concat(cls, parts: Iterable[Keys]) -> Keys:
@@ -79,17 +86,23 @@ class Keys:
         if not same.any():
             return None
         row = int(same.argmax())
-        return f"{int(self.high[row]) << 64 | int(self.low[row]):0{_LENGTHS[1]}x}"[-int(self.length[row]) :]
+        return f"{int(self.high[row]) << 64 | int(self.low[row]):0{_LENGTHS[1]}x}"[
+            -int(self.length[row]) :
+        ]
 
     def find(self, wanted: Keys) -> Rows:
         """Where each of `wanted` stands in sorted keys; -1 where it does not."""
         first = np.searchsorted(self.high, wanted.high).astype(np.int64)
         end = np.searchsorted(self.high, wanted.high, side="right").astype(np.int64)
-        while (first < end).any():  # bisect what shares the upper half: all rows, if the hashes have 16 characters
+        while (
+            first < end
+        ).any():  # bisect what shares the upper half: all rows, if the hashes have 16 characters
             middle = (first + end) // 2
             inside = np.minimum(middle, len(self) - 1)
             low = self.low[inside]
-            less = (low < wanted.low) | ((low == wanted.low) & (self.length[inside] < wanted.length))
+            less = (low < wanted.low) | (
+                (low == wanted.low) & (self.length[inside] < wanted.length)
+            )
             less &= first < end
             first, end = np.where(less, middle + 1, first), np.where(less, end, middle)
         inside = np.minimum(first, len(self) - 1)

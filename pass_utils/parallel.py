@@ -1,4 +1,6 @@
-"""Work and its items in, what came of each out: done by several threads, of which the first trouble stops all."""
+"""Work and its items in, what came of each out: done by several threads, of which the first trouble
+stops all.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,14 @@ class Stopped(Exception):  # noqa: N818  (not an error)
     """Work was told to stop, by the event that it was given."""
 
 
-def run_all(work: Callable[[Item], Result], items: Iterable[Item], *, threads: int, stopped: threading.Event) -> list[Result]:
+def run_all(
+    work: Callable[[Item], Result], items: Iterable[Item], *, threads: int, stopped: threading.Event
+) -> list[Result]:
     """What `work` returns for each item.
 
-    When one of them fails, or on Ctrl-C, `stopped` is set. The others are expected to look at it before they do anything
-    that lasts, and to raise `Stopped`: who waits for a silent server longer than a moment is not waited for.
+    When one of them fails, or on Ctrl-C, `stopped` is set. The others are expected to look at it
+    before they do anything that lasts, and to raise `Stopped`: who waits for a silent server longer
+    than a moment is not waited for.
 
     Raises:
         Exception: what failed first.

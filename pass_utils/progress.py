@@ -1,4 +1,6 @@
-"""Bytes as they come in, bars on a terminal or a line each half minute out; and a way to stop what brings them."""
+"""Bytes as they come in, bars on a terminal or a line each half minute out; and a way to stop what
+brings them.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def is_quiet(quiet: bool | None) -> bool:
 
 
 def count_bar(title: str, *, unit: str, total: int | None = None, quiet: bool = False) -> tqdm[Any]:
-    """A bar that counts something else than bytes, shown on a terminal when it takes long, and gone afterwards."""
+    """A bar that counts something else than bytes, shown on a terminal when it takes long, and gone
+    afterwards.
+    """
     return tqdm(
         desc=title,
         total=total,
@@ -38,12 +42,15 @@ def count_bar(title: str, *, unit: str, total: int | None = None, quiet: bool = 
 
 
 class Progress:
-    """Shows how far several files and all of them together have come, with speed and time left; a context manager.
+    """Shows how far several files and all of them together have come, with speed and time left; a
+    context manager.
 
     Counts are bytes. Safe to use from several threads. `stopped` is for whoever wants them to end.
     """
 
-    def __init__(self, total: int, *, title: str, quiet: bool = False, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, total: int, *, title: str, quiet: bool = False, stream: TextIO | None = None
+    ) -> None:
         self.stopped = threading.Event()
         self._stream = stream or sys.stderr
         self._bars = not quiet and self._stream.isatty()
@@ -88,17 +95,29 @@ class Progress:
                 bar.close()
 
     def _bar(self, name: str, size: int) -> tqdm[Any]:
-        return tqdm(desc=name, total=size, unit="B", unit_scale=True, leave=False, file=self._stream)
+        return tqdm(
+            desc=name, total=size, unit="B", unit_scale=True, leave=False, file=self._stream
+        )
 
     def _line(self) -> str:
         elapsed = time.monotonic() - self._begin
         return str(
-            tqdm.format_meter(self._done, self._total, elapsed, prefix=self._title, unit="B", unit_scale=True, ncols=79)
+            tqdm.format_meter(
+                self._done,
+                self._total,
+                elapsed,
+                prefix=self._title,
+                unit="B",
+                unit_scale=True,
+                ncols=79,
+            )
         )
 
     def __enter__(self) -> Progress:
         if self._bars:
-            self._logs.enter_context(logging_redirect_tqdm())  # above the bars, instead of in the middle of one
+            self._logs.enter_context(
+                logging_redirect_tqdm()
+            )  # above the bars, instead of in the middle of one
         return self
 
     def __exit__(self, *exc_info: object) -> None:

@@ -1,8 +1,9 @@
-"""The name "pass" in, our builder out: makes `load_dataset("pass")` find it, and touches no other name.
+"""The name "pass" in, our builder out: makes `load_dataset("pass")` find it, and touches no other
+name.
 
-`datasets` asks `datasets.load.dataset_module_factory(path)` what to load, and looks that function up at every call. It is
-wrapped here: at once when `datasets` is imported already, else at the moment when it is, so that importing pass_utils
-stays cheap.
+`datasets` asks `datasets.load.dataset_module_factory(path)` what to load, and looks that function
+up at every call. It is wrapped here: at once when `datasets` is imported already, else at the
+moment when it is, so that importing pass_utils stays cheap.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ _CODE = ("builder.py", "keys.py", "metadata.py", "rows.py", "shards.py", "source
 
 
 def register() -> None:
-    """Make `load_dataset("pass")` work; called by `import pass_utils`, and harmless when called again."""
+    """Make `load_dataset("pass")` work; called by `import pass_utils`, and harmless when called
+    again.
+    """
     if _LOAD in sys.modules:
         for name in (_LOAD, _INSPECT):
             if name in sys.modules:
@@ -39,7 +42,9 @@ def register() -> None:
 class _WhenLoaded(MetaPathFinder):
     """Waits for `datasets.load`, and wraps its factory before anything can copy it."""
 
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if name != _LOAD:
             return None
         sys.meta_path.remove(self)
@@ -79,7 +84,8 @@ def _pass_module(*, revision: object = None, data_files: object = None, **_: obj
     if revision is not None or data_files is not None:
         asked = "revision" if revision is not None else "data_files"
         raise ReleaseError(
-            f'{asked}: expected none, since "pass" has releases and a folder: `load_dataset("pass", "v3", data_dir=...)`.'
+            f'{asked}: expected none, since "pass" has releases and a folder: '
+            '`load_dataset("pass", "v3", data_dir=...)`.'
         )
     return DatasetModule(f"{__package__}.builder", _code_hash(), {"dataset_name": NAME})
 

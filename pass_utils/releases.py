@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .errors import ReleaseError
 
 if TYPE_CHECKING:
-    # The shapes that pass.py gives File and Release, for type checkers, which cannot import it; a test compares them.
+    # The shapes that pass.py gives File and Release, for type checkers, which cannot import it; a
+    # test compares them.
     class File(NamedTuple):
         """A file of a release."""
 
@@ -53,7 +54,9 @@ if not TYPE_CHECKING:
 
 RELEASES: dict[str, Release] = script.RELEASES
 METADATA_FILE: str = script.METADATA_FILE
-METADATA_COLUMNS: tuple[tuple[str, str, Any], ...] = script.METADATA_COLUMNS  # the CSV's name, the dataset's, Arrow type
+METADATA_COLUMNS: tuple[tuple[str, str, Any], ...] = (
+    script.METADATA_COLUMNS
+)  # the CSV's name, the dataset's, Arrow type
 IMAGE_NAME: re.Pattern[str] = script.IMAGE_NAME
 FEATURES: Any = script.FEATURES
 
@@ -72,7 +75,9 @@ def find_release(release: str | Release) -> Release:
 
 
 def release_of(dataset: Any) -> Release | None:
-    """The release that `load_dataset("pass")` opened as this dataset, or that it was made of; None for any other dataset."""
+    """The release that `load_dataset("pass")` opened as this dataset, or that it was made of; None
+    for any other dataset.
+    """
     info = dataset.info
     return RELEASES.get(str(info.config_name)) if info.dataset_name == "pass" else None
 
@@ -93,18 +98,22 @@ def choose_shards(release: Release, shards: Iterable[Any] | None) -> dict[int, F
         or len(set(numbers)) != len(numbers)
     ):
         raise ReleaseError(
-            f"shards: expected different numbers from {min(known)} to {max(known)}, as in `shards=[0, 3]`, found {numbers}."
+            f"shards: expected different numbers from {min(known)} to {max(known)}, as in "
+            f"`shards=[0, 3]`, found {numbers}."
         )
     return {number: known[number] for number in numbers}
 
 
 def file_url(release: Release, file: File, base_url: str | None = None) -> str:
-    """Where a file lies: on the mirror given, else on the one in the environment's `PASS_BASE_URL`, else on Zenodo."""
+    """Where a file lies: on the mirror given, else on the one in the environment's `PASS_BASE_URL`,
+    else on Zenodo.
+    """
     return release.url(file, base_url or os.environ.get("PASS_BASE_URL") or script.BASE_URL)
 
 
 def dummy_folder(release: str | Release = "v2") -> Path:
-    """The folder of the miniature of a `release` that comes with the package: ten small shards and their CSV.
+    """The folder of the miniature of a `release` that comes with the package: ten small shards and
+    their CSV.
 
     It holds drawings, not photographs, and is laid out as PASS is.
     """

@@ -18,7 +18,11 @@ from .sizes import Sizes, dataset_sizes, image_sizes
 logger = logging.getLogger(__name__)
 
 AnyDataset = TypeVar(
-    "AnyDataset", datasets.Dataset, datasets.IterableDataset, datasets.DatasetDict, datasets.IterableDatasetDict
+    "AnyDataset",
+    datasets.Dataset,
+    datasets.IterableDataset,
+    datasets.DatasetDict,
+    datasets.IterableDatasetDict,
 )
 
 _ROWS_AT_A_TIME = 128  # of a stream; about four tables of images
@@ -42,35 +46,50 @@ def filter_resolution(
     max_aspect: float | None = None,
     num_proc: int | None = None,
 ) -> AnyDataset:
-    """The rows of `dataset` whose picture keeps to all bounds, which are inclusive, in the same order; no picture is decoded.
+    """The rows of `dataset` whose picture keeps to all bounds, which are inclusive, in the same
+    order; no picture is decoded.
 
-    Sizes are in pixels and of the picture turned upright, as `image_size` gives them. `min_width`, `max_width`, `min_height`
-    and `max_height` hold for one side; `min_side` for the shorter, `max_side` for the longer one; `min_pixels` and
-    `max_pixels` for width times height; `min_aspect` and `max_aspect` for width by height. No image, no match.
+    Sizes are in pixels and of the picture turned upright, as `image_size` gives them. `min_width`,
+    `max_width`, `min_height` and `max_height` hold for one side; `min_side` for the shorter,
+    `max_side` for the longer one; `min_pixels` and `max_pixels` for width times height;
+    `min_aspect` and `max_aspect` for width by height. No image, no match.
 
-    A `Dataset` comes back as a selection, which copies nothing; `num_proc` processes read the headers of its images. Of a
-    dataset opened in place they are remembered, so that the next call reads no shard. An `IterableDataset` is filtered as it
-    is read. A dict of either is filtered split by split.
+    A `Dataset` comes back as a selection, which copies nothing; `num_proc` processes read the
+    headers of its images. Of a dataset opened in place they are remembered, so that the next call
+    reads no shard. An `IterableDataset` is filtered as it is read. A dict of either is filtered
+    split by split.
 
-    Where nothing fits, the result is empty and a warning names the largest sizes that there are; on its way through a stream
-    the warning comes after 10,000 pictures.
+    Where nothing fits, the result is empty and a warning names the largest sizes that there are; on
+    its way through a stream the warning comes after 10,000 pictures.
 
     Raises:
-        ResolutionError: no bound, bounds that contradict each other, or a dataset without one column of images.
+        ResolutionError: no bound, bounds that contradict each other, or a dataset without one
+        column of images.
         ImageError: an image is broken.
         ShardError: a shard is gone or has changed.
     """
     bounds = Bounds(
-        min_width, max_width, min_height, max_height, min_side, max_side, min_pixels, max_pixels, min_aspect, max_aspect
+        min_width,
+        max_width,
+        min_height,
+        max_height,
+        min_side,
+        max_side,
+        min_pixels,
+        max_pixels,
+        min_aspect,
+        max_aspect,
     )
     return _for_each_split(dataset, lambda one: _filter_one(one, bounds, num_proc))
 
 
 def add_resolution(dataset: AnyDataset, *, num_proc: int | None = None) -> AnyDataset:
-    """The rows of `dataset` with the columns `width` and `height` (int32, pixels, None without an image) behind the others.
+    """The rows of `dataset` with the columns `width` and `height` (int32, pixels, None without an
+    image) behind the others.
 
-    Sizes are found as by `filter_resolution`, by `num_proc` processes. To a selection of an embedded dataset `datasets` adds
-    columns by writing the selected rows anew, images included: add them first, and select then.
+    Sizes are found as by `filter_resolution`, by `num_proc` processes. To a selection of an
+    embedded dataset `datasets` adds columns by writing the selected rows anew, images included: add
+    them first, and select then.
 
     Raises:
         ResolutionError: the dataset has such a column already, or not one column of images.
@@ -86,7 +105,8 @@ def _for_each_split(dataset: Any, work: Callable[[Any], Any]) -> Any:
     if isinstance(dataset, (datasets.Dataset, datasets.IterableDataset)):
         return work(dataset)
     raise ResolutionError(
-        f"expected a Dataset, an IterableDataset or a dict of splits, found {type(dataset).__name__}. "
+        "expected a Dataset, an IterableDataset or a dict of splits, found "
+        f"{type(dataset).__name__}. "
         'Open one with `load_dataset("pass", ...)`.'
     )
 
@@ -99,22 +119,29 @@ def image_column(dataset: datasets.Dataset | datasets.IterableDataset) -> str:
     """
     if dataset.features is None:
         raise ResolutionError(
-            "expected a column of type Image, found a stream that does not know its features. Give it some: "
-            "`IterableDataset.from_generator(..., features=...)`."
+            "expected a column of type Image, found a stream that does not know its features. Give "
+            "it some: `IterableDataset.from_generator(..., features=...)`."
         )
-    columns = [name for name, feature in dataset.features.items() if isinstance(feature, datasets.Image)]
+    columns = [
+        name for name, feature in dataset.features.items() if isinstance(feature, datasets.Image)
+    ]
     if len(columns) != 1 and "image" not in columns:
         found = ", ".join(columns) or ", ".join(dataset.features)
         raise ResolutionError(
-            f"expected one column of type Image, found {'several' if columns else 'none'} ({found}). "
+            f"expected one column of type Image, found {'several' if columns else 'none'} "
+            f"({found}). "
             '`select_columns` and `cast_column("image", Image())` choose or make one.'
         )
     return "image" if "image" in columns else columns[0]
 
 
 def _check_processes(num_proc: int | None) -> None:
-    if num_proc is not None and (not isinstance(num_proc, int) or isinstance(num_proc, bool) or num_proc < 1):
-        raise ResolutionError(f"num_proc: expected a number of processes, at least 1, found {num_proc!r}.")
+    if num_proc is not None and (
+        not isinstance(num_proc, int) or isinstance(num_proc, bool) or num_proc < 1
+    ):
+        raise ResolutionError(
+            f"num_proc: expected a number of processes, at least 1, found {num_proc!r}."
+        )
 
 
 def _filter_one(dataset: Any, bounds: Bounds, num_proc: int | None) -> Any:
@@ -125,10 +152,14 @@ def _filter_one(dataset: Any, bounds: Bounds, num_proc: int | None) -> Any:
     sizes = dataset_sizes(dataset, column, num_proc=num_proc)
     fits = bounds.fit(sizes)
     if not fits.any() and len(dataset):
-        logger.warning("%s", _nothing_fits(f"{len(dataset):,} pictures", sizes.max(axis=0), sizes.max()))
+        logger.warning(
+            "%s", _nothing_fits(f"{len(dataset):,} pictures", sizes.max(axis=0), sizes.max())
+        )
     rows = np.flatnonzero(fits)
     together = len(rows) > 0 and rows[-1] - rows[0] + 1 == len(rows)
-    return dataset.select(range(rows[0], rows[-1] + 1) if together else rows)  # else `datasets` looks at each for itself
+    return dataset.select(
+        range(rows[0], rows[-1] + 1) if together else rows
+    )  # else `datasets` looks at each for itself
 
 
 def _add_one(dataset: Any, num_proc: int | None) -> Any:
@@ -136,9 +167,13 @@ def _add_one(dataset: Any, num_proc: int | None) -> Any:
     column = image_column(dataset)
     there = [side for side in _SIDES if side in dataset.features]
     if there:
-        raise ResolutionError(f"expected no column {there[0]} yet, found one. `remove_columns({there})` makes room.")
+        raise ResolutionError(
+            f"expected no column {there[0]} yet, found one. `remove_columns({there})` makes room."
+        )
     if isinstance(dataset, datasets.IterableDataset):
-        features = datasets.Features({**dataset.features, **{side: datasets.Value("int32") for side in _SIDES}})
+        features = datasets.Features(
+            {**dataset.features, **{side: datasets.Value("int32") for side in _SIDES}}
+        )
         return _map_tables(dataset, column, _Add(column), features)
     sizes = dataset_sizes(dataset, column, num_proc=num_proc)
     for side, values in zip(_SIDES, _columns(sizes), strict=True):
@@ -151,26 +186,36 @@ def _columns(sizes: Sizes) -> list[pa.Int32Array]:
 
 
 def _map_tables(
-    dataset: datasets.IterableDataset, column: str, function: Callable[[pa.Table], pa.Table], features: datasets.Features
+    dataset: datasets.IterableDataset,
+    column: str,
+    function: Callable[[pa.Table], pa.Table],
+    features: datasets.Features,
 ) -> datasets.IterableDataset:
-    """The stream with its Arrow tables passed through `function`; images stay undecoded on the way, formats as they were."""
+    """The stream with its Arrow tables passed through `function`; images stay undecoded on the way,
+    formats as they were.
+    """
     undecoded = dataset.cast_column(column, datasets.Image(decode=False))
     format = dataset._formatting.format_type if dataset._formatting else None
     if _TABLES_ARE_STREAMED:
-        mapped = undecoded.with_format("arrow").map(function, batched=True, batch_size=_ROWS_AT_A_TIME)
+        mapped = undecoded.with_format("arrow").map(
+            function, batched=True, batch_size=_ROWS_AT_A_TIME
+        )
         return mapped.cast(features).with_format(format)
     rows = undecoded.with_format(None) if format else undecoded
     on_rows, rows.info.features = _OnRows(function, undecoded.features), None
     mapped = rows.map(on_rows, batched=True, batch_size=_ROWS_AT_A_TIME).cast(features)
-    return mapped.with_format(format) if format else mapped  # there, with_format(None) would undo the decoding
+    return (
+        mapped.with_format(format) if format else mapped
+    )  # there, with_format(None) would undo the decoding
 
 
 @dataclass
 class _OnRows:
     """A function of tables as one of batches of Python rows.
 
-    `datasets` before 4 needs it: some streams have no tables there that can be put together, and in 2.21 a mapped stream of
-    tables, or of rows with features, ends at once when it is read a second time.
+    `datasets` before 4 needs it: some streams have no tables there that can be put together, and in
+    2.21 a mapped stream of tables, or of rows with features, ends at once when it is read a second
+    time.
     """
 
     function: Callable[[pa.Table], pa.Table]
@@ -199,12 +244,18 @@ class _Add:
 
 @dataclass
 class _Filter:
-    """A table in, its rows that fit out, as slices of it: to copy the images would take longer than to look at them."""
+    """A table in, its rows that fit out, as slices of it: to copy the images would take longer than
+    to look at them.
+    """
 
     column: str
     bounds: Bounds
     seen: int = 0
-    largest: tuple[int, int, int] = (0, 0, 0)  # width, height, side of those seen, as long as none has fitted
+    largest: tuple[int, int, int] = (
+        0,
+        0,
+        0,
+    )  # width, height, side of those seen, as long as none has fitted
 
     def __call__(self, table: pa.Table) -> pa.Table:
         sizes = _table_sizes(table, self.column)
@@ -215,7 +266,9 @@ class _Filter:
         if fits.any():
             self.seen = -1
             edges = np.flatnonzero(np.diff(fits, prepend=False, append=False)).tolist()
-            return pa.concat_tables([table.slice(a, b - a) for a, b in zip(edges[::2], edges[1::2], strict=True)])
+            return pa.concat_tables(
+                [table.slice(a, b - a) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+            )
         self._count(sizes)
         return table.slice(0, 0)
 
@@ -233,6 +286,6 @@ class _Filter:
 def _nothing_fits(pictures: str, sides: Any, side: int) -> str:
     width, height = sides
     return (
-        f"expected pictures that keep to the bounds, found none among {pictures}: the largest width is {width}, the largest "
-        f"height {height}, the longest side {side} pixels."
+        f"expected pictures that keep to the bounds, found none among {pictures}: the largest "
+        f"width is {width}, the largest height {height}, the longest side {side} pixels."
     )

@@ -1,4 +1,6 @@
-"""Failures in a row in, whether to try again and when out; the same for all servers that are asked."""
+"""Failures in a row in, whether to try again and when out; the same for all servers that
+are asked.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,21 @@ import random
 import time
 from typing import NamedTuple
 
-TRANSIENT = (408, 425, 429, 500, 502, 503, 504)  # what a server answers that may do better the next time
+TRANSIENT = (
+    408,
+    425,
+    429,
+    500,
+    502,
+    503,
+    504,
+)  # what a server answers that may do better the next time
 
 
 class Retry(NamedTuple):
-    """How long to go on: attempts in a row without a byte, and seconds to wait before them and within them."""
+    """How long to go on: attempts in a row without a byte, and seconds to wait before them and
+    within them.
+    """
 
     attempts: int = 12
     first_wait: float = 0.5
@@ -22,7 +34,9 @@ class Retry(NamedTuple):
     read_timeout: float = 20.0
 
     def wait(self, failures: int) -> float:
-        """Seconds before the next attempt after that many failures: doubled each time, with jitter."""
+        """Seconds before the next attempt after that many failures: doubled each time, with
+        jitter.
+        """
         doubled: float = self.first_wait * 2 ** (failures - 1)
         return min(self.longest_wait, doubled) * random.uniform(0.5, 1.5)
 
@@ -31,7 +45,9 @@ RETRY = Retry()
 
 
 def retry_seconds(retry_after: str) -> float:
-    """The seconds that a `Retry-After` header means, which is a number or a date; 0 where it means none."""
+    """The seconds that a `Retry-After` header means, which is a number or a date; 0 where it means
+    none.
+    """
     if retry_after.strip().isdecimal():
         return float(retry_after)
     with contextlib.suppress(ValueError):

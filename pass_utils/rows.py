@@ -1,7 +1,7 @@
 """Members of a shard and rows of the metadata in, Arrow tables in the card's schema out.
 
-Two kinds of table differ in the image only: `read_places` gives its place in the shard (a URL of `storage`, no bytes),
-`read_images` its bytes. Nothing is decoded.
+Two kinds of table differ in the image only: `read_places` gives its place in the shard (a URL of
+`storage`, no bytes), `read_images` its bytes. Nothing is decoded.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class ShardImage(NamedTuple):
 
 
 def list_images(source: Source, start: int = 0, end: int | None = None) -> Iterator[ShardImage]:
-    """The images whose header begins in bytes `[start, end)` of a shard; directories and hidden files are passed over.
+    """The images whose header begins in bytes `[start, end)` of a shard; directories and hidden
+    files are passed over.
 
     Raises:
         ShardError: the shard is damaged, or holds something that is not a file `<hash>.jpg`.
@@ -45,9 +46,14 @@ def list_images(source: Source, start: int = 0, end: int | None = None) -> Itera
             continue
         match = IMAGE_NAME.fullmatch(name)
         if match is None or not member.is_file:
-            found = f"a member {member.name!r}" if match is None else f"{member.name!r}, which is a link"
+            found = (
+                f"a member {member.name!r}"
+                if match is None
+                else f"{member.name!r}, which is a link"
+            )
             raise ShardError(
-                f"{source.name}: expected files named <hash>.jpg, found {found} at byte {member.offset:,}. Is this a shard "
+                f"{source.name}: expected files named <hash>.jpg, found {found} at byte "
+                f"{member.offset:,}. Is this a shard "
                 "of PASS?",
                 shard=source.name,
                 offset=member.offset,
@@ -82,16 +88,20 @@ class Join:
                     break
                 once.add(hash)
             raise ShardError(
-                f"{shard}: expected each image once, found {twice}.jpg a second time. Fetch the shards again, or leave one "
-                "out with `shards=[...]`.",
+                f"{shard}: expected each image once, found {twice}.jpg a second time. Fetch the "
+                "shards again, or leave one out with `shards=[...]`.",
                 shard=shard,
             )
         self._seen[rows] = True
         creator, latitude, longitude, date = self._metadata.take(rows)
-        return pa.Table.from_arrays([image, creator, array, latitude, longitude, date], schema=SCHEMA)
+        return pa.Table.from_arrays(
+            [image, creator, array, latitude, longitude, date], schema=SCHEMA
+        )
 
 
-def read_places(source: ShardFile, join: Join, start: int = 0, end: int | None = None) -> Iterator[pa.Table]:
+def read_places(
+    source: ShardFile, join: Join, start: int = 0, end: int | None = None
+) -> Iterator[pa.Table]:
     """The rows of a byte range of a shard on disk, each image as the URL of its place."""
     images: list[ShardImage] = []
     for image in list_images(source, start, end):
@@ -105,11 +115,15 @@ def read_places(source: ShardFile, join: Join, start: int = 0, end: int | None =
 
 def _places_table(source: ShardFile, join: Join, images: list[ShardImage]) -> pa.Table:
     urls = pa.array(place_urls(source, images), pa.string())
-    image = pa.StructArray.from_arrays([pa.nulls(len(urls), pa.binary()), urls], fields=list(_IMAGE))
+    image = pa.StructArray.from_arrays(
+        [pa.nulls(len(urls), pa.binary()), urls], fields=list(_IMAGE)
+    )
     return join.table(source.name, [each.hash for each in images], image)
 
 
-def read_images(source: Source, join: Join, start: int = 0, end: int | None = None) -> Iterator[pa.Table]:
+def read_images(
+    source: Source, join: Join, start: int = 0, end: int | None = None
+) -> Iterator[pa.Table]:
     """The rows of a byte range of a shard, each image with its bytes.
 
     The bytes go from the source into the memory of the Arrow array that holds them, once.
@@ -131,8 +145,12 @@ def read_images(source: Source, join: Join, start: int = 0, end: int | None = No
         yield _images_table(source, join, hashes, ends, buffer)
 
 
-def _images_table(source: Source, join: Join, hashes: list[str], ends: list[int], buffer: pa.Buffer) -> pa.Table:
+def _images_table(
+    source: Source, join: Join, hashes: list[str], ends: list[int], buffer: pa.Buffer
+) -> pa.Table:
     offsets = pa.py_buffer(np.array(ends, dtype=np.int32))
     data = pa.Array.from_buffers(pa.binary(), len(hashes), [None, offsets, buffer])
     names = pa.array([f"{hash}.jpg" for hash in hashes], pa.string())
-    return join.table(source.name, hashes, pa.StructArray.from_arrays([data, names], fields=list(_IMAGE)))
+    return join.table(
+        source.name, hashes, pa.StructArray.from_arrays([data, names], fields=list(_IMAGE))
+    )

@@ -1,7 +1,9 @@
-"""A column of images in, width and height of each out; those of images in shards are read once and remembered.
+"""A column of images in, width and height of each out; those of images in shards are read once and
+remembered.
 
-Of a picture in a shard only the first kilobytes are read, in the order of the tar, and what was learnt of a shard is kept
-beside the `datasets` cache until the tar changes. Of bytes in Arrow only the header is looked at, where it lies.
+Of a picture in a shard only the first kilobytes are read, in the order of the tar, and what was
+learnt of a shard is kept beside the `datasets` cache until the tar changes. Of bytes in Arrow only
+the header is looked at, where it lies.
 """
 
 from __future__ import annotations
@@ -32,15 +34,22 @@ logger = logging.getLogger(__name__)
 _FORMAT = 1  # of the remembered sizes; raise it when what is written there changes
 _ROWS_AT_A_TIME = 10_000
 _PATHS_AT_A_TIME = 200_000
-_AHEAD = 32  # pictures whose headers the system is asked for before they are read: from a cold disk three times as fast
+# pictures whose headers the system is asked for before they are read: from a cold disk three times
+# as fast
+_AHEAD = 32
 
 Rows = npt.NDArray[np.int64]
-Sizes = npt.NDArray[np.int32]  # shape (rows, 2): width, height in pixels; zeros where there is no image
-Task: TypeAlias = "tuple[Rows, Callable[[], Sizes]]"  # rows of a dataset, and what finds their sizes
+Sizes = npt.NDArray[
+    np.int32
+]  # shape (rows, 2): width, height in pixels; zeros where there is no image
+Task: TypeAlias = (
+    "tuple[Rows, Callable[[], Sizes]]"  # rows of a dataset, and what finds their sizes
+)
 
 
 def dataset_sizes(dataset: datasets.Dataset, column: str, *, num_proc: int | None = None) -> Sizes:
-    """The sizes of the images of a dataset, by row; `num_proc` processes read those that are not known yet.
+    """The sizes of the images of a dataset, by row; `num_proc` processes read those that are not
+    known yet.
 
     Raises:
         ImageError: an image is broken.
@@ -58,7 +67,9 @@ def dataset_sizes(dataset: datasets.Dataset, column: str, *, num_proc: int | Non
     for part in _parts(_as_stored(dataset, np.flatnonzero(elsewhere))):
         tasks.append((part, partial(_from_dataset, dataset.select(part), column)))
     try:
-        in_memory = not dataset.cache_files  # then another process would get all of it with each task
+        in_memory = (
+            not dataset.cache_files
+        )  # then another process would get all of it with each task
         for rows, found in _run(tasks, 1 if in_memory else num_proc or 1):
             sizes[rows] = found
     finally:  # what was read is not lost when something comes between
@@ -75,11 +86,22 @@ def _run(tasks: list[Task], num_proc: int) -> Iterator[tuple[Rows, Sizes]]:
     """The rows of each task and their sizes."""
     with contextlib.ExitStack() as held:
         bar = held.enter_context(
-            datasets.utils.tqdm(total=sum(len(rows) for rows, _ in tasks), unit=" images", desc="Reading sizes", delay=1.0)
+            datasets.utils.tqdm(
+                total=sum(len(rows) for rows, _ in tasks),
+                unit=" images",
+                desc="Reading sizes",
+                delay=1.0,
+            )
         )
-        pool = held.enter_context(ProcessPoolExecutor(num_proc)) if num_proc > 1 and len(tasks) > 1 else None
+        pool = (
+            held.enter_context(ProcessPoolExecutor(num_proc))
+            if num_proc > 1 and len(tasks) > 1
+            else None
+        )
         works = [work for _, work in tasks]
-        for (rows, _), found in zip(tasks, pool.map(_call, works) if pool else map(_call, works), strict=True):
+        for (rows, _), found in zip(
+            tasks, pool.map(_call, works) if pool else map(_call, works), strict=True
+        ):
             yield rows, found
             bar.update(len(rows))
 
@@ -89,16 +111,22 @@ def _call(work: Callable[[], Sizes]) -> Sizes:
 
 
 def _all_places(dataset: datasets.Dataset, column: str) -> list[Places]:
-    """The places of the images of a dataset that was opened in place, shard by shard; `rows` are the dataset's."""
+    """The places of the images of a dataset that was opened in place, shard by shard; `rows` are
+    the dataset's.
+    """
     found: dict[tuple[str, str], list[Places]] = {}
     for paths, rows in _all_paths(dataset, column):
         for places in group_places(paths):
-            found.setdefault((places.shard, places.stamp), []).append(places._replace(rows=rows[places.rows]))
+            found.setdefault((places.shard, places.stamp), []).append(
+                places._replace(rows=rows[places.rows])
+            )
     return [Places.concat(parts) for parts in found.values()]
 
 
 def _all_paths(dataset: datasets.Dataset, column: str) -> Iterator[tuple[pa.StringArray, Rows]]:
-    """The paths of the images and their rows, many at a time, however small the pieces are in which they are stored."""
+    """The paths of the images and their rows, many at a time, however small the pieces are in which
+    they are stored.
+    """
     paths: list[pa.StringArray] = []
     rows: list[Rows] = []
     held = 0
@@ -129,8 +157,11 @@ def _from_dataset(dataset: datasets.Dataset, column: str) -> Sizes:
     return sizes
 
 
-def stored_chunks(dataset: datasets.Dataset, column: str) -> Iterator[tuple[pa.StructArray, Rows, Rows]]:
-    """The pieces in which a column is stored, the wanted places in each, and the rows of the dataset that these are.
+def stored_chunks(
+    dataset: datasets.Dataset, column: str
+) -> Iterator[tuple[pa.StructArray, Rows, Rows]]:
+    """The pieces in which a column is stored, the wanted places in each, and the rows of the
+    dataset that these are.
 
     Nothing is copied, as it is when a dataset with indices is iterated over.
     """
@@ -141,7 +172,9 @@ def stored_chunks(dataset: datasets.Dataset, column: str) -> Iterator[tuple[pa.S
         stored = dataset._indices.column(0).to_numpy().astype(np.int64)
         order = np.argsort(stored, kind="stable")
     done = 0
-    for chunk, end, until in zip(chunks, ends, np.searchsorted(stored[order], ends).tolist(), strict=True):
+    for chunk, end, until in zip(
+        chunks, ends, np.searchsorted(stored[order], ends).tolist(), strict=True
+    ):
         rows = order[done:until]
         if len(rows):
             yield chunk, stored[rows] - (end - len(chunk)), rows
@@ -155,7 +188,9 @@ def image_sizes(images: pa.StructArray, rows: Rows | None = None) -> Sizes:
         ImageError: an image is broken.
         ShardError: a shard is gone or has changed.
     """
-    data, paths = (images.flatten()[images.type.get_field_index(name)] for name in ("bytes", "path"))
+    data, paths = (
+        images.flatten()[images.type.get_field_index(name)] for name in ("bytes", "path")
+    )
     if not data.null_count:
         return _from_bytes(data, paths, rows)
     rows = np.arange(len(images)) if rows is None else rows
@@ -184,7 +219,9 @@ def _from_bytes(data: pa.BinaryArray, paths: pa.StringArray, rows: Rows | None) 
     _, ends, buffer = data.buffers()
     width = np.int64 if pa.types.is_large_binary(data.type) else np.int32
     offsets = np.frombuffer(ends, width)[data.offset : data.offset + len(data) + 1]
-    starts, ends = (offsets[:-1], offsets[1:]) if rows is None else (offsets[rows], offsets[rows + 1])
+    starts, ends = (
+        (offsets[:-1], offsets[1:]) if rows is None else (offsets[rows], offsets[rows + 1])
+    )
     view = memoryview(buffer or b"").cast("B")
     sizes: list[Size] = []
     try:
@@ -205,7 +242,9 @@ def _from_shard(places: Places) -> Sizes:
         heads = [min(length, FIRST_BYTES) for length in lengths]
         for offset, head in zip(offsets[:_AHEAD], heads, strict=False):
             shard.prefetch(offset, head)
-        for offset, length, *ahead in zip_longest(offsets, lengths, offsets[_AHEAD:], heads[_AHEAD:]):
+        for offset, length, *ahead in zip_longest(
+            offsets, lengths, offsets[_AHEAD:], heads[_AHEAD:]
+        ):
             if ahead[0] is not None:
                 shard.prefetch(*ahead)
             try:
@@ -231,16 +270,22 @@ def _from_path(path: str) -> Size:
         raise ImageError(f"{path}: {err}") from err
     except OSError as err:
         raise ImageError(
-            f"{path}: expected an image file here, found none ({err}). Put it back, or leave the row out."
+            f"{path}: expected an image file here, found none ({err}). Put it back, or leave the "
+            "row out."
         ) from err
 
 
 class _Known:
-    """The sizes that are remembered of a shard, by the offset of the image, until the tar changes."""
+    """The sizes that are remembered of a shard, by the offset of the image, until the tar
+    changes.
+    """
 
     def __init__(self, places: Places) -> None:
         self._path = cache_path(
-            Path(datasets.config.HF_DATASETS_CACHE) / "pass", "sizes", places.shard, f"{places.stamp}-{_FORMAT}"
+            Path(datasets.config.HF_DATASETS_CACHE) / "pass",
+            "sizes",
+            places.shard,
+            f"{places.stamp}-{_FORMAT}",
         )
         self._offsets, self._sizes = np.zeros(0, np.int64), np.zeros((0, 2), np.int32)
         known = read_batch(self._path)
@@ -260,10 +305,21 @@ class _Known:
         fresh = (sizes[:, 0] > 0) & (self.find(offsets)[:, 0] == 0)
         if not fresh.any():
             return
-        self._offsets, first = np.unique(np.concatenate([self._offsets, offsets[fresh]]), return_index=True)
+        self._offsets, first = np.unique(
+            np.concatenate([self._offsets, offsets[fresh]]), return_index=True
+        )
         self._sizes = np.concatenate([self._sizes, sizes[fresh]])[first]
-        columns = [pa.array(self._offsets), *(pa.array(np.ascontiguousarray(side)) for side in self._sizes.T)]
+        columns = [
+            pa.array(self._offsets),
+            *(pa.array(np.ascontiguousarray(side)) for side in self._sizes.T),
+        ]
         try:
-            write_batch(pa.RecordBatch.from_arrays(columns, names=["offset", "width", "height"]), self._path)
+            write_batch(
+                pa.RecordBatch.from_arrays(columns, names=["offset", "width", "height"]), self._path
+            )
         except OSError as err:
-            logger.warning("%s: the sizes of the images cannot be kept here (%s); they will be read again", self._path, err)
+            logger.warning(
+                "%s: the sizes of the images cannot be kept here (%s); they will be read again",
+                self._path,
+                err,
+            )

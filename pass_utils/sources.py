@@ -38,8 +38,9 @@ class Source(Protocol):
 class ShardFile:
     """A shard on disk as a `Source`; a context manager.
 
-    `stamp` changes when the file does (eight hex digits of its size and modification time). With `random_access` the
-    system is told that little of the file will be read, here and there, so that it does not read ahead.
+    `stamp` changes when the file does (eight hex digits of its size and modification time). With
+    `random_access` the system is told that little of the file will be read, here and there, so that
+    it does not read ahead.
 
     Raises:
         ShardError: there is no such file, or it gives fewer bytes than it has.
@@ -51,8 +52,8 @@ class ShardFile:
             self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115  (close() closes it)
         except OSError as err:
             raise ShardError(
-                f"{self.name}: expected a shard here, found none ({err.strerror}). Put it back, or load the dataset again "
-                "with the folder that holds it.",
+                f"{self.name}: expected a shard here, found none ({err.strerror}). Put it back, or "
+                "load the dataset again with the folder that holds it.",
                 shard=self.name,
             ) from err
         if random_access and hasattr(os, "posix_fadvise"):
@@ -62,7 +63,9 @@ class ShardFile:
         self.stamp = f"{zlib.crc32(f'{status.st_size}:{status.st_mtime_ns}'.encode()):08x}"
 
     def prefetch(self, offset: int, size: int) -> None:
-        """Have the system read these bytes while something else is done; they will be asked for soon."""
+        """Have the system read these bytes while something else is done; they will be asked for
+        soon.
+        """
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(self._file.fileno(), offset, size, os.POSIX_FADV_WILLNEED)
 
@@ -89,8 +92,8 @@ class ShardFile:
             count = self._file.readinto(buffer[filled:])
             if not count:
                 raise ShardError(
-                    f"{self.name}: expected {len(buffer):,} bytes at {offset:,}, found {filled:,}; the file was cut while "
-                    "it was read. Fetch it again.",
+                    f"{self.name}: expected {len(buffer):,} bytes at {offset:,}, found {filled:,}; "
+                    "the file was cut while it was read. Fetch it again.",
                     shard=self.name,
                     offset=offset,
                 )
@@ -108,7 +111,8 @@ class ShardFile:
 
 
 class RemoteShard:
-    """A shard behind a URL as a `Source` that is read forward, for the sake of bytes up to `end`; a context manager.
+    """A shard behind a URL as a `Source` that is read forward, for the sake of bytes up to `end`; a
+    context manager.
 
     Raises:
         RemoteError: the server does not give the bytes.
@@ -129,7 +133,9 @@ class RemoteShard:
         if size and not 0 <= at <= at + size <= len(self._chunk):
             data = bytearray(size)
             self.readinto(offset, memoryview(data))
-            self._chunk = bytes(data) + self._chunk[offset + size - self._begin :]  # much of a look around is read again
+            self._chunk = (
+                bytes(data) + self._chunk[offset + size - self._begin :]
+            )  # much of a look around is read again
             self._begin, at = offset, 0
         return self._chunk[at : at + size] if size else b""
 
@@ -141,7 +147,8 @@ class RemoteShard:
         """
         if offset + len(buffer) > self.size:
             raise ShardError(
-                f"{self.name}: expected {len(buffer):,} bytes at {offset:,}, found the end of the file at {self.size:,}. "
+                f"{self.name}: expected {len(buffer):,} bytes at {offset:,}, found the end of the "
+                f"file at {self.size:,}. "
                 "Check release and URL.",
                 shard=self.name,
                 offset=offset,

@@ -1,8 +1,10 @@
-"""An image's place in a shard in, its bytes out: the fsspec file system behind datasets that are opened in place.
+"""An image's place in a shard in, its bytes out: the fsspec file system behind datasets that are
+opened in place.
 
-A place is a URL, `pass://<offset>-<size>-<stamp>/<path of the shard>/<hash>.jpg`, with the path percent-encoded. fsspec
-finds the file system through the package's entry point, in every process, whether it imported pass_utils or not; so
-`datasets.Image`, which opens images given by URL through fsspec, needs to know nothing of tars.
+A place is a URL, `pass://<offset>-<size>-<stamp>/<path of the shard>/<hash>.jpg`, with the path
+percent-encoded. fsspec finds the file system through the package's entry point, in every process,
+whether it imported pass_utils or not; so `datasets.Image`, which opens images given by URL through
+fsspec, needs to know nothing of tars.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ _PLACE = re.compile(r"(?:pass://)?([0-9]{1,18})-([0-9]{1,18})-([0-9a-f]+)(/.+)/(
 
 
 class Place(NamedTuple):
-    """Where an image's bytes are: path of the shard, offset and size in bytes, the shard's stamp then, the file's name."""
+    """Where an image's bytes are: path of the shard, offset and size in bytes, the shard's stamp
+    then, the file's name.
+    """
 
     shard: str
     offset: int
@@ -48,15 +52,21 @@ class Place(NamedTuple):
         """
         match = _PLACE.fullmatch(url)
         if match is None:
-            raise ShardError(f"{url}: expected pass://<offset>-<size>-<stamp>/<shard>/<hash>.jpg. Load the dataset again.")
+            raise ShardError(
+                f"{url}: expected pass://<offset>-<size>-<stamp>/<shard>/<hash>.jpg. Load the "
+                "dataset again."
+            )
         offset, size, stamp, shard, name = match.groups()
-        return cls(os.fsdecode(unquote_to_bytes(shard)), int(offset), int(size), stamp, unquote(name))
+        return cls(
+            os.fsdecode(unquote_to_bytes(shard)), int(offset), int(size), stamp, unquote(name)
+        )
 
     def read(self) -> bytes:
         """The image's bytes.
 
         Raises:
-            ShardError: the shard is gone, or is not the file that it was when the dataset was opened.
+            ShardError: the shard is gone, or is not the file that it was when the dataset was
+            opened.
         """
         with open_shard(self.shard, self.stamp, offset=self.offset) as shard:
             data = bytearray(self.size)
@@ -65,7 +75,9 @@ class Place(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Where images of one shard are: its path and stamp; `rows` of the URLs that said so, `offsets` and `sizes` in bytes."""
+    """Where images of one shard are: its path and stamp; `rows` of the URLs that said so, `offsets`
+    and `sizes` in bytes.
+    """
 
     shard: str
     stamp: str
@@ -76,16 +88,23 @@ class Places(NamedTuple):
     @classmethod
     def concat(cls, parts: Sequence[Places]) -> Places:
         """The places of parts that are all of one shard."""
-        arrays = (np.concatenate(arrays) for arrays in zip(*(part[2:] for part in parts), strict=True))
+        arrays = (
+            np.concatenate(arrays) for arrays in zip(*(part[2:] for part in parts), strict=True)
+        )
         return cls(parts[0].shard, parts[0].stamp, *arrays)
 
     def take(self, places: npt.NDArray[np.int64]) -> Places:
         """Some of the places."""
-        return self._replace(rows=self.rows[places], offsets=self.offsets[places], sizes=self.sizes[places])
+        return self._replace(
+            rows=self.rows[places], offsets=self.offsets[places], sizes=self.sizes[places]
+        )
 
 
-def open_shard(path: str, stamp: str, *, offset: int | None = None, random_access: bool = False) -> ShardFile:
-    """The shard, if it is still the file that it was when a dataset was opened with it; `offset` is what an error names.
+def open_shard(
+    path: str, stamp: str, *, offset: int | None = None, random_access: bool = False
+) -> ShardFile:
+    """The shard, if it is still the file that it was when a dataset was opened with it; `offset` is
+    what an error names.
 
     Raises:
         ShardError: it is gone, or another.
@@ -94,7 +113,8 @@ def open_shard(path: str, stamp: str, *, offset: int | None = None, random_acces
     if shard.stamp != stamp:
         shard.close()
         raise ShardError(
-            f"{path}: expected the file that the dataset was opened with, found one of another size or date. "
+            f"{path}: expected the file that the dataset was opened with, found one of another "
+            "size or date. "
             'Run `load_dataset("pass", ...)` again.',
             shard=path,
             offset=offset,
@@ -103,15 +123,21 @@ def open_shard(path: str, stamp: str, *, offset: int | None = None, random_acces
 
 
 def group_places(paths: pa.StringArray) -> Iterator[Places]:
-    """The places among the paths of images, shard by shard; rows that hold no `pass://` URL are passed over."""
-    numbers = pc.extract_regex(pc.utf8_slice_codeunits(paths, 0, _NUMBERS_END), _NUMBERS)  # of the whole: 15 times as slow
+    """The places among the paths of images, shard by shard; rows that hold no `pass://` URL are
+    passed over.
+    """
+    numbers = pc.extract_regex(
+        pc.utf8_slice_codeunits(paths, 0, _NUMBERS_END), _NUMBERS
+    )  # of the whole: 15 times as slow
     rows = np.flatnonzero(numbers.is_valid())
     while len(rows):
         left = paths.take(pa.array(rows))
         first = Place.from_url(left[0].as_py())
         begin = left[0].as_py().index(f"-{first.stamp}/")
         shard = left[0].as_py()[begin:].rpartition("/")[0] + "/"
-        here = pc.match_substring(left, shard).to_numpy(zero_copy_only=False)  # nothing lies below a shard: it is a file
+        here = pc.match_substring(left, shard).to_numpy(
+            zero_copy_only=False
+        )  # nothing lies below a shard: it is a file
         chosen = numbers.take(pa.array(rows[here]))
         offsets, sizes = (field.cast(pa.int64()).to_numpy() for field in chosen.flatten())
         yield Places(first.shard, first.stamp, rows[here], offsets, sizes)
@@ -121,7 +147,10 @@ def group_places(paths: pa.StringArray) -> Iterator[Places]:
 def place_urls(shard: ShardFile, images: Iterable[tuple[str, int, int]]) -> list[str]:
     """The URLs of images `(hash, offset, size)` of one shard."""
     path = quote(os.fsencode(Path(shard.name).absolute()))  # bytes: a path need not be UTF-8
-    return [f"{PROTOCOL}://{offset}-{size}-{shard.stamp}{path}/{hash}.jpg" for hash, offset, size in images]
+    return [
+        f"{PROTOCOL}://{offset}-{size}-{shard.stamp}{path}/{hash}.jpg"
+        for hash, offset, size in images
+    ]
 
 
 class ShardFileSystem(AbstractFileSystem):

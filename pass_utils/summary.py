@@ -12,7 +12,8 @@ from .census import Quartiles, quartiles, take_census
 
 @dataclass(frozen=True)
 class Summary:
-    """Figures of a dataset: counts of pictures, bytes of their files, width and height in pixels, years of the pictures.
+    """Figures of a dataset: counts of pictures, bytes of their files, width and height in pixels,
+    years of the pictures.
 
     What cannot be said of an empty dataset is None.
     """
@@ -49,5 +50,7 @@ def summarize(dataset: datasets.Dataset) -> Summary:
         square=census.shapes.square,
         with_date=sum(years.values()),
         with_place=0 if census.places is None else int(census.places.sum()),
-        year=quartiles(np.repeat(np.array([*years], np.int64), np.array([*years.values()], np.int64))),
+        year=quartiles(
+            np.repeat(np.array([*years], np.int64), np.array([*years.values()], np.int64))
+        ),
     )

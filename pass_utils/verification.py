@@ -17,11 +17,15 @@ from .releases import File, Release, choose_shards, find_release
 from .shards import read_members
 from .sources import ShardFile
 
-_LONGEST_END = 24 * 512  # bytes: the rest of a block, two of zeros, and what fills up tar's records of 20 blocks
+_LONGEST_END = (
+    24 * 512
+)  # bytes: the rest of a block, two of zeros, and what fills up tar's records of 20 blocks
 
 
 class Finding(NamedTuple):
-    """Something wrong with the file `name`; `trouble` says in words what was expected and what was found."""
+    """Something wrong with the file `name`; `trouble` says in words what was expected and what was
+    found.
+    """
 
     name: str
     trouble: str
@@ -36,12 +40,12 @@ def verify(
     force: bool = False,
     quiet: bool = True,
 ) -> list[Finding]:
-    """What is wrong with the files of a `release` that are in `folder`, as pairs of `name` and `trouble`; an empty list when
-    nothing is.
+    """What is wrong with the files of a `release` that are in `folder`, as pairs of `name` and
+    `trouble`; an empty list when nothing is.
 
-    Compares sizes and SHA-256; with `quick` sizes only, and walks the headers of the tars. A file that was verified before and
-    not touched since is not read again, unless `force`. A file that is not there is a finding when `shards` names it, or when
-    none is there. `quiet` shows no progress.
+    Compares sizes and SHA-256; with `quick` sizes only, and walks the headers of the tars. A file
+    that was verified before and not touched since is not read again, unless `force`. A file that is
+    not there is a finding when `shards` names it, or when none is there. `quiet` shows no progress.
 
     Raises:
         ReleaseError: there is no such release or shard.
@@ -52,12 +56,20 @@ def verify(
     files = [release.metadata, *choose_shards(release, shards).values()]
     present = look(where, files)
     missing = [file for file in files if present[file.name].size is None]
-    findings = [Finding(file.name, "expected here, found none") for file in missing if shards is not None or missing == files]
-    todo = [file for file in files if file not in missing and (force or not present[file.name].verified)]
+    findings = [
+        Finding(file.name, "expected here, found none")
+        for file in missing
+        if shards is not None or missing == files
+    ]
+    todo = [
+        file for file in files if file not in missing and (force or not present[file.name].verified)
+    ]
     with Progress(sum(file.size for file in todo), title="verify", quiet=quiet) as progress:
         check = partial(_check, where, quick=quick, progress=progress)
         troubles = run_all(check, todo, threads=os.cpu_count() or 1, stopped=progress.stopped)
-    findings += [Finding(file.name, trouble) for file, trouble in zip(todo, troubles, strict=True) if trouble]
+    findings += [
+        Finding(file.name, trouble) for file, trouble in zip(todo, troubles, strict=True) if trouble
+    ]
     return sorted(findings)
 
 
@@ -74,8 +86,12 @@ def _check(folder: Path, file: File, *, quick: bool, progress: Progress) -> str 
         trouble = f"expected to read it, found: {err}"
     progress.finish(file.name)
     if trouble or not quick:
-        with contextlib.suppress(DownloadError):  # a folder that may not be written is verified again the next time
-            write_state(folder, verified={file.name: None if trouble else fingerprint(status, file.sha256)})
+        with contextlib.suppress(
+            DownloadError
+        ):  # a folder that may not be written is verified again the next time
+            write_state(
+                folder, verified={file.name: None if trouble else fingerprint(status, file.sha256)}
+            )
     return trouble
 
 

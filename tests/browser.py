@@ -1,4 +1,6 @@
-"""A page on disk in, what a real browser makes of it out: how wide it gets, what it asks for, what it complains about."""
+"""A page on disk in, what a real browser makes of it out: how wide it gets, what it asks for, what
+it complains about.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,9 @@ DESKTOP, PHONE = 1200, 400
 class Look(NamedTuple):
     """What is seen of a page in a window `width` pixels wide.
 
-    `content_width` is what the page takes, `images` are the pictures that it could show and `broken` those that it could not,
-    `requests` what it asked for beside itself, `problems` what the console holds.
+    `content_width` is what the page takes, `images` are the pictures that it could show and
+    `broken` those that it could not, `requests` what it asked for beside itself, `problems` what
+    the console holds.
     """
 
     html: str
@@ -42,7 +45,11 @@ _MEASURE = """async () => {
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Callable[..., Look]]:
     """Looks at a file, as `browser(path, width=1200, dark=False)`."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    program = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if program is None:
         pytest.skip("no chromium on this machine")
     from playwright.sync_api import sync_playwright  # not where only the loading tests run

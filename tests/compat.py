@@ -1,7 +1,9 @@
-"""Run the loading tests against every supported line of `datasets`, each in an environment of its own.
+"""Run the loading tests against every supported line of `datasets`, each in an environment of its
+own.
 
-The environments stay in .compat/ and are used again. The package goes in as a user gets it, built into a wheel. An
-environment whose Python is not on this machine is skipped with the reason; skipping all of them is a failure.
+The environments stay in .compat/ and are used again. The package goes in as a user gets it, built
+into a wheel. An environment whose Python is not on this machine is skipped with the reason;
+skipping all of them is a failure.
 """
 
 from __future__ import annotations
@@ -21,7 +23,18 @@ TESTS = [
         *("builder", "registry", "script", "storage", "keys", "metadata", "rows", "headers"),
         *("sizes", "bounds", "resolution", "images", "census"),
         *("attribution_lists", "attribution_yfcc", "hub_server", "hub_push"),
-        *(f"export_{name}" for name in ("groups", "imagefolder", "outputs", "parquet", "pieces", "streams", "webdataset")),
+        *(
+            f"export_{name}"
+            for name in (
+                "groups",
+                "imagefolder",
+                "outputs",
+                "parquet",
+                "pieces",
+                "streams",
+                "webdataset",
+            )
+        ),
         *("export_workers", "export_writing"),
     )
 ]
@@ -49,7 +62,10 @@ def find_python(version: str | None) -> str | None:
     if version is None:
         return sys.executable
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    for candidate in (shutil.which(f"python{version}"), *sorted(pyenv.glob(f"{version}.*/bin/python"))):
+    for candidate in (
+        shutil.which(f"python{version}"),
+        *sorted(pyenv.glob(f"{version}.*/bin/python")),
+    ):
         if candidate and subprocess.run([candidate, "-c", ""], capture_output=True).returncode == 0:
             return str(candidate)
     return None
@@ -71,7 +87,10 @@ def run(environment: Environment, python: str, wheel: Path) -> bool:
     if not own.exists():
         subprocess.run([python, "-m", "venv", "--clear", str(folder)], check=True)
     pip = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--upgrade", *environment.requirements, "pytest", "hypothesis", str(wheel)], check=True)
+    subprocess.run(
+        [*pip, "--upgrade", *environment.requirements, "pytest", "hypothesis", str(wheel)],
+        check=True,
+    )
     subprocess.run([*pip, "--no-deps", "--force-reinstall", str(wheel)], check=True)
     tests = [str(ROOT / "tests" / name) for name in TESTS]
     pytest = [str(folder / "bin" / "pytest"), "-p", "no:cacheprovider", *tests]
@@ -90,7 +109,9 @@ def main() -> int:
             continue
         begin = time.monotonic()
         passed = run(environment, python, wheel)
-        outcomes[environment.name] = f"{'passed' if passed else 'FAILED'} in {time.monotonic() - begin:.0f} s"
+        outcomes[environment.name] = (
+            f"{'passed' if passed else 'FAILED'} in {time.monotonic() - begin:.0f} s"
+        )
     print("\n".join(f"{name:<30} {outcome}" for name, outcome in outcomes.items()))
     ran = [outcome for outcome in outcomes.values() if not outcome.startswith("skipped")]
     return 0 if ran and not any(outcome.startswith("FAILED") for outcome in ran) else 1

@@ -59,7 +59,9 @@ class Ended(NamedTuple):
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
-    """Runs `pass-utils` in this process; what is logged is not in what it printed, since pytest catches it."""
+    """Runs `pass-utils` in this process; what is logged is not in what it printed, since pytest
+    catches it.
+    """
     from pass_utils.cli.main import main
 
     def run(*arguments: object) -> Ended:
@@ -121,9 +123,21 @@ def folder(tmp_path: Path) -> Callable[..., Path]:
         numbers = sorted({number for shard in shards for number in shard}, reverse=True)
         for shard, images in enumerate(shards):
             hashes = [image_hash(number) for number in images]
-            write_tar(made / f"PASS.{shard}.tar", [(f"PASS_dataset/{shard}/{h}.jpg", jpeg(h)) for h in hashes])
+            write_tar(
+                made / f"PASS.{shard}.tar",
+                [(f"PASS_dataset/{shard}/{h}.jpg", jpeg(h)) for h in hashes],
+            )
         rows = [
-            (n, f"user+{n}", f"2011-01-0{n % 9 + 1} 10:11:12.0", "Attribution License", image_hash(n), "", "") for n in numbers
+            (
+                n,
+                f"user+{n}",
+                f"2011-01-0{n % 9 + 1} 10:11:12.0",
+                "Attribution License",
+                image_hash(n),
+                "",
+                "",
+            )
+            for n in numbers
         ]
         write_csv(made / "pass_metadata.csv", rows)
         return made

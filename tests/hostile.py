@@ -4,14 +4,14 @@ from __future__ import annotations
 
 HOSTILE = {
     "<script>alert(1)</script>": "<script>alert(1)</script>",
-    "%3C%2Fscript%3E%3Cscript%3Edocument.title%3D1%3C%2Fscript%3E": "</script><script>document.title=1</script>",
-    "%22%3E%3Cimg+src%3Dx+onerror%3D%22document.title%3D1%22%3E": '"><img src=x onerror="document.title=1">',
+    "%3C%2Fscript%3E%3Cscript%3Edocument.title%3D1%3C%2Fscript%3E": "</script><script>document.title=1</script>",  # noqa: E501
+    "%22%3E%3Cimg+src%3Dx+onerror%3D%22document.title%3D1%22%3E": '"><img src=x onerror="document.title=1">',  # noqa: E501
     "%3C%21--+%3C%2Ftitle%3E%3C%2Fstyle%3E": "<!-- </title></style>",
     "%26lt%3Bb%26gt%3B+%26amp%3B+%26%2360%3B": "&lt;b&gt; &amp; &#60;",
     "O%27Brien+%22the+lens%22": 'O\'Brien "the lens"',
     "%2A%2Abold%2A%2A+_it_+%60code%60+~~gone~~": "**bold** _it_ `code` ~~gone~~",
-    "%5Blink%5D%28javascript%3Aalert%281%29%29+%21%5Bi%5D%28x%29": "[link](javascript:alert(1)) ![i](x)",
-    "%5B1%5D%3A+http%3A%2F%2Fexample.org+www.example.org": "[1]: http://example.org www.example.org",
+    "%5Blink%5D%28javascript%3Aalert%281%29%29+%21%5Bi%5D%28x%29": "[link](javascript:alert(1)) ![i](x)",  # noqa: E501
+    "%5B1%5D%3A+http%3A%2F%2Fexample.org+www.example.org": "[1]: http://example.org www.example.org",  # noqa: E501
     "someone%40example.org": "someone@example.org",
     "%5C%5Cback%5C%2A+%7C+table+%7C": "\\\\back\\* | table |",
     "%23+heading+%23+1.+item+-+item+%24x%24+%3Asmile%3A": "# heading # 1. item - item $x$ :smile:",
@@ -42,7 +42,18 @@ HOSTILE = {
     ),
     "%E2%A0%80braille%E2%A0%83": "\u2800braille\u2803",
 }
-NAMELESS = ["", "+", "%20%0A", "%00", "%E2%80%8D", "%E2%80%AE", "%E3%85%A4", "%E2%A0%80+%E2%A0%80", "%F3%A0%81%A7", None]
+NAMELESS = [
+    "",
+    "+",
+    "%20%0A",
+    "%00",
+    "%E2%80%8D",
+    "%E2%80%AE",
+    "%E3%85%A4",
+    "%E2%A0%80+%E2%A0%80",
+    "%F3%A0%81%A7",
+    None,
+]
 
 
 def raw_names() -> list[str | None]:

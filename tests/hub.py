@@ -1,9 +1,11 @@
-"""A server on this machine that speaks the part of the Hub's HTTP API that pushing and loading a dataset need, with faults.
+"""A server on this machine that speaks the part of the Hub's HTTP API that pushing and loading a
+dataset need, with faults.
 
-Repositories of datasets with branches, pull requests, commits and large files, as `huggingface_hub` 0.30 to 2.x and
-`datasets` 2.21 to 5.x ask for them; no Xet. Large files come by LFS (in parts when longer than `part_size`) and go out by a
-redirect, with ranges. `hub.faults` is a list; each request takes the first fault that wants it, and obeys. Bytes of files are
-kept in a folder. `connect` points the libraries of this process to the server, `hub.environment` those of another.
+Repositories of datasets with branches, pull requests, commits and large files, as `huggingface_hub`
+0.30 to 2.x and `datasets` 2.21 to 5.x ask for them; no Xet. Large files come by LFS (in parts when
+longer than `part_size`) and go out by a redirect, with ranges. `hub.faults` is a list; each request
+takes the first fault that wants it, and obeys. Bytes of files are kept in a folder. `connect`
+points the libraries of this process to the server, `hub.environment` those of another.
 """
 
 from __future__ import annotations
@@ -28,11 +30,19 @@ from loopback import Loopback
 TOKEN = "hf_" + "x" * 34
 USER = "me"
 CHUNK = 1 << 16
-LARGE = (".parquet", ".tar", ".arrow", ".zip", ".jpg")  # by LFS, as the .gitattributes of a new repository say
+LARGE = (
+    ".parquet",
+    ".tar",
+    ".arrow",
+    ".zip",
+    ".jpg",
+)  # by LFS, as the .gitattributes of a new repository say
 
 
 class File(NamedTuple):
-    """A file of a commit: its bytes are `size` long and kept under `oid`; `lfs` when they came as a large file."""
+    """A file of a commit: its bytes are `size` long and kept under `oid`; `lfs` when they came as a
+    large file.
+    """
 
     oid: str  # SHA-256
     size: int
@@ -51,12 +61,16 @@ class Commit:
 
     @property
     def oid(self) -> str:
-        return hashlib.sha1(repr((self.title, self.parent, sorted(self.files.items()))).encode()).hexdigest()
+        return hashlib.sha1(
+            repr((self.title, self.parent, sorted(self.files.items()))).encode()
+        ).hexdigest()
 
 
 @dataclass
 class Repository:
-    """Branches and pull requests by name (`main`, `refs/pr/1`), and the commits that they and their history are."""
+    """Branches and pull requests by name (`main`, `refs/pr/1`), and the commits that they and their
+    history are.
+    """
 
     private: bool
     refs: dict[str, str] = field(default_factory=dict)
@@ -99,10 +113,13 @@ class Request:
 class Fault(NamedTuple):
     """What to do instead of answering well."""
 
-    path: str = ""  # only for requests whose method and path match this regular expression, as in "PUT /lfs"
+    # only for requests whose method and path match this regular expression, as in "PUT /lfs"
+    path: str = ""
     status: int | None = None  # answer with this and no more
     headers: tuple[tuple[str, str], ...] = ()
-    cut: int | None = None  # close the connection after so many bytes of the body, the client's or our own
+    cut: int | None = (
+        None  # close the connection after so many bytes of the body, the client's or our own
+    )
     lose: bool = False  # do what was asked, and close the connection without an answer
     silence: float = 0  # seconds before the answer
 
@@ -110,7 +127,9 @@ class Fault(NamedTuple):
 class Hub(Loopback):
     """The server; a context manager. `folder` keeps the bytes of the files."""
 
-    def __init__(self, folder: Path, *, part_size: int | None = None, page_size: int = 1000) -> None:
+    def __init__(
+        self, folder: Path, *, part_size: int | None = None, page_size: int = 1000
+    ) -> None:
         super().__init__(_Handler)
         self.folder, self.part_size, self.page_size = folder, part_size, page_size
         folder.mkdir(parents=True, exist_ok=True)
@@ -124,7 +143,12 @@ class Hub(Loopback):
     @property
     def environment(self) -> dict[str, str]:
         """What a process needs in its environment to take this server for the Hub."""
-        return {"HF_ENDPOINT": self.host, "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1", "NO_PROXY": "127.0.0.1,localhost"}
+        return {
+            "HF_ENDPOINT": self.host,
+            "HF_TOKEN": TOKEN,
+            "HF_HUB_DISABLE_XET": "1",
+            "NO_PROXY": "127.0.0.1,localhost",
+        }
 
     def kept(self, oid: str) -> Path:
         return self.folder / oid
@@ -132,13 +156,21 @@ class Hub(Loopback):
     def keep(self, data: bytes) -> File:
         oid = hashlib.sha256(data).hexdigest()
         self.kept(oid).write_bytes(data)
-        return File(oid, len(data), lfs=False, blob=hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest())
+        return File(
+            oid,
+            len(data),
+            lfs=False,
+            blob=hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest(),
+        )
 
     def files(self, repo_id: str, revision: str = "main") -> dict[str, bytes]:
         """What a repository holds."""
         repository = self.repositories[repo_id]
         oid = repository.find(revision)
-        return {path: self.kept(file.oid).read_bytes() for path, file in repository.commits[oid or ""].files.items()}
+        return {
+            path: self.kept(file.oid).read_bytes()
+            for path, file in repository.commits[oid or ""].files.items()
+        }
 
     def log(self, repo_id: str, revision: str = "main") -> list[str]:
         """The titles of its commits, the first one first."""
@@ -146,7 +178,11 @@ class Hub(Loopback):
 
     def asked(self, pattern: str) -> list[Request]:
         """The requests whose method and path match."""
-        return [request for request in self.requests if re.search(pattern, f"{request.method} {request.path}")]
+        return [
+            request
+            for request in self.requests
+            if re.search(pattern, f"{request.method} {request.path}")
+        ]
 
     def take_fault(self, request: Request) -> Fault:
         with self.lock:
@@ -158,7 +194,9 @@ class Hub(Loopback):
 
 
 def connect(hub: Hub, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    """Make `huggingface_hub` and `datasets` of this process take the server for the Hub, with an empty cache."""
+    """Make `huggingface_hub` and `datasets` of this process take the server for the Hub, with an
+    empty cache.
+    """
     import datasets
     import huggingface_hub
 
@@ -181,7 +219,9 @@ def connect(hub: Hub, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
 
 
 class _Refused(Exception):  # noqa: N818  (an answer)
-    """Answer with this status, and with the code that `huggingface_hub` turns into an error of its own."""
+    """Answer with this status, and with the code that `huggingface_hub` turns into an error of its
+    own.
+    """
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -203,7 +243,9 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_any(self) -> None:
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.request_made = Request(self.command, unquote(parts.path), parse_qs(parts.query), headers)
+        self.request_made = Request(
+            self.command, unquote(parts.path), parse_qs(parts.query), headers
+        )
         self.fault = self.server.take_fault(self.request_made)
         with self.server.lock:
             self.server.requests.append(self.request_made)
@@ -232,8 +274,13 @@ class _Handler(BaseHTTPRequestHandler):
     # --- what comes and goes
 
     def body(self) -> Iterator[bytes]:
-        """The client's bytes as they come, of known length or in chunks; none when they were read before."""
-        length, chunked = int(self.headers.get("Content-Length") or 0), "Transfer-Encoding" in self.headers
+        """The client's bytes as they come, of known length or in chunks; none when they were read
+        before.
+        """
+        length, chunked = (
+            int(self.headers.get("Content-Length") or 0),
+            "Transfer-Encoding" in self.headers,
+        )
         del self.headers["Content-Length"], self.headers["Transfer-Encoding"]
         while chunked and (length := int(self.rfile.readline().split(b";")[0], 16)):
             yield from self.take(length)
@@ -248,18 +295,29 @@ class _Handler(BaseHTTPRequestHandler):
             data = self.rfile.read(min(length, CHUNK))
             length -= len(data)
             self.request_made.received += len(data)
-            if not data or (self.fault.cut is not None and self.request_made.received > self.fault.cut):
+            if not data or (
+                self.fault.cut is not None and self.request_made.received > self.fault.cut
+            ):
                 raise _Cut
             yield data
 
     def json(self) -> Any:
         return json.loads(b"".join(self.body()) or b"{}")
 
-    def reply(self, value: object, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        self.answer(status, json.dumps(value).encode(), (("Content-Type", "application/json"), *headers))
+    def reply(
+        self, value: object, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        self.answer(
+            status, json.dumps(value).encode(), (("Content-Type", "application/json"), *headers)
+        )
 
     def answer(
-        self, status: int, data: bytes | Path, headers: tuple[tuple[str, str], ...] = (), start: int = 0, end: int = 0
+        self,
+        status: int,
+        data: bytes | Path,
+        headers: tuple[tuple[str, str], ...] = (),
+        start: int = 0,
+        end: int = 0,
     ) -> None:
         """Send the bytes, or those in `[start, end)` of a file."""
         if self.fault.lose:
@@ -280,7 +338,10 @@ class _Handler(BaseHTTPRequestHandler):
             file.seek(start)
             while start < end:
                 part = file.read(min(CHUNK, end - start))
-                if self.fault.cut is not None and self.request_made.sent + len(part) > self.fault.cut:
+                if (
+                    self.fault.cut is not None
+                    and self.request_made.sent + len(part) > self.fault.cut
+                ):
                     self.wfile.write(part[: self.fault.cut - self.request_made.sent])
                     raise _Cut
                 self.request_made.sent += len(part)
@@ -295,7 +356,9 @@ class _Handler(BaseHTTPRequestHandler):
     def repository(self, repo_id: str, *, write: bool = False) -> Repository:
         repository = self.server.repositories.get(repo_id)
         if repository is None or (repository.private and not self.authorized()):
-            raise _Refused(404 if self.authorized() else 401, "RepoNotFound", "Repository not found")
+            raise _Refused(
+                404 if self.authorized() else 401, "RepoNotFound", "Repository not found"
+            )
         if write and not self.authorized():
             raise _Refused(401, "", "Invalid credentials in Authorization header")
         return repository
@@ -319,7 +382,11 @@ class _Handler(BaseHTTPRequestHandler):
             raise _Refused(401, "", "Invalid credentials in Authorization header")
         repo_id = f"{asked.get('organization') or USER}/{asked['name']}"
         if not repo_id.startswith(f"{USER}/"):
-            raise _Refused(403, "", f"You don't have the rights to create a dataset under the namespace of {repo_id}")
+            raise _Refused(
+                403,
+                "",
+                f"You don't have the rights to create a dataset under the namespace of {repo_id}",
+            )
         url = f"{self.server.host}/datasets/{repo_id}"
         with self.server.lock:
             if repo_id in self.server.repositories:
@@ -327,8 +394,15 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             private = asked.get("private") or asked.get("visibility") == "private"
             repository = self.server.repositories[repo_id] = Repository(bool(private))
-            attributes = "".join(f"*{suffix} filter=lfs diff=lfs merge=lfs -text\n" for suffix in LARGE)
-            repository.add("main", "initial commit", None, {".gitattributes": self.server.keep(attributes.encode())})
+            attributes = "".join(
+                f"*{suffix} filter=lfs diff=lfs merge=lfs -text\n" for suffix in LARGE
+            )
+            repository.add(
+                "main",
+                "initial commit",
+                None,
+                {".gitattributes": self.server.keep(attributes.encode())},
+            )
         self.reply({"url": url, "name": repo_id})
 
     def validate(self) -> None:
@@ -346,7 +420,9 @@ class _Handler(BaseHTTPRequestHandler):
             known = commit.files.get(asked["path"])
             oid = None if known is None else known.oid if known.lfs else known.blob
             mode = "lfs" if large else "regular"
-            files.append({"path": asked["path"], "uploadMode": mode, "shouldIgnore": False, "oid": oid})
+            files.append(
+                {"path": asked["path"], "uploadMode": mode, "shouldIgnore": False, "oid": oid}
+            )
         self.reply({"files": files})
 
     def batch(self, repo_id: str) -> None:
@@ -360,7 +436,10 @@ class _Handler(BaseHTTPRequestHandler):
                 upload: dict[str, Any] = {"href": url}
                 if part and size > part:
                     numbers = range(1, -(-size // part) + 1)
-                    header = {"chunk_size": str(part), **{str(number): f"{url}/{number}" for number in numbers}}
+                    header = {
+                        "chunk_size": str(part),
+                        **{str(number): f"{url}/{number}" for number in numbers},
+                    }
                     upload = {"href": f"{url}/complete", "header": header}
                 wanted["actions"] = {"upload": upload, "verify": {"href": f"{url}/verify"}}
             objects.append(wanted)
@@ -379,7 +458,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def complete(self, oid: str) -> None:
         asked = self.json()
-        assert asked["parts"] == [{"partNumber": n + 1, "etag": f'"{n + 1}"'} for n in range(len(asked["parts"]))]
+        assert asked["parts"] == [
+            {"partNumber": n + 1, "etag": f'"{n + 1}"'} for n in range(len(asked["parts"]))
+        ]
         whole = self.server.folder / f"{oid}.{threading.get_ident()}.part"
         digest = hashlib.sha256()
         with whole.open("wb") as file:
@@ -413,19 +494,32 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             parent, commit = self.commit(repo_id, revision)
             if header.get("parentCommit") not in (None, parent):
-                raise _Refused(412, "", "A commit has happened since. Please refresh and try again.")
+                raise _Refused(
+                    412, "", "A commit has happened since. Please refresh and try again."
+                )
             files = dict(commit.files)
             for line in lines[1:]:
                 self.change(files, line["key"], line["value"])
             ref, pull = revision.removeprefix("refs/heads/"), None
             if self.request_made.query.get("create_pr") == ["1"]:
                 number = sum(name.startswith("refs/pr/") for name in repository.refs) + 1
-                ref, pull = f"refs/pr/{number}", f"{self.server.host}/datasets/{repo_id}/discussions/{number}"
+                ref, pull = (
+                    f"refs/pr/{number}",
+                    f"{self.server.host}/datasets/{repo_id}/discussions/{number}",
+                )
             elif ref not in repository.refs:
                 raise _Refused(404, "RevisionNotFound", f"Invalid rev id: {revision}")
             oid = repository.add(ref, header["summary"], parent, files)
         url = f"{self.server.host}/datasets/{repo_id}/commit/{oid}"
-        self.reply({"success": True, "commitUrl": url, "commitOid": oid, "pullRequestUrl": pull, "hookOutput": ""})
+        self.reply(
+            {
+                "success": True,
+                "commitUrl": url,
+                "commitOid": oid,
+                "pullRequestUrl": pull,
+                "hookOutput": "",
+            }
+        )
 
     def change(self, files: dict[str, File], key: str, value: dict[str, Any]) -> None:
         path = value["path"]
@@ -453,7 +547,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif name in repository.refs:
             raise _Refused(409, "", f"Reference refs/heads/{name} already exists")
         else:
-            repository.refs[name], _ = self.commit(repo_id, self.json().get("startingPoint") or "main")
+            repository.refs[name], _ = self.commit(
+                repo_id, self.json().get("startingPoint") or "main"
+            )
         self.reply({})
 
     # --- looking
@@ -473,9 +569,18 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def refs(self, repo_id: str) -> None:
-        refs: dict[str, list[dict[str, str]]] = {"branches": [], "converts": [], "tags": [], "pullRequests": []}
+        refs: dict[str, list[dict[str, str]]] = {
+            "branches": [],
+            "converts": [],
+            "tags": [],
+            "pullRequests": [],
+        }
         for name, oid in self.repository(repo_id).refs.items():
-            kind, ref = ("pullRequests", name) if name.startswith("refs/") else ("branches", f"refs/heads/{name}")
+            kind, ref = (
+                ("pullRequests", name)
+                if name.startswith("refs/")
+                else ("branches", f"refs/heads/{name}")
+            )
             refs[kind].append({"name": name, "ref": ref, "targetCommit": oid})
         self.reply(refs)
 
@@ -485,7 +590,13 @@ class _Handler(BaseHTTPRequestHandler):
         authors = [{"user": USER}]
         self.reply(
             [
-                {"id": c.oid, "title": c.title, "message": "", "date": f"{c.date:%Y-%m-%dT%H:%M:%S.000Z}", "authors": authors}
+                {
+                    "id": c.oid,
+                    "title": c.title,
+                    "message": "",
+                    "date": f"{c.date:%Y-%m-%dT%H:%M:%S.000Z}",
+                    "authors": authors,
+                }
                 for c in commits
             ]
         )
@@ -493,16 +604,27 @@ class _Handler(BaseHTTPRequestHandler):
     def entries(self, commit: Commit) -> dict[str, dict[str, Any]]:
         """Files and folders of a commit by path, as the API shows them."""
         entries: dict[str, dict[str, Any]] = {}
-        last = {"id": commit.oid, "title": commit.title, "date": f"{commit.date:%Y-%m-%dT%H:%M:%S.000Z}"}
+        last = {
+            "id": commit.oid,
+            "title": commit.title,
+            "date": f"{commit.date:%Y-%m-%dT%H:%M:%S.000Z}",
+        }
         for path, file in sorted(commit.files.items()):
             for cut in (match.start() for match in re.finditer("/", path)):
                 folder = path[:cut]
-                entries[folder] = {"type": "directory", "oid": hashlib.sha1(folder.encode()).hexdigest(), "size": 0}
+                entries[folder] = {
+                    "type": "directory",
+                    "oid": hashlib.sha1(folder.encode()).hexdigest(),
+                    "size": 0,
+                }
             entries[path] = {"type": "file", "oid": file.blob, "size": file.size}
             if file.lfs:
                 entries[path]["lfs"] = {"oid": file.oid, "size": file.size, "pointerSize": 134}
         expand = self.request_made.query.get("expand") in (["true"], ["True"], ["1"])
-        return {path: {**entry, "path": path, **({"lastCommit": last} if expand else {})} for path, entry in entries.items()}
+        return {
+            path: {**entry, "path": path, **({"lastCommit": last} if expand else {})}
+            for path, entry in entries.items()
+        }
 
     def tree(self, repo_id: str, revision: str, below: str | None = None) -> None:
         _, commit = self.commit(repo_id, revision)
@@ -526,7 +648,9 @@ class _Handler(BaseHTTPRequestHandler):
     def paths(self, repo_id: str, revision: str) -> None:
         _, commit = self.commit(repo_id, revision)
         data = b"".join(self.body()).decode()
-        wanted = json.loads(data)["paths"] if data.startswith("{") else parse_qs(data).get("paths", [])
+        wanted = (
+            json.loads(data)["paths"] if data.startswith("{") else parse_qs(data).get("paths", [])
+        )
         entries = self.entries(commit)
         self.reply([entries[path] for path in wanted if path in entries])
 
@@ -535,11 +659,16 @@ class _Handler(BaseHTTPRequestHandler):
         file = commit.files.get(path)
         headers: tuple[tuple[str, str], ...] = (("X-Repo-Commit", oid), ("Accept-Ranges", "bytes"))
         if file is None:
-            self.reply({"error": "Entry not found"}, 404, (("X-Error-Code", "EntryNotFound"), *headers))
+            self.reply(
+                {"error": "Entry not found"}, 404, (("X-Error-Code", "EntryNotFound"), *headers)
+            )
         elif file.lfs:
             linked = (("X-Linked-Size", str(file.size)), ("X-Linked-ETag", f'"{file.oid}"'))
-            location = f"http://localhost:{self.server.server_port}/cdn/{file.oid}"  # another host, as the Hub's is
-            self.answer(302, b"", (("Location", location), ("ETag", f'"{file.blob}"'), *linked, *headers))
+            # another host, as the Hub's is
+            location = f"http://localhost:{self.server.server_port}/cdn/{file.oid}"
+            self.answer(
+                302, b"", (("Location", location), ("ETag", f'"{file.blob}"'), *linked, *headers)
+            )
         else:
             self.serve(self.server.kept(file.oid), file.blob, headers)
 
@@ -558,7 +687,13 @@ class _Handler(BaseHTTPRequestHandler):
         if start >= size:
             self.answer(416, b"", (("Content-Range", f"bytes */{size}"), *headers))
         else:
-            self.answer(206, path, (("Content-Range", f"bytes {start}-{end - 1}/{size}"), *headers), start, end)
+            self.answer(
+                206,
+                path,
+                (("Content-Range", f"bytes {start}-{end - 1}/{size}"), *headers),
+                start,
+                end,
+            )
 
 
 _REPO, _REV = r"([^/]+/[^/]+)", r"([^/]+)"

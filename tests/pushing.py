@@ -1,6 +1,8 @@
-"""Push the bundled miniature when told to, in a process that can be killed: each line of standard input is one push.
+"""Push the bundled miniature when told to, in a process that can be killed: each line of standard
+input is one push.
 
-Prints the id of a process for each line, and how it ended. The modules are imported once, so that a push begins at once.
+Prints the id of a process for each line, and how it ended. The modules are imported once, so that a
+push begins at once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Tars in memory: whole ones by tarfile, single headers by hand, and a shard that remembers what was read of it."""
+"""Tars in memory: whole ones by tarfile, single headers by hand, and a shard that remembers what
+was read of it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ import tarfile
 from collections.abc import Iterable, Mapping
 
 
-def make_tar(files: Iterable[tuple[str, bytes]], *, format: int = tarfile.USTAR_FORMAT, end: bool = True) -> bytes:
+def make_tar(
+    files: Iterable[tuple[str, bytes]], *, format: int = tarfile.USTAR_FORMAT, end: bool = True
+) -> bytes:
     """A tar of `(name, data)` files; without its end-of-archive blocks when `end` is false."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=format, encoding="utf-8") as tar:
@@ -19,11 +23,25 @@ def make_tar(files: Iterable[tuple[str, bytes]], *, format: int = tarfile.USTAR_
     return buffer.getvalue() if end else buffer.getvalue()[:length]
 
 
-def make_header(name: bytes, size: int | bytes = 0, *, type: bytes = b"0", fields: Mapping[int, bytes] | None = None) -> bytes:
-    """A header block: `size` as a number or as its twelve bytes, `fields` by their offset, and the right checksum."""
+def make_header(
+    name: bytes,
+    size: int | bytes = 0,
+    *,
+    type: bytes = b"0",
+    fields: Mapping[int, bytes] | None = None,
+) -> bytes:
+    """A header block: `size` as a number or as its twelve bytes, `fields` by their offset, and the
+    right checksum.
+    """
     block = bytearray(512)
     size = b"%011o\0" % size if isinstance(size, int) else size
-    for offset, value in {0: name, 124: size, 156: type, 257: b"ustar\x0000", **(fields or {})}.items():
+    for offset, value in {
+        0: name,
+        124: size,
+        156: type,
+        257: b"ustar\x0000",
+        **(fields or {}),
+    }.items():
         block[offset : offset + len(value)] = value
     block[148:156] = b" " * 8
     block[148:156] = b"%06o\0 " % sum(block)
@@ -36,7 +54,9 @@ def pad(data: bytes) -> bytes:
 
 
 class MemoryShard:
-    """A `Source` over bytes; `reads` holds the (offset, size) of each read, and more than `limit` of them fail."""
+    """A `Source` over bytes; `reads` holds the (offset, size) of each read, and more than `limit`
+    of them fail.
+    """
 
     def __init__(self, data: bytes, *, limit: int = 1_000_000) -> None:
         self.name = "PASS.7.tar"

@@ -8,7 +8,13 @@ import pyarrow as pa
 import pytest
 
 from pass_utils import AttributionError, ReleaseError, dataset_credit
-from pass_utils.attribution.credit import COLUMNS, DATASET_AUTHORS, Credit, credit_batch, credit_records
+from pass_utils.attribution.credit import (
+    COLUMNS,
+    DATASET_AUTHORS,
+    Credit,
+    credit_batch,
+    credit_records,
+)
 from pass_utils.releases import script
 
 HASH = "dd571a41a015354d92a859f7ef31201"
@@ -16,7 +22,9 @@ SOURCE = f"https://multimedia-commons.s3-us-west-2.amazonaws.com/data/images/dd5
 BY = "https://creativecommons.org/licenses/by/2.0/"
 
 
-def one(username: str | None = "Chiara+Marra", changes: str | None = None, **columns: str) -> Credit:
+def one(
+    username: str | None = "Chiara+Marra", changes: str | None = None, **columns: str
+) -> Credit:
     arrays = {name: pa.array([value], pa.string()) for name, value in columns.items()}
     batch = credit_batch(pa.array([HASH]), pa.array([username], pa.string()), **arrays)
     (made,) = credit_records(batch, changes)
@@ -41,14 +49,21 @@ def test_a_credit_says_who_took_the_picture_where_it_is_and_under_which_licence(
 def test_its_line_is_as_one_would_write_it():
     assert one().text == f"Photo by Chiara Marra ({SOURCE}), licensed under CC BY 2.0 ({BY})."
     assert str(one(changes="cropped to\n224 × 224")) == (
-        f"Photo by Chiara Marra ({SOURCE}), licensed under CC BY 2.0 ({BY}). Changes: cropped to 224 × 224."
+        f"Photo by Chiara Marra ({SOURCE}), licensed under CC BY 2.0 ({BY}). Changes: cropped to "
+        "224 × 224."
     )
 
 
 def test_with_title_and_page_known_the_line_begins_with_the_title_and_leads_to_the_page():
-    made = one(changes="Cropped!", titles='The "Faro"', pages="https://www.flickr.com/photos/1@N00/2/")
+    made = one(
+        changes="Cropped!", titles='The "Faro"', pages="https://www.flickr.com/photos/1@N00/2/"
+    )
     assert (one().link, made.link) == (SOURCE, "https://www.flickr.com/photos/1@N00/2/")
-    assert (made.title, made.page_url, made.source_url) == ('The "Faro"', "https://www.flickr.com/photos/1@N00/2/", SOURCE)
+    assert (made.title, made.page_url, made.source_url) == (
+        'The "Faro"',
+        "https://www.flickr.com/photos/1@N00/2/",
+        SOURCE,
+    )
     assert made.text == (
         '"The "Faro"" by Chiara Marra (https://www.flickr.com/photos/1@N00/2/), '
         f"licensed under CC BY 2.0 ({BY}). Changes: Cropped!"
@@ -70,16 +85,21 @@ def test_columns_are_fields():
     assert set(COLUMNS.names) < {field.name for field in dataclasses.fields(Credit)}
 
 
-@pytest.mark.parametrize("bad", ["", "DD571A41A015354D92A859F7EF31201", "../../etc/passwd0000", "dd571a41a015354", None])
+@pytest.mark.parametrize(
+    "bad", ["", "DD571A41A015354D92A859F7EF31201", "../../etc/passwd0000", "dd571a41a015354", None]
+)
 def test_what_is_not_a_hash_is_refused(bad):
-    with pytest.raises(AttributionError, match="hash: expected 16 to 32 lower-case hex characters, found"):
+    with pytest.raises(
+        AttributionError, match="hash: expected 16 to 32 lower-case hex characters, found"
+    ):
         credit_batch(pa.array([HASH, bad]), pa.array(["a", "b"]))
 
 
 def test_the_dataset_is_credited_with_its_own_licence():
     assert dataset_credit("v3") == (
-        "PASS (Pictures without humAns for Self-Supervision), release v3 (2022-04-07), by Yuki M. Asano, Christian Rupprecht, "
-        "Andrew Zisserman and Andrea Vedaldi (https://doi.org/10.5281/zenodo.6615455), licensed under CC BY 4.0 "
+        "PASS (Pictures without humAns for Self-Supervision), release v3 (2022-04-07), by Yuki M. "
+        "Asano, Christian Rupprecht, Andrew Zisserman and Andrea Vedaldi "
+        "(https://doi.org/10.5281/zenodo.6615455), licensed under CC BY 4.0 "
         "(https://creativecommons.org/licenses/by/4.0/)."
     )
     assert "release v2 (2021-10-14)" in dataset_credit()

@@ -12,7 +12,11 @@ from pass_utils.attribution.files import whole_list
 
 
 def tree(folder) -> dict[str, str]:
-    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_text()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def write(path, text: str, pages: dict[str, str] | None = None) -> None:
@@ -38,7 +42,10 @@ def test_new_pages_take_the_place_of_old_ones(tmp_path):
 
 def test_when_something_goes_wrong_all_stays_as_it_was(tmp_path):
     write(tmp_path / "C.html", "one", {"A-1.html": "a"})
-    with pytest.raises(ZeroDivisionError), whole_list(tmp_path / "C.html", tmp_path / "C_files") as (file, folder):
+    with (
+        pytest.raises(ZeroDivisionError),
+        whole_list(tmp_path / "C.html", tmp_path / "C_files") as (file, folder),
+    ):
         file.write(b"two")
         (folder / "A-1.html").write_text("b")
         raise ZeroDivisionError
@@ -48,7 +55,9 @@ def test_when_something_goes_wrong_all_stays_as_it_was(tmp_path):
 
 @pytest.mark.parametrize("failing", [1, 2, 3])
 @pytest.mark.parametrize("before", [{"A-1.html": "a"}, None])
-def test_when_a_name_cannot_be_taken_the_old_pages_are_there_again(tmp_path, monkeypatch, failing, before):
+def test_when_a_name_cannot_be_taken_the_old_pages_are_there_again(
+    tmp_path, monkeypatch, failing, before
+):
     write(tmp_path / "C.html", "one", before)
     there = tree(tmp_path)
     replace, calls = Path.replace, []
@@ -80,7 +89,9 @@ def test_a_folder_is_no_place_for_a_file(tmp_path):
 def test_what_is_no_file_is_left_alone(tmp_path):
     """As /dev/null would be, which root may replace."""
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(AttributionError, match="pipe: expected the name of a file, found a device or a pipe"):
+    with pytest.raises(
+        AttributionError, match="pipe: expected the name of a file, found a device or a pipe"
+    ):
         write(tmp_path / "pipe", "one")
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
     assert (tmp_path / "pipe").is_fifo()

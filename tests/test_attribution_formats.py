@@ -26,7 +26,11 @@ from pass_utils.releases import RELEASES
 RAW, READ = raw_names(), read_names()
 HASHES = [image_hash(place) for place in range(len(RAW))]
 CHANGES = 'cropped,\nthe *"best"* part\u202e'
-ONE_LINE = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp", "Cn"], exclude_characters="\u00ad\ufeff"))
+ONE_LINE = st.text(
+    st.characters(
+        exclude_categories=["Cc", "Cs", "Zl", "Zp", "Cn"], exclude_characters="\u00ad\ufeff"
+    )
+)
 
 
 def batch(titles: bool = True) -> pa.RecordBatch:
@@ -35,14 +39,18 @@ def batch(titles: bool = True) -> pa.RecordBatch:
     if titles:
         given = {
             "titles": pa.array([None, *READ[:-1]], pa.string()),
-            "pages": pa.array([f"https://www.flickr.com/photos/1@N00/{n}/" for n in range(len(RAW))]),
+            "pages": pa.array(
+                [f"https://www.flickr.com/photos/1@N00/{n}/" for n in range(len(RAW))]
+            ),
         }
     return credit_batch(pa.array(HASHES), pa.array(RAW, pa.string()), **given)
 
 
 def written(form: str, batches=None, **options) -> bytes:
     file = io.BytesIO()
-    WRITERS[form](batches or [batch().slice(0, 7), batch().slice(7)], Sheet(RELEASES["v2"], **options), file)
+    WRITERS[form](
+        batches or [batch().slice(0, 7), batch().slice(7)], Sheet(RELEASES["v2"], **options), file
+    )
     return file.getvalue()
 
 
@@ -54,8 +62,12 @@ def test_a_csv_reader_gets_every_field_back():
     text = written("csv", changes=CHANGES).decode()
     header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     assert header == list(FIELDS)
-    assert rows == [["" if row[name] is None else row[name] for name in FIELDS] for row in expected(CHANGES)]
-    assert text.startswith("hash,creator,creator_username,source_url,license,license_url,spdx,changes,title,page_url\r\n")
+    assert rows == [
+        ["" if row[name] is None else row[name] for name in FIELDS] for row in expected(CHANGES)
+    ]
+    assert text.startswith(
+        "hash,creator,creator_username,source_url,license,license_url,spdx,changes,title,page_url\r\n"
+    )
     assert text.count("\r\n") == len(RAW) + 1 + sum("\r\n" in (name or "") for name in RAW)
 
 
@@ -99,7 +111,8 @@ def test_a_text_has_a_line_for_each_file_after_those_on_the_licences():
     made = [credit.text for credit in credit_records(batch(), CHANGES)]
     assert lines == [
         dataset_credit("v2"),
-        "Each photo is its photographer's, and licensed under CC BY 2.0 (https://creativecommons.org/licenses/by/2.0/).",
+        "Each photo is its photographer's, and licensed under CC BY 2.0 "
+        "(https://creativecommons.org/licenses/by/2.0/).",
         "",
         *[f"{hash}.jpg: {line}" for hash, line in zip(HASHES, made, strict=True)],
         "",
@@ -121,7 +134,7 @@ def test_a_markdown_renderer_gets_every_name_back(preset):
     for item, row in zip(items, expected(CHANGES), strict=True):
         title = f'"{row["title"]}"' if row["title"] else "Photo"
         assert "".join(item.itertext()).strip() == (
-            f'{row["hash"]}.jpg: {title} by {row["creator"]}, licensed under CC BY 2.0. Changes: cropped, the *"best"* part.'
+            f'{row["hash"]}.jpg: {title} by {row["creator"]}, licensed under CC BY 2.0. Changes: cropped, the *"best"* part.'  # noqa: E501
         )
         assert [link.get("href") for link in item.iter("a")] == [
             row["page_url"],
@@ -140,19 +153,26 @@ def test_any_name_is_itself_in_markdown(text):
 
 
 @pytest.mark.parametrize(
-    ("form", "heading"), [("txt", r"^\n?(.*) \((\d+) pictures?\)$"), ("md", r"^## (.*) \((\d+) pictures?\)$")]
+    ("form", "heading"),
+    [("txt", r"^\n?(.*) \((\d+) pictures?\)$"), ("md", r"^## (.*) \((\d+) pictures?\)$")],
 )
 def test_grouped_lists_have_a_heading_for_each_creator(form, heading):
-    pairs = pa.RecordBatch.from_arrays([pa.array(HASHES[:3]), pa.array(["b", "a", "b"])], ["hash", "creator_username"])
+    pairs = pa.RecordBatch.from_arrays(
+        [pa.array(HASHES[:3]), pa.array(["b", "a", "b"])], ["hash", "creator_username"]
+    )
     made = Listing([pairs])
     batches = [
-        pa.RecordBatch.from_arrays([*credit.columns, part.column("pictures")], [*credit.schema.names, "pictures"])
+        pa.RecordBatch.from_arrays(
+            [*credit.columns, part.column("pictures")], [*credit.schema.names, "pictures"]
+        )
         for part in made.batches(made.by_creator())
         for credit in [credit_batch(part.column("hash"), part.column("creator_username"))]
     ]
     text = written(form, batches).decode()
     assert re.findall(heading, text, re.MULTILINE) == [("a", "1"), ("b", "2")]
-    assert [text.index(HASHES[place]) for place in (1, 0, 2)] == sorted(text.index(hash) for hash in HASHES[:3])
+    assert [text.index(HASHES[place]) for place in (1, 0, 2)] == sorted(
+        text.index(hash) for hash in HASHES[:3]
+    )
 
 
 def test_titles_are_left_out_where_they_are_not_known():

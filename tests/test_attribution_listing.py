@@ -37,7 +37,18 @@ def test_by_creator_they_are_in_the_order_of_the_alphabet_with_counts():
     assert order.counts.tolist() == [1, 1, 1, 3, 1, 1, 2]
     assert [(row["hash"], row["pictures"]) for row in rows(made.batches(order))] == [
         (image_hash(place), count)
-        for place, count in [(7, 1), (1, 1), (5, 1), (0, 3), (4, None), (8, None), (2, 1), (6, 1), (3, 2), (9, None)]
+        for place, count in [
+            (7, 1),
+            (1, 1),
+            (5, 1),
+            (0, 3),
+            (4, None),
+            (8, None),
+            (2, 1),
+            (6, 1),
+            (3, 2),
+            (9, None),
+        ]
     ]
 
 
@@ -52,7 +63,8 @@ def test_a_picture_that_comes_twice_can_be_there_once():
     parts = [batch("b", "a"), batch("c", "d"), batch("e", first=2)]
     made = Listing(parts, once=True)
     assert rows(made.batches()) == [
-        {"hash": image_hash(place), "creator_username": name} for place, name in enumerate(["b", "a", "e"])
+        {"hash": image_hash(place), "creator_username": name}
+        for place, name in enumerate(["b", "a", "e"])
     ]
 
 

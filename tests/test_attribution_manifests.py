@@ -17,7 +17,9 @@ RAW, READ = raw_names(), read_names()
 
 
 def dataset() -> datasets.Dataset:
-    return datasets.Dataset.from_dict({"hash": [image_hash(place) for place in range(len(RAW))], "creator_username": RAW})
+    return datasets.Dataset.from_dict(
+        {"hash": [image_hash(place) for place in range(len(RAW))], "creator_username": RAW}
+    )
 
 
 def test_spdx_s_own_tool_finds_the_document_valid_and_every_name_in_it(tmp_path):
@@ -29,9 +31,15 @@ def test_spdx_s_own_tool_finds_the_document_valid_and_every_name_in_it(tmp_path)
     document = parse_file(str(path))
     assert validate_full_spdx_document(document) == []
     whole, *pictures = document.packages
-    assert (str(whole.license_declared), whole.version, whole.attribution_texts) == ("CC-BY-4.0", "v2", [dataset_credit("v2")])
+    assert (str(whole.license_declared), whole.version, whole.attribution_texts) == (
+        "CC-BY-4.0",
+        "v2",
+        [dataset_credit("v2")],
+    )
     assert {package.files_analyzed for package in document.packages} == {False}
-    assert [picture.name for picture in pictures] == [f"{image_hash(place)}.jpg" for place in range(len(RAW))]
+    assert [picture.name for picture in pictures] == [
+        f"{image_hash(place)}.jpg" for place in range(len(RAW))
+    ]
     unknown = "unknown Flickr user"
     assert [str(picture.copyright_text) for picture in pictures] == [
         "NOASSERTION" if name == unknown else name for name in READ
@@ -40,7 +48,10 @@ def test_spdx_s_own_tool_finds_the_document_valid_and_every_name_in_it(tmp_path)
     lines = [credit.text for credit in credits(dataset(), changes='"resized"')]
     assert [picture.attribution_texts for picture in pictures] == [[line] for line in lines]
     described = json.loads(path.read_text())["documentDescribes"]
-    assert described == ["SPDXRef-PASS", *[f"SPDXRef-{image_hash(place)}" for place in range(len(RAW))]]
+    assert described == [
+        "SPDXRef-PASS",
+        *[f"SPDXRef-{image_hash(place)}" for place in range(len(RAW))],
+    ]
 
 
 def test_reuse_s_own_tool_finds_creator_and_licence_of_every_picture(tmp_path):
@@ -56,11 +67,17 @@ def test_reuse_s_own_tool_finds_creator_and_licence_of_every_picture(tmp_path):
         (tmp_path / f"{folder}{image_hash(place)}.jpg").write_bytes(jpeg(str(place)))
     (tmp_path / "train" / "pass_metadata.csv").write_text("a,b\n")
     done = subprocess.run(
-        [sys.executable, "-m", "reuse", "lint", "--json"], cwd=tmp_path, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "reuse", "lint", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     found = {file["path"]: file for file in json.loads(done.stdout)["files"]}
     for path, name in files.items():
-        assert [copyright["value"] for copyright in found[path]["copyrights"]] == [f"SPDX-FileCopyrightText: {name}"]
+        assert [copyright["value"] for copyright in found[path]["copyrights"]] == [
+            f"SPDX-FileCopyrightText: {name}"
+        ]
         assert [licence["value"] for licence in found[path]["spdx_expressions"]] == ["CC-BY-2.0"]
     csv = found["train/pass_metadata.csv"]
     authors = "Yuki M. Asano, Christian Rupprecht, Andrew Zisserman, Andrea Vedaldi"
@@ -69,12 +86,16 @@ def test_reuse_s_own_tool_finds_creator_and_licence_of_every_picture(tmp_path):
 
 
 def test_a_manifest_says_what_was_changed_in_a_line_that_ends_nothing(tmp_path):
-    write_attribution(dataset(), tmp_path / "REUSE.toml", changes='cropped\n[[annotations]]\npath = "**"')
+    write_attribution(
+        dataset(), tmp_path / "REUSE.toml", changes='cropped\n[[annotations]]\npath = "**"'
+    )
     text = (tmp_path / "REUSE.toml").read_text()
     assert text.split("\n")[2] == '# Changes: cropped [[annotations]] path = "**".'
     without = tmp_path / "reuse.toml"
     write_attribution(dataset(), without, changes=" ")
-    assert text.replace('# Changes: cropped [[annotations]] path = "**".\n', "") == without.read_text()
+    assert (
+        text.replace('# Changes: cropped [[annotations]] path = "**".\n', "") == without.read_text()
+    )
 
 
 def test_a_picture_that_comes_twice_is_a_package_once(tmp_path):
@@ -85,19 +106,32 @@ def test_a_picture_that_comes_twice_is_a_package_once(tmp_path):
     assert write_attribution(twice, tmp_path / "p.spdx.json") == 3
     document = parse_file(str(tmp_path / "p.spdx.json"))
     assert validate_full_spdx_document(document) == []
-    assert [package.name for package in document.packages[1:]] == [f"{image_hash(place)}.jpg" for place in (0, 1, 2)]
+    assert [package.name for package in document.packages[1:]] == [
+        f"{image_hash(place)}.jpg" for place in (0, 1, 2)
+    ]
     assert write_attribution(twice, tmp_path / "REUSE.toml") == 3
 
 
 def test_who_is_called_so_is_the_owner(tmp_path):
-    ds = datasets.Dataset.from_dict({"hash": [image_hash(0)], "creator_username": ["unknown+Flickr+user"]})
+    ds = datasets.Dataset.from_dict(
+        {"hash": [image_hash(0)], "creator_username": ["unknown+Flickr+user"]}
+    )
     write_attribution(ds, tmp_path / "p.spdx.json")
     picture = json.loads((tmp_path / "p.spdx.json").read_text())["packages"][1]
-    assert (picture["copyrightText"], picture["originator"]) == ("unknown Flickr user", "Person: unknown Flickr user")
+    assert (picture["copyrightText"], picture["originator"]) == (
+        "unknown Flickr user",
+        "Person: unknown Flickr user",
+    )
 
 
 def test_manifests_of_nothing_are_whole(tmp_path):
     empty = dataset().select([])
-    assert write_attribution(empty, tmp_path / "p.spdx.json") == write_attribution(empty, tmp_path / "reuse.toml") == 0
-    assert json.loads((tmp_path / "p.spdx.json").read_text())["documentDescribes"] == ["SPDXRef-PASS"]
+    assert (
+        write_attribution(empty, tmp_path / "p.spdx.json")
+        == write_attribution(empty, tmp_path / "reuse.toml")
+        == 0
+    )
+    assert json.loads((tmp_path / "p.spdx.json").read_text())["documentDescribes"] == [
+        "SPDXRef-PASS"
+    ]
     assert (tmp_path / "reuse.toml").read_text().endswith("]\n")

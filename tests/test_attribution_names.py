@@ -28,7 +28,9 @@ def test_a_name_of_which_nothing_can_be_seen_is_empty(encoded):
 
 def test_many_names_read_as_they_do_one_by_one():
     encoded = [*HOSTILE, *NAMELESS]
-    assert readable_all(pa.array(encoded)).to_pylist() == [None if name is None else readable(name) for name in encoded]
+    assert readable_all(pa.array(encoded)).to_pylist() == [
+        None if name is None else readable(name) for name in encoded
+    ]
     assert readable_all(pa.array([], pa.string())).to_pylist() == []
 
 
@@ -58,7 +60,12 @@ def test_whatever_was_typed_stays_one_name_on_one_line(encoded):
 
 
 @given(
-    st.text(st.characters(categories=["L", "N", "P", "S"], exclude_characters="\u115f\u1160\u2800\u3164\uffa0"), min_size=1)
+    st.text(
+        st.characters(
+            categories=["L", "N", "P", "S"], exclude_characters="\u115f\u1160\u2800\u3164\uffa0"
+        ),
+        min_size=1,
+    )
 )
 def test_what_can_be_seen_is_kept(text):
     assert readable(quote_plus(text)) == text

@@ -1,4 +1,6 @@
-"""Credits as HTML: what people read, what programs find, and what a browser does with names that other people chose."""
+"""Credits as HTML: what people read, what programs find, and what a browser does with names that
+other people chose.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,10 @@ from pass_utils.attribution.pages import PAGE_NAME, plan_pages, write_page
 from pass_utils.releases import RELEASES, dummy_folder
 
 RAW, READ = raw_names(), read_names()
-BY2, BY4 = "https://creativecommons.org/licenses/by/2.0/", "https://creativecommons.org/licenses/by/4.0/"
+BY2, BY4 = (
+    "https://creativecommons.org/licenses/by/2.0/",
+    "https://creativecommons.org/licenses/by/4.0/",
+)
 
 
 def batch() -> pa.RecordBatch:
@@ -32,7 +37,10 @@ def batch() -> pa.RecordBatch:
         pa.array([image_hash(place) for place in range(len(RAW))]),
         pa.array(RAW, pa.string()),
         pa.array([None, *READ[:-1]], pa.string()),
-        pa.array([None, *[f"https://www.flickr.com/photos/1@N00/{n}/" for n in range(1, len(RAW))]], pa.string()),
+        pa.array(
+            [None, *[f"https://www.flickr.com/photos/1@N00/{n}/" for n in range(1, len(RAW))]],
+            pa.string(),
+        ),
     )
 
 
@@ -51,7 +59,9 @@ def text(element) -> str:
 
 
 def triples(tree) -> list[tuple[str, str, str]]:
-    """What the RDFa of a page says, as (subject, predicate, object), by the rules that the page makes use of."""
+    """What the RDFa of a page says, as (subject, predicate, object), by the rules that the page
+    makes use of.
+    """
     found = []
 
     def walk(element, subject):
@@ -71,12 +81,19 @@ def test_an_html_parser_gets_every_name_and_title_back():
     tree = parsed(page(changes="<b>resized</b>"), strict=True)
     items = tree.findall(".//main//li")
     assert [item.find(".//bdi").text for item in items] == READ
-    assert [title.text if (title := item.find(".//cite")) is not None else None for item in items] == [None, *READ[:-1]]
+    assert [
+        title.text if (title := item.find(".//cite")) is not None else None for item in items
+    ] == [None, *READ[:-1]]
     assert "Changes: <b>resized</b>." in text(tree.find(".//header"))
     tags = {element.tag for element in tree.iter() if isinstance(element.tag, str)}
     assert not tags & {"img", "iframe", "object", "link", "base", "form", "b", "i"}
     assert len(tree.findall(".//script")) == 1
-    assert not [name for element in tree.iter() for name in element.attrib if name.startswith("on") or name == "style"]
+    assert not [
+        name
+        for element in tree.iter()
+        for name in element.attrib
+        if name.startswith("on") or name == "style"
+    ]
 
 
 def test_programs_find_each_credit_as_ccrel():
@@ -86,19 +103,35 @@ def test_programs_find_each_credit_as_ccrel():
         hash = image_hash(place)
         about = f"{source}{hash[:3]}/{hash[3:6]}/{hash}.jpg"
         link = f"https://www.flickr.com/photos/1@N00/{place}/" if place else about
-        title = [(about, "dct:title", READ[place - 1]), (about, "cc:attributionURL", link)] if place else []
+        title = (
+            [(about, "dct:title", READ[place - 1]), (about, "cc:attributionURL", link)]
+            if place
+            else []
+        )
         mine = [triple for triple in found if triple[0] == about]
         assert sorted(mine) == sorted(
-            [(about, "cc:attributionName", name), (about, "license", BY2), (about, "dct:source", link), *title]
+            [
+                (about, "cc:attributionName", name),
+                (about, "license", BY2),
+                (about, "dct:source", link),
+                *title,
+            ]
         )
     doi = "https://doi.org/10.5281/zenodo.5570664"
     assert [triple for triple in found if triple[0] == doi] == [
         (doi, "dct:title", "PASS (Pictures without humAns for Self-Supervision)"),
-        (doi, "cc:attributionName", "Yuki M. Asano, Christian Rupprecht, Andrew Zisserman and Andrea Vedaldi"),
+        (
+            doi,
+            "cc:attributionName",
+            "Yuki M. Asano, Christian Rupprecht, Andrew Zisserman and Andrea Vedaldi",
+        ),
         (doi, "cc:attributionURL", doi),
         (doi, "license", BY4),
     ]
-    assert parsed(page()).get("prefix") == "cc: http://creativecommons.org/ns# dct: http://purl.org/dc/terms/"
+    assert (
+        parsed(page()).get("prefix")
+        == "cc: http://creativecommons.org/ns# dct: http://purl.org/dc/terms/"
+    )
 
 
 def test_programs_find_the_page_as_json_ld():
@@ -132,7 +165,9 @@ def order(*names: tuple[str, int]) -> Order:
 
 
 def test_pages_hold_one_letter_each_and_no_more_than_fits():
-    pages = plan_pages(order(("ada", 2), ("ann", 2), ("äx", 3), ("bo", 7), ("7up", 1), ("山", 1), ("", 1)), size=3)
+    pages = plan_pages(
+        order(("ada", 2), ("ann", 2), ("äx", 3), ("bo", 7), ("7up", 1), ("山", 1), ("", 1)), size=3
+    )
     assert [tuple(page) for page in pages] == [
         ("A-1.html", "A", 0, 3, "ada", "ann"),
         ("A-2.html", "A", 3, 6, "ann", "äx"),
@@ -162,17 +197,25 @@ def test_many_credits_are_linked_pages_with_an_index_by_letter(folder, tmp_path,
     assert sorted(path.name for path in beside.iterdir()) == names
     assert {link.rpartition("/")[2] for link in links} == set(names)
     assert text(index.find(".//header/p")) == (
-        "8 photos by 8 photographers. Each is its photographer’s, licensed under CC BY 2.0. Changes: resized."
+        "8 photos by 8 photographers. Each is its photographer’s, licensed under CC BY 2.0. "
+        "Changes: resized."
     )
     pages = [parsed((beside / name).read_text(), strict=True) for name in names]
     credited = [bdi.text for page in pages for bdi in page.findall(".//main//li//bdi")]
     assert credited == ["anna", "<b>bo", *[f"user {n}" for n in range(6)]]
     second = pages[2]
-    assert {link.get("rel"): link.get("href") for link in second.iter("a") if link.get("rel") in ("prev", "next")} == {
+    assert {
+        link.get("rel"): link.get("href")
+        for link in second.iter("a")
+        if link.get("rel") in ("prev", "next")
+    } == {
         "prev": "B-1.html",
         "next": "U-2.html",
     }
-    assert [link.get("href") for link in second.findall(".//nav[@aria-label='Photographers by letter']//a")] == [
+    assert [
+        link.get("href")
+        for link in second.findall(".//nav[@aria-label='Photographers by letter']//a")
+    ] == [
         "A-1.html",
         "B-1.html",
         "U-1.html",
@@ -185,7 +228,9 @@ def test_no_credit_is_lost_whatever_letter_a_name_is_under(folder, tmp_path, mon
     where = folder()
     csv = where / "pass_metadata.csv"
     text = csv.read_text()
-    for number, name in enumerate(("zoe", "%C4%B1rmak", "ida", "%F0%9D%9A%A4", "unknown+Flickr+user")):
+    for number, name in enumerate(
+        ("zoe", "%C4%B1rmak", "ida", "%F0%9D%9A%A4", "unknown+Flickr+user")
+    ):
         text = text.replace(f"user+{number}", name)
     csv.write_text(text)
     assert write_attribution(where, tmp_path / "C.html") == 5
@@ -203,7 +248,13 @@ def test_no_credit_is_lost_whatever_letter_a_name_is_under(folder, tmp_path, mon
 
 def test_the_names_of_pages_never_collide():
     pages = plan_pages(order(("ada", 1), ("bo", 1), ("ann", 1), ("山", 1), ("7up", 1)), size=1)
-    assert [page.name for page in pages] == ["A-1.html", "B-1.html", "A-2.html", "other-1.html", "0-9-1.html"]
+    assert [page.name for page in pages] == [
+        "A-1.html",
+        "B-1.html",
+        "A-2.html",
+        "other-1.html",
+        "0-9-1.html",
+    ]
     assert all(PAGE_NAME.fullmatch(page.name) for page in pages)
 
 
@@ -223,7 +274,11 @@ def test_a_browser_shows_all_of_it_in_any_window(browser, tmp_path, width, dark)
     named = [{**row, "creator_username": name} for row, name in zip(rows, RAW, strict=False)]
     path = tmp_path / "CREDITS.html"
     write_attribution(
-        datasets.Dataset.from_list(named, features=rows.features), path, thumbnails=600, group_by="creator", changes="x" * 200
+        datasets.Dataset.from_list(named, features=rows.features),
+        path,
+        thumbnails=600,
+        group_by="creator",
+        changes="x" * 200,
     )
     seen = browser(path, width=width, dark=dark)
     assert seen.content_width == seen.width == width
@@ -233,7 +288,9 @@ def test_a_browser_shows_all_of_it_in_any_window(browser, tmp_path, width, dark)
 
 def test_the_browser_of_these_tests_sees_what_is_wrong(browser, tmp_path):
     path = tmp_path / "wrong.html"
-    path.write_text("<img src=none.jpg alt=none><p style='width: 900px'>wide</p><script>missing()</script>")
+    path.write_text(
+        "<img src=none.jpg alt=none><p style='width: 900px'>wide</p><script>missing()</script>"
+    )
     seen = browser(path, width=PHONE)
     assert seen.content_width > seen.width
     assert (seen.images, seen.broken) == (0, ["none"])
@@ -244,6 +301,7 @@ def test_the_browser_of_these_tests_sees_what_is_wrong(browser, tmp_path):
 def test_the_browser_of_these_tests_would_run_a_script(browser, tmp_path):
     path = tmp_path / "script.html"
     path.write_text(
-        "<title>before</title><img src=x onerror=\"document.title='after'\"><script>document.title='after'</script>"
+        "<title>before</title><img src=x "
+        "onerror=\"document.title='after'\"><script>document.title='after'</script>"
     )
     assert text(parsed(browser(path).html).find(".//title")) == "after"

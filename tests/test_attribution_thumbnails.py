@@ -40,7 +40,9 @@ def test_each_credit_has_its_picture(tmp_path, options):
         assert max(small.size) == 64
         assert (int(attributes["width"]), int(attributes["height"])) == small.size
         assert attributes["alt"] == f"Photo {hash}"
-        whole = pictures.pop(hash).convert("RGB").resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
+        whole = (
+            pictures.pop(hash).convert("RGB").resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
+        )
         mean = small.convert("RGB").resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
         assert max(abs(a - b) for a, b in zip(whole, mean, strict=True)) < 6
         assert not small.getexif()
@@ -51,7 +53,11 @@ def test_each_credit_has_its_picture(tmp_path, options):
 def test_pages_have_them_too_in_their_own_order(tmp_path, monkeypatch):
     monkeypatch.setattr("pass_utils.attribution.lists.PAGE_CREDITS", 3)
     images = [Image.new("L", (40, 20), 30 * n) for n in range(8)]
-    rows = {"hash": [image_hash(n) for n in range(8)], "creator_username": [*"hgfedcba"], "image": images}
+    rows = {
+        "hash": [image_hash(n) for n in range(8)],
+        "creator_username": [*"hgfedcba"],
+        "image": images,
+    }
     ds = datasets.Dataset.from_dict(rows).cast_column("image", datasets.Image())
     write_attribution(ds, tmp_path / "C.html", thumbnails=20)
     greys = {}
@@ -61,18 +67,30 @@ def test_pages_have_them_too_in_their_own_order(tmp_path, monkeypatch):
 
 
 def test_what_has_no_images_has_no_thumbnails(tmp_path):
-    with pytest.raises(AttributionError, match="expected a dataset with a column image, found a path"):
+    with pytest.raises(
+        AttributionError, match="expected a dataset with a column image, found a path"
+    ):
         write_attribution(dummy_folder(), tmp_path / "C.html", thumbnails=64)
-    with pytest.raises(AttributionError, match="expected a dataset with a column image, found none"):
+    with pytest.raises(
+        AttributionError, match="expected a dataset with a column image, found none"
+    ):
         write_attribution(load().remove_columns("image"), tmp_path / "C.html", thumbnails=64)
     raw = load().cast_column("image", datasets.Image(decode=False))
-    with pytest.raises(AttributionError, match="expected a column image that is decoded, found dict with"):
+    with pytest.raises(
+        AttributionError, match="expected a column image that is decoded, found dict with"
+    ):
         write_attribution(raw, tmp_path / "C.html", thumbnails=64)
     broken = datasets.Dataset.from_dict(
-        {"hash": [image_hash(0)], "creator_username": ["a"], "image": [{"bytes": b"no", "path": None}]}
+        {
+            "hash": [image_hash(0)],
+            "creator_username": ["a"],
+            "image": [{"bytes": b"no", "path": None}],
+        }
     )
     with pytest.raises(AttributionError, match="expected images that can be decoded"):
-        write_attribution(broken.cast_column("image", datasets.Image()), tmp_path / "C.html", thumbnails=64)
+        write_attribution(
+            broken.cast_column("image", datasets.Image()), tmp_path / "C.html", thumbnails=64
+        )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -26,10 +26,22 @@ def url(number: int) -> str:
 HASHES = [hash_of_url(url(number)) for number in range(6)]
 
 
-def line(number: int, title: str = "Old+Pier%21", page: str | None = None, licence: str = "Attribution License") -> list[str]:
+def line(
+    number: int,
+    title: str = "Old+Pier%21",
+    page: str | None = None,
+    licence: str = "Attribution License",
+) -> list[str]:
     page = f"http://www.flickr.com/photos/1@N00/{number}/" if page is None else page
     row = [f"x{place}" for place in range(COLUMNS)]
-    row[0], row[6], row[7], row[13], row[14], row[15] = str(number), title, '"quote', page, url(number), licence
+    row[0], row[6], row[7], row[13], row[14], row[15] = (
+        str(number),
+        title,
+        '"quote',
+        page,
+        url(number),
+        licence,
+    )
     return row
 
 
@@ -66,7 +78,10 @@ NAMED = [
     ["photoid", "title", "pageurl", "downloadurl", "licensename"],
     *([row[0], row[6], row[13], row[14], row[15]] for row in LINES),
 ]
-BY_HASH = [["Hash", "Title", "pageURL"], *([hash_of_url(row[14]), row[6], row[13]] for row in LINES if "Non" not in row[15])]
+BY_HASH = [
+    ["Hash", "Title", "pageURL"],
+    *([hash_of_url(row[14]), row[6], row[13]] for row in LINES if "Non" not in row[15]),
+]
 FILES = {
     "plain": tsv(LINES),
     "with line ends of Windows": tsv(LINES).replace(b"\n", b"\r\n"),
@@ -101,16 +116,24 @@ def test_in_parquet_too(tmp_path):
 
 def test_a_big_file_is_read_block_by_block(tmp_path, monkeypatch):
     monkeypatch.setattr(yfcc, "_BLOCK_BYTES", 1 << 12)
-    (tmp_path / "yfcc").write_bytes(tsv([line(number, title=f"t{number}") for number in range(1000)]))
+    (tmp_path / "yfcc").write_bytes(
+        tsv([line(number, title=f"t{number}") for number in range(1000)])
+    )
     wanted = [hash_of_url(url(number)) for number in (999, 0, 500)]
-    assert Titles(tmp_path / "yfcc", pa.array(wanted)).find(pa.array(wanted))[0].to_pylist() == ["t999", "t0", "t500"]
+    assert Titles(tmp_path / "yfcc", pa.array(wanted)).find(pa.array(wanted))[0].to_pylist() == [
+        "t999",
+        "t0",
+        "t500",
+    ]
 
 
 def test_lines_that_do_not_fit_are_passed_over_and_counted(tmp_path, caplog):
     path = tmp_path / "yfcc"
     path.write_bytes(tsv([LINES[0], ["torn", "line"], *LINES[1:]]))
     assert found(Titles(path, pa.array(HASHES[:5]))) == EXPECTED
-    assert caplog.messages == [f"{path}: 1 lines have another number of columns; they were passed over."]
+    assert caplog.messages == [
+        f"{path}: 1 lines have another number of columns; they were passed over."
+    ]
 
 
 def test_a_file_that_has_none_of_the_pictures_is_reported(tmp_path, caplog):
@@ -145,8 +168,13 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
 
 def test_credits_have_titles_and_pages_where_they_are_known(tmp_path):
     (tmp_path / "yfcc").write_bytes(FILES["bzip2"])
-    ds = datasets.Dataset.from_dict({"hash": HASHES[:5], "creator_username": ["a", "b", "c", "d", "e"]})
-    known = [(credit.creator, credit.title, credit.page_url) for credit in credits(ds, yfcc=tmp_path / "yfcc")]
+    ds = datasets.Dataset.from_dict(
+        {"hash": HASHES[:5], "creator_username": ["a", "b", "c", "d", "e"]}
+    )
+    known = [
+        (credit.creator, credit.title, credit.page_url)
+        for credit in credits(ds, yfcc=tmp_path / "yfcc")
+    ]
     assert known == [(name, *EXPECTED[place]) for place, name in enumerate("abcde")]
     for grouped in (None, "creator"):
         write_attribution(ds, tmp_path / "C.jsonl", yfcc=tmp_path / "yfcc", group_by=grouped)
@@ -162,4 +190,7 @@ def test_the_hash_is_an_md5_without_the_zeros_that_bytes_begin_with():
 
 
 def test_the_hash_of_a_picture_is_that_of_its_address():
-    assert hash_of_url("https://farm8.staticflickr.com/7205/6985418911_df7747990d.jpg") == "4e2f7a26a1dfbf165a7e30bdabf7e72a"
+    assert (
+        hash_of_url("https://farm8.staticflickr.com/7205/6985418911_df7747990d.jpg")
+        == "4e2f7a26a1dfbf165a7e30bdabf7e72a"
+    )

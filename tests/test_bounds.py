@@ -36,7 +36,10 @@ def keeps(size: tuple[int, int], bounds: dict[str, float]) -> bool:
         ({"min_height": "9"}, "min_height: expected a whole number above 0, found '9'"),
         ({"min_aspect": math.nan}, "min_aspect: expected a number above 0, found nan"),
         ({"max_aspect": math.inf}, "max_aspect: expected a number above 0, found inf"),
-        ({"min_width": 2, "max_width": 1}, "found min_width=2, max_width=1, which contradict each other"),
+        (
+            {"min_width": 2, "max_width": 1},
+            "found min_width=2, max_width=1, which contradict each other",
+        ),
         ({"min_side": 400, "max_height": 399}, "contradict"),
         ({"min_width": 501, "max_side": 500}, "contradict"),
         ({"min_side": 100, "max_pixels": 9999}, "contradict"),
@@ -55,10 +58,20 @@ def test_bounds_that_make_no_sense_are_an_error(bounds, match):
 
 
 SIDE = st.integers(1, 30)
-PAIRS = {"width": SIDE, "height": SIDE, "side": SIDE, "pixels": st.integers(1, 900), "aspect": st.floats(0.05, 20)}
+PAIRS = {
+    "width": SIDE,
+    "height": SIDE,
+    "side": SIDE,
+    "pixels": st.integers(1, 900),
+    "aspect": st.floats(0.05, 20),
+}
 
 
-@given(st.fixed_dictionaries({}, optional={f"{end}_{name}": s for name, s in PAIRS.items() for end in ("min", "max")}))
+@given(
+    st.fixed_dictionaries(
+        {}, optional={f"{end}_{name}": s for name, s in PAIRS.items() for end in ("min", "max")}
+    )
+)
 def test_bounds_are_refused_only_when_no_picture_keeps_them(bounds):
     sizes = [(width, height) for width in range(1, 31) for height in range(1, 31)]
     want = [keeps(size, bounds) for size in sizes]

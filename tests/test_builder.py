@@ -1,4 +1,6 @@
-"""load_dataset("pass", data_dir=...): in place, embedded, streaming, and everything that can be wrong with a folder."""
+"""load_dataset("pass", data_dir=...): in place, embedded, streaming, and everything that can be
+wrong with a folder.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,10 @@ def raw(dataset):
 
 def pixels(dataset):
     """Rows with the decoded pixels instead of the picture."""
-    return [{**row, "image": (row["image"].size, row["image"].mode, row["image"].tobytes())} for row in dataset]
+    return [
+        {**row, "image": (row["image"].size, row["image"].mode, row["image"].tobytes())}
+        for row in dataset
+    ]
 
 
 def read_folder(folder: Path) -> list[dict]:
@@ -54,9 +59,15 @@ def read_folder(folder: Path) -> list[dict]:
                         "image": tar.extractfile(member).read(),
                         "creator_username": row["unickname"] or None,
                         "hash": row["hash"],
-                        "gps_latitude": float(np.float32(row["latitude"])) if row["latitude"] else None,
-                        "gps_longitude": float(np.float32(row["longitude"])) if row["longitude"] else None,
-                        "date_taken": datetime.strptime(date, "%Y-%m-%d %H:%M:%S.%f") if date else None,
+                        "gps_latitude": float(np.float32(row["latitude"]))
+                        if row["latitude"]
+                        else None,
+                        "gps_longitude": float(np.float32(row["longitude"]))
+                        if row["longitude"]
+                        else None,
+                        "date_taken": datetime.strptime(date, "%Y-%m-%d %H:%M:%S.%f")
+                        if date
+                        else None,
                     }
                 )
     return expected
@@ -139,7 +150,10 @@ def test_a_folder_that_is_known_to_hold_a_release_is_opened_as_that_one(folder, 
     ds = load(shards, shards=[0, 1], streaming=streaming)
     assert (ds.info.config_name, str(ds.info.version), len(list(ds))) == ("v3", "2.0.0", 5)
     assert load(shards, name="v3", shards=[0, 1], streaming=streaming).info.config_name == "v3"
-    with pytest.raises(DownloadError, match=r"expected a folder for record 5570664 \(v2\), found files of record 6615455"):
+    with pytest.raises(
+        DownloadError,
+        match=r"expected a folder for record 5570664 \(v2\), found files of record 6615455",
+    ):
         load(shards, name="v2", shards=[0, 1], streaming=streaming)
 
 
@@ -150,11 +164,18 @@ def test_the_size_of_a_file_tells_which_release_a_folder_holds(folder, monkeypat
     for name, found in ((None, "v3"), ("v3", "v3")):
         builder = datasets.load_dataset_builder("pass", name, data_dir=shards.name, shards=[0, 1])
         assert builder.config.name == found
-    with pytest.raises(DownloadError, match="Choose another folder, or the release that this one holds"):
+    with pytest.raises(
+        DownloadError, match="Choose another folder, or the release that this one holds"
+    ):
         datasets.load_dataset_builder("pass", "v2", data_dir=shards.name, shards=[0, 1])
     os.truncate(shards / "PASS.0.tar", RELEASES["v2"].shards[0].size)  # of both: nobody knows
     for name in ("v2", "v3"):
-        assert datasets.load_dataset_builder("pass", name, data_dir=shards.name, shards=[0, 1]).config.name == name
+        assert (
+            datasets.load_dataset_builder(
+                "pass", name, data_dir=shards.name, shards=[0, 1]
+            ).config.name
+            == name
+        )
 
 
 @pytest.mark.parametrize("embed_images", [False, True])
@@ -165,13 +186,18 @@ def test_a_prepared_dataset_does_all_that_datasets_does(folder, tmp_path, embed_
     assert pixels(ds.select([4, 0])) == [whole[4], whole[0]]
     shuffled = ds.shuffle(seed=1)
     assert sorted(row["hash"] for row in shuffled) == sorted(row["hash"] for row in whole)
-    assert pixels(ds.filter(lambda row: row["image"].width > 0 and row["hash"] == whole[3]["hash"])) == [whole[3]]
+    assert pixels(
+        ds.filter(lambda row: row["image"].width > 0 and row["hash"] == whole[3]["hash"])
+    ) == [whole[3]]
     widths = ds.map(lambda row: {"width": row["image"].width}, num_proc=2)
     assert widths["width"][:] == [row["image"][0][0] for row in whole]
     ds.save_to_disk(str(tmp_path / "saved"))
     assert pixels(datasets.load_from_disk(str(tmp_path / "saved"))) == whole
     assert pixels(pickle.loads(pickle.dumps(ds))) == whole
-    assert pixels(load(ds_folder(ds, tmp_path), shards=[0, 1], embed_images=embed_images, num_proc=2)) == whole
+    assert (
+        pixels(load(ds_folder(ds, tmp_path), shards=[0, 1], embed_images=embed_images, num_proc=2))
+        == whole
+    )
 
 
 def ds_folder(ds, tmp_path: Path) -> Path:
@@ -179,7 +205,9 @@ def ds_folder(ds, tmp_path: Path) -> Path:
 
 
 def test_rows_do_not_depend_on_the_current_folder(folder, tmp_path, monkeypatch):
-    """A picture of the same name in the current folder, a folder `pass` and a file `pass.py` mislead nobody."""
+    """A picture of the same name in the current folder, a folder `pass` and a file `pass.py`
+    mislead nobody.
+    """
     shards = folder()
     here = tmp_path / "here"
     (here / "pass").mkdir(parents=True)
@@ -188,7 +216,9 @@ def test_rows_do_not_depend_on_the_current_folder(folder, tmp_path, monkeypatch)
     (here / f"{image_hash(0)}.jpg").write_bytes(b"another picture")
     expected = pixels(load(shards, shards=[0]))
     monkeypatch.chdir(here)
-    if datasets.__version__ < "3":  # encodes what it streams, and prefers a file of that name here to the bytes
+    if (
+        datasets.__version__ < "3"
+    ):  # encodes what it streams, and prefers a file of that name here to the bytes
         (here / f"{image_hash(0)}.jpg").unlink()
     for options in ({}, {"embed_images": True}, {"streaming": True}):
         assert pixels(load(shards, shards=[0], **options)) == expected
@@ -205,12 +235,16 @@ def test_a_home_folder_is_expanded(folder, monkeypatch, tmp_path):
 
 def test_a_folder_with_odd_characters_in_its_name(folder):
     shards = folder(name="a b%20[c]*?#::é\"'")
-    assert pixels(load(shards, shards=[0, 1])) == pixels(load(shards, shards=[0, 1], streaming=True))
+    assert pixels(load(shards, shards=[0, 1])) == pixels(
+        load(shards, shards=[0, 1], streaming=True)
+    )
 
 
 @pytest.mark.parametrize("streaming", [False, True])
 class TestBadInput:
-    """Each is a PassError that says what was expected, found and to be done; and the next call, mended, is right."""
+    """Each is a PassError that says what was expected, found and to be done; and the next call,
+    mended, is right.
+    """
 
     def fails(self, folder, streaming, error, match, **options):
         options = {"shards": [0, 1], "streaming": streaming, **options}
@@ -243,7 +277,9 @@ class TestBadInput:
 
     @pytest.mark.parametrize("shards", [[10], [-1], [], [0, 0], ["0"], [True], "01"])
     def test_unknown_shards(self, folder, streaming, shards):
-        self.fails(folder(), streaming, ReleaseError, "different numbers from 0 to 9", shards=shards)
+        self.fails(
+            folder(), streaming, ReleaseError, "different numbers from 0 to 9", shards=shards
+        )
 
     @pytest.mark.parametrize("option", [{"revision": "main"}, {"data_files": "PASS.0.tar"}])
     def test_what_pass_does_not_have(self, folder, streaming, option):
@@ -256,7 +292,9 @@ class TestBadInput:
     def test_no_tar(self, folder, streaming):
         shards = folder()
         (shards / "PASS.1.tar").write_bytes(b"<html>Too many requests</html>" * 100)
-        error = self.fails(shards, streaming, ShardError, "expected a tar, found a file that begins with b'<html>")
+        error = self.fails(
+            shards, streaming, ShardError, "expected a tar, found a file that begins with b'<html>"
+        )
         assert error.shard == str(shards / "PASS.1.tar")
         assert error.offset == 0
 
@@ -270,26 +308,40 @@ class TestBadInput:
         whole = (shards / "PASS.1.tar").read_bytes()
         for length in (len(whole) // 4, 1100, 512 * 3):
             (shards / "PASS.1.tar").write_bytes(whole[:length])
-            assert self.fails(shards, streaming, ShardError, r"PASS\.1\.tar").shard == str(shards / "PASS.1.tar")
+            assert self.fails(shards, streaming, ShardError, r"PASS\.1\.tar").shard == str(
+                shards / "PASS.1.tar"
+            )
         (shards / "PASS.1.tar").write_bytes(whole)
-        assert [row["hash"] for row in load(shards, shards=[1], streaming=streaming)] == [image_hash(n) for n in (2, 3, 4)]
+        assert [row["hash"] for row in load(shards, shards=[1], streaming=streaming)] == [
+            image_hash(n) for n in (2, 3, 4)
+        ]
 
-    @pytest.mark.parametrize("name", ["readme.txt", "ABCDEF0123456789.jpg", "0123456789abcdef.png", "0123.jpg"])
+    @pytest.mark.parametrize(
+        "name", ["readme.txt", "ABCDEF0123456789.jpg", "0123456789abcdef.png", "0123.jpg"]
+    )
     def test_a_file_that_is_no_image_of_pass(self, folder, streaming, name):
         shards = folder()
         write_tar(shards / "PASS.1.tar", {f"PASS_dataset/1/{name}": b"x"})
-        self.fails(shards, streaming, ShardError, f"<hash>.jpg, found a member 'PASS_dataset/1/{name}'")
+        self.fails(
+            shards, streaming, ShardError, f"<hash>.jpg, found a member 'PASS_dataset/1/{name}'"
+        )
 
     def test_hidden_files_are_passed_over(self, folder, streaming):
         shards = folder()
         files = {"PASS_dataset/.DS_Store": b"x", f"PASS_dataset/1/._{image_hash(2)}.jpg": b"y"}
-        write_tar(shards / "PASS.1.tar", {**files, f"PASS_dataset/1/{image_hash(2)}.jpg": jpeg("z")})
-        assert [row["hash"] for row in load(shards, shards=[1], streaming=streaming)] == [image_hash(2)]
+        write_tar(
+            shards / "PASS.1.tar", {**files, f"PASS_dataset/1/{image_hash(2)}.jpg": jpeg("z")}
+        )
+        assert [row["hash"] for row in load(shards, shards=[1], streaming=streaming)] == [
+            image_hash(2)
+        ]
 
     def test_an_image_without_metadata(self, folder, streaming):
         shards = folder()
         write_tar(shards / "PASS.1.tar", {f"PASS_dataset/1/{image_hash(77)}.jpg": jpeg("x")})
-        error = self.fails(shards, streaming, MetadataError, f"expected a row for image {image_hash(77)}")
+        error = self.fails(
+            shards, streaming, MetadataError, f"expected a row for image {image_hash(77)}"
+        )
         assert error.hash == image_hash(77)
         assert "PASS.1.tar" in str(error)
         assert "pass_metadata.csv" in str(error)
@@ -297,8 +349,14 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("row", "match"),
         [
-            ((1, "u", "yesterday", "Attribution License", image_hash(0), "", ""), "dates like .* found: .*yesterday"),
-            ((1, "u", "", "Attribution License", image_hash(0), "north", ""), "coordinates in degrees, found: .*north"),
+            (
+                (1, "u", "yesterday", "Attribution License", image_hash(0), "", ""),
+                "dates like .* found: .*yesterday",
+            ),
+            (
+                (1, "u", "", "Attribution License", image_hash(0), "north", ""),
+                "coordinates in degrees, found: .*north",
+            ),
             (
                 (1, "u", "", "Attribution License", image_hash(0), "91", "0"),
                 "gps_latitude within 90 degrees, found 91.0 in line 2",
@@ -307,19 +365,29 @@ class TestBadInput:
                 (1, "u", "", "Attribution License", image_hash(0), "0", "-181"),
                 "gps_longitude within 180 degrees, found -181.0",
             ),
-            ((1, "u", "", "Attribution License", "not-a-hash", "", ""), "hex characters, found 'not-a-hash' in line 2"),
-            ((1, "u", "", "Attribution License", "", "", ""), "hex characters, found None in line 2"),
+            (
+                (1, "u", "", "Attribution License", "not-a-hash", "", ""),
+                "hex characters, found 'not-a-hash' in line 2",
+            ),
+            (
+                (1, "u", "", "Attribution License", "", "", ""),
+                "hex characters, found None in line 2",
+            ),
         ],
     )
     def test_a_bad_value_in_the_csv(self, folder, streaming, row, match):
         shards = folder()
         write_csv(shards / "pass_metadata.csv", [row])
-        assert self.fails(shards, streaming, MetadataError, match).path == str(shards / "pass_metadata.csv")
+        assert self.fails(shards, streaming, MetadataError, match).path == str(
+            shards / "pass_metadata.csv"
+        )
 
     def test_a_csv_with_other_columns(self, folder, streaming):
         shards = folder()
         write_csv(shards / "pass_metadata.csv", [(1, 2)], header=["id", "name"])
-        self.fails(shards, streaming, MetadataError, "columns hash, unickname, .* found 'id', 'name'")
+        self.fails(
+            shards, streaming, MetadataError, "columns hash, unickname, .* found 'id', 'name'"
+        )
 
     def test_a_hash_twice_in_the_csv(self, folder, streaming):
         shards = folder()
@@ -370,7 +438,10 @@ def test_a_changed_shard_is_opened_anew_and_the_old_dataset_says_so(folder):
         old[0]
     new = load(shards, shards=[1])
     assert [row["hash"] for row in new] == [image_hash(4)]
-    assert new[0]["image"].tobytes() == Image().decode_example({"path": None, "bytes": jpeg("new")}).tobytes()
+    assert (
+        new[0]["image"].tobytes()
+        == Image().decode_example({"path": None, "bytes": jpeg("new")}).tobytes()
+    )
 
 
 def test_a_vanished_shard_says_so(folder):
@@ -400,7 +471,10 @@ def test_the_same_files_are_not_prepared_twice(folder):
 
 
 def test_releases_in_facts():
-    assert {name: release.images for name, release in RELEASES.items()} == {"v2": 1_439_719, "v3": 1_439_588}
+    assert {name: release.images for name, release in RELEASES.items()} == {
+        "v2": 1_439_719,
+        "v3": 1_439_588,
+    }
     assert {name: release.download_size for name, release in RELEASES.items()} == {
         "v2": 179_653_828_984,
         "v3": 179_640_190_811,

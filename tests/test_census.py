@@ -41,8 +41,17 @@ def test_creators_who_read_alike_are_one_and_those_who_cannot_be_read_none():
 def test_dates_are_counted_by_year_month_and_hour_but_for_those_without_a_time():
     dates = take_census([dataset(*ROWS)]).dates
     assert dates.years == {950: 1, 2008: 2, 2010: 2}
-    assert {number: count for number, count in enumerate(dates.months.tolist()) if count} == {0: 1, 1: 1, 5: 2, 11: 1}
-    assert {number: count for number, count in enumerate(dates.hours.tolist()) if count} == {3: 1, 14: 2, 23: 1}
+    assert {number: count for number, count in enumerate(dates.months.tolist()) if count} == {
+        0: 1,
+        1: 1,
+        5: 2,
+        11: 1,
+    }
+    assert {number: count for number, count in enumerate(dates.hours.tolist()) if count} == {
+        3: 1,
+        14: 2,
+        23: 1,
+    }
     assert dates.pictures == 5
 
 
@@ -50,7 +59,10 @@ def test_places_are_counted_in_cells_of_five_degrees_and_no_place_on_earth_in_no
     nowhere = [row(7, place=(10.0, 181.0)), row(8, place=(-90.5, 10.0))]
     places = take_census([dataset(*ROWS, *nowhere)]).places
     assert places.shape == (36, 72)
-    found = {(row * 5 - 90, column * 5 - 180): places[row, column] for row, column in zip(*np.nonzero(places), strict=True)}
+    found = {
+        (row * 5 - 90, column * 5 - 180): places[row, column]
+        for row, column in zip(*np.nonzero(places), strict=True)
+    }
     assert found == {(50, -5): 2, (-35, 150): 1, (85, -180): 1, (-90, -180): 1}
 
 
@@ -66,7 +78,11 @@ def test_parts_are_counted_together_however_the_rows_lie(monkeypatch, at_a_time)
     ]
     together, whole = take_census(parts), take_census([rows.shuffle(seed=1)])
     assert together.shapes == whole.shapes
-    assert (together.bytes, together.creators, together.nameless) == (whole.bytes, whole.creators, whole.nameless)
+    assert (together.bytes, together.creators, together.nameless) == (
+        whole.bytes,
+        whole.creators,
+        whole.nameless,
+    )
     assert together.dates.years == whole.dates.years
     assert np.array_equal(together.dates.hours, whole.dates.hours)
     assert np.array_equal(together.places, whole.places)
@@ -79,10 +95,20 @@ def test_in_place_embedded_and_written_datasets_have_the_same_census(tmp_path):
     write_parquet(in_place, tmp_path / "out", quiet=True)
     written = load_dataset(str(tmp_path / "out"), split="train")
     first = take_census([in_place])
-    assert (first.pictures, first.creators, first.bytes, first.dates.pictures, first.places.sum()) == (24, 8, 384_061, 21, 7)
+    assert (
+        first.pictures,
+        first.creators,
+        first.bytes,
+        first.dates.pictures,
+        first.places.sum(),
+    ) == (24, 8, 384_061, 21, 7)
     for other in (embedded, written):
         found = take_census([other])
-        assert (found.shapes, found.bytes, found.creators) == (first.shapes, first.bytes, first.creators)
+        assert (found.shapes, found.bytes, found.creators) == (
+            first.shapes,
+            first.bytes,
+            first.creators,
+        )
         assert np.array_equal(found.places, first.places)
 
 
@@ -105,12 +131,17 @@ def test_empty_columns_are_counted_as_such():
 def test_rows_without_a_picture_have_no_size():
     rows = dataset(row(0), {**row(1), "image": None})
     census = take_census([rows])
-    assert (census.pictures, census.shapes.counts, census.bytes) == (2, {(60, 40): 1}, len(picture(60, 40)))
+    assert (census.pictures, census.shapes.counts, census.bytes) == (
+        2,
+        {(60, 40): 1},
+        len(picture(60, 40)),
+    )
 
 
 def test_dates_that_are_none_are_refused():
     rows = dataset(row(0)).remove_columns("date_taken").add_column("date_taken", ["last summer"])
     with pytest.raises(
-        ReportError, match="date_taken: expected values of type timestamp.us., found string .* Cast the column"
+        ReportError,
+        match="date_taken: expected values of type timestamp.us., found string .* Cast the column",
     ):
         take_census([rows])

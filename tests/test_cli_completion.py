@@ -24,7 +24,9 @@ def complete(shell: str, line: str, path: str) -> list[str]:
     words = line.split(" ")
     told = {"COMP_WORDS": line, "COMP_CWORD": words[-1] if shell == "fish" else str(len(words) - 1)}
     environment = {**os.environ, **told, "PATH": path, "_PASS_UTILS_COMPLETE": f"{shell}_complete"}
-    done = subprocess.run(["pass-utils"], capture_output=True, text=True, check=True, env=environment)
+    done = subprocess.run(
+        ["pass-utils"], capture_output=True, text=True, check=True, env=environment
+    )
     return done.stdout.split()
 
 
@@ -32,7 +34,10 @@ def complete(shell: str, line: str, path: str) -> list[str]:
     ("line", "words"),
     [
         ("pass-utils e", ["export"]),
-        ("pass-utils info --ma", ["--max-side", "--max-width", "--max-height", "--max-pixels", "--max-aspect"]),
+        (
+            "pass-utils info --ma",
+            ["--max-side", "--max-width", "--max-height", "--max-pixels", "--max-aspect"],
+        ),
         ("pass-utils info --release ", ["v2", "v3"]),
         ("pass-utils export ", ["parquet", "webdataset", "imagefolder"]),
         ("pass-utils info --shards ", []),
@@ -41,7 +46,9 @@ def complete(shell: str, line: str, path: str) -> list[str]:
 def test_commands_options_and_choices_are_completed(line, words, path):
     assert complete("bash", line, path) == [f"plain,{word}" for word in words]
     assert [word for word in complete("zsh", line, path) if word in words] == words
-    assert [word for word in complete("fish", line, path) if word.startswith("plain,")] == [f"plain,{word}" for word in words]
+    assert [word for word in complete("fish", line, path) if word.startswith("plain,")] == [
+        f"plain,{word}" for word in words
+    ]
 
 
 def test_folders_are_completed_by_the_shell(path):
@@ -53,10 +60,13 @@ def test_bash_completes_once_it_was_told(path):
     """As docs/command-line.md says."""
     script = (
         'eval "$(_PASS_UTILS_COMPLETE=bash_source pass-utils)"\n'
-        "COMP_WORDS=(pass-utils info --release '') COMP_CWORD=3 && _pass_utils_completion pass-utils && echo ${COMPREPLY[@]}"
+        "COMP_WORDS=(pass-utils info --release '') COMP_CWORD=3 && _pass_utils_completion "
+        "pass-utils && echo ${COMPREPLY[@]}"
     )
     environment = {**os.environ, "PATH": path}
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, env=environment)
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, check=True, env=environment
+    )
     assert done.stdout == "v2 v3\n"
 
 
@@ -65,7 +75,17 @@ def test_completion_asks_for_nothing_heavy():
         "import sys; from pass_utils.cli.main import main; sys.argv = ['pass-utils']\n"
         "try: main()\nexcept SystemExit: print(*sys.modules)"
     )
-    told = {"COMP_WORDS": "pass-utils info --release ", "COMP_CWORD": "3", "_PASS_UTILS_COMPLETE": "bash_complete"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, **told})
+    told = {
+        "COMP_WORDS": "pass-utils info --release ",
+        "COMP_CWORD": "3",
+        "_PASS_UTILS_COMPLETE": "bash_complete",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **told},
+    )
     assert done.stdout.startswith("plain,v2\nplain,v3\n")
     assert not {"datasets", "pyarrow", "requests"} & set(done.stdout.split())

@@ -52,7 +52,15 @@ def test_with_a_choice_the_chosen_ones_are(run, work, folder):
 def test_options_have_the_meaning_that_the_library_gives_them(run, work, folder):
     where = folder()
     (work / "left out").write_text(f"user 1\n\n{image_hash(2)}\n")
-    arguments = ["--group-by", "creator", "--changes", "=resized", "--spreadsheet-safe", "--exclude", "user+4"]
+    arguments = [
+        "--group-by",
+        "creator",
+        "--changes",
+        "=resized",
+        "--spreadsheet-safe",
+        "--exclude",
+        "user+4",
+    ]
     done = run("credits", where, "C.csv", *arguments, "--exclude-from", "left out")
     assert done.code == 0
     text = (work / "C.csv").read_text(encoding="utf-8-sig")

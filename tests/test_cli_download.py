@@ -1,4 +1,6 @@
-"""`pass-utils download` and `pass-utils verify`: what they print, what they leave, and how they end."""
+"""`pass-utils download` and `pass-utils verify`: what they print, what they leave, and how they
+end.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def served(folder) -> Path:
 @pytest.fixture
 def server(served, monkeypatch) -> Iterator[Zenodo]:
     """A server of the release `v2`, which is those shards."""
-    monkeypatch.setattr(retries, "RETRY", retries.RETRY._replace(attempts=4, first_wait=0.001, read_timeout=0.3))
+    monkeypatch.setattr(
+        retries, "RETRY", retries.RETRY._replace(attempts=4, first_wait=0.001, read_timeout=0.3)
+    )
     monkeypatch.setitem(releases.RELEASES, "v2", describe(served)._replace(name="v2"))
     with Zenodo(served) as server:
         monkeypatch.setenv("PASS_BASE_URL", server.base_url)
@@ -54,9 +58,11 @@ def mine(tmp_path) -> Path:
 def start(server, served) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts the command in a process of its own."""
     code = (
-        f"import sys; from pathlib import Path; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from zenodo import describe; from pass_utils import releases, retries; from pass_utils.cli.main import main\n"
-        f"releases.RELEASES['v2'] = describe(Path({str(served)!r}))._replace(name='v2')\n"
+        "import sys; from pathlib import Path; sys.path.insert(0, "
+        f"{str(Path(__file__).parent)!r})\n"
+        "from zenodo import describe; from pass_utils import releases, retries; from "
+        "pass_utils.cli.main import main\nreleases.RELEASES['v2'] = "
+        f"describe(Path({str(served)!r}))._replace(name='v2')\n"
         "retries.RETRY = retries.RETRY._replace(first_wait=0.001)\n"
         "main()\n"
     )
@@ -64,7 +70,9 @@ def start(server, served) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     def start(*arguments: object, **options) -> subprocess.Popen[str]:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        started.append(subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], text=True, **pipes))
+        started.append(
+            subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], text=True, **pipes)
+        )
         return started[-1]
 
     yield start
@@ -75,7 +83,11 @@ def start(server, served) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 def contents(folder: Path) -> dict[str, bytes]:
     """What the files of a folder hold, without what is only for pass_utils."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.startswith(".pass-utils")}
+    return {
+        path.name: path.read_bytes()
+        for path in folder.iterdir()
+        if not path.name.startswith(".pass-utils")
+    }
 
 
 def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -100,7 +112,11 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def test_download_fetches_and_verify_agrees(run, served, mine):
-    assert run("download", mine) == (0, f"{mine} holds the chosen files of release v2, verified.\n", "")
+    assert run("download", mine) == (
+        0,
+        f"{mine} holds the chosen files of release v2, verified.\n",
+        "",
+    )
     assert contents(mine) == contents(served)
     assert run("verify", mine) == (0, f"{mine}: what is there is whole.\n", "")
 
@@ -118,18 +134,35 @@ def test_programs_are_told_what_there_is_now_and_what_is_wrong(run, served, mine
     ended = run("verify", mine, "--json")
     assert (ended.code, ended.err.count("\n")) == (1, 1)
     trouble = f"expected {(served / ONE).stat().st_size:,} bytes, found 3"
-    assert json.loads(ended.out) == {**facts, "whole": False, "findings": [{"name": ONE, "trouble": trouble}]}
+    assert json.loads(ended.out) == {
+        **facts,
+        "whole": False,
+        "findings": [{"name": ONE, "trouble": trouble}],
+    }
 
 
 def test_options_choose_shards_mirror_and_connections(run, server, served, mine, monkeypatch):
     monkeypatch.setenv("PASS_BASE_URL", "http://127.0.0.1:9/nobody")
-    assert run("download", mine, "--shards", "0,2", "--base-url", server.base_url, "--connections", 1).code == 0
+    assert (
+        run(
+            "download", mine, "--shards", "0,2", "--base-url", server.base_url, "--connections", 1
+        ).code
+        == 0
+    )
     assert [request.path.rpartition("/")[2] for request in server.requests] == [CSV, ZERO, TWO]
     assert sorted(contents(mine)) == [ZERO, TWO, CSV]
 
 
 @pytest.mark.parametrize(
-    "options", [["--shards", "x"], ["--connections", 0], ["--connections", 9], ["--release", "v9"], ["--no-such-option"], []]
+    "options",
+    [
+        ["--shards", "x"],
+        ["--connections", 0],
+        ["--connections", 9],
+        ["--release", "v9"],
+        ["--no-such-option"],
+        [],
+    ],
 )
 def test_what_cannot_be_understood_is_a_matter_of_usage(run, server, mine, options):
     ended = run("download", *[mine][: len(options)], *options)
@@ -160,7 +193,8 @@ def test_a_dry_run_says_what_would_be_fetched_and_touches_nothing(run, server, s
     assert ended.out.splitlines() == [
         *(f"missing    {short[name]:>9}  {name}" for name in (CSV, ZERO, ONE, TWO)),
         "",
-        f"{sum(size.values()) / 1000:.1f} kB ({sum(size.values()):,} bytes) to fetch from {server.base_url}/1/files/",
+        f"{sum(size.values()) / 1000:.1f} kB ({sum(size.values()):,} bytes) to fetch from "
+        f"{server.base_url}/1/files/",
     ]
     assert (ended.code, ended.err) == (0, "")
     assert not mine.exists()
@@ -179,7 +213,8 @@ def test_a_dry_run_says_what_would_be_fetched_and_touches_nothing(run, server, s
         f"unverified {short[ONE]:>9}  {ONE}",
         f"partial    {short[TWO]:>9}  {TWO}  {(size[TWO] - 10_000) / 1000:.1f} kB of it to fetch",
         "",
-        f"{left / 1000:.1f} kB ({left:,} bytes) to fetch from http://mirror.example/records/1/files/",
+        f"{left / 1000:.1f} kB ({left:,} bytes) to fetch from "
+        "http://mirror.example/records/1/files/",
     ]
     told = json.loads(run("download", mine, "--dry-run", "--json").out)
     assert told == {
@@ -188,7 +223,13 @@ def test_a_dry_run_says_what_would_be_fetched_and_touches_nothing(run, server, s
         "record": 1,
         "bytes_to_fetch": left,
         "files": [
-            {"name": name, "size": size[name], "state": state, "bytes_to_fetch": to_fetch, "url": server.url(name)}
+            {
+                "name": name,
+                "size": size[name],
+                "state": state,
+                "bytes_to_fetch": to_fetch,
+                "url": server.url(name),
+            }
             for name, state, to_fetch in (
                 (CSV, "wrong", size[CSV]),
                 (ZERO, "whole", 0),
@@ -225,9 +266,16 @@ def test_progress_is_a_line_now_and_then_and_nothing_with_q(run, mine, monkeypat
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
     ended = run("download", mine, "--shards", "0")
     assert ended.code == 0
-    assert all(re.fullmatch(r"PASS v2: .*%\|.*\[\d\d:\d\d<.*B/s\]", line) for line in ended.err.splitlines())
+    assert all(
+        re.fullmatch(r"PASS v2: .*%\|.*\[\d\d:\d\d<.*B/s\]", line)
+        for line in ended.err.splitlines()
+    )
     assert re.match("PASS v2: 100%", ended.err.splitlines()[-1])
-    assert run("download", mine, "--shards", "1", "-q") == (0, f"{mine} holds the chosen files of release v2, verified.\n", "")
+    assert run("download", mine, "--shards", "1", "-q") == (
+        0,
+        f"{mine} holds the chosen files of release v2, verified.\n",
+        "",
+    )
     assert re.match("verify: 100%", run("verify", mine, "--force").err.splitlines()[-1])
     assert run("verify", mine, "--force", "-q") == (0, f"{mine}: what is there is whole.\n", "")
 
@@ -242,24 +290,40 @@ def test_on_a_terminal_there_are_bars_unless_quiet(start, server, mine, quiet):
     os.close(theirs)
     shown = read_terminal(ours)
     assert process.wait() == 0
-    bars = {name: len(re.findall(rf"{re.escape(name)}: +\d+%\|".encode(), shown)) > 0 for name in ("PASS v2", ZERO, ONE, TWO)}
+    bars = {
+        name: len(re.findall(rf"{re.escape(name)}: +\d+%\|".encode(), shown)) > 0
+        for name in ("PASS v2", ZERO, ONE, TWO)
+    }
     assert set(bars.values()) == {not quiet}
     assert (shown == b"") == quiet
-    assert (re.search(rb"\r(\x1b\[A)*http://[^\r\n]*going on at byte 5,000", shown) is None) == quiet
+    assert (
+        re.search(rb"\r(\x1b\[A)*http://[^\r\n]*going on at byte 5,000", shown) is None
+    ) == quiet
 
 
-def test_ctrl_c_ends_with_130_and_one_line_and_the_same_command_goes_on(interruptible, start, run, server, served, mine):
+def test_ctrl_c_ends_with_130_and_one_line_and_the_same_command_goes_on(
+    interruptible, start, run, server, served, mine
+):
     server.always = lambda path, at: Fault(stall=(5_000, 0.2)) if path.endswith(TWO) else None
     process = start("download", mine, "-q")
     part = mine / f"{TWO}.part"
-    until(lambda: all((mine / name).exists() for name in (CSV, ZERO, ONE)) and part.exists() and part.stat().st_size >= 5_000)
+    until(
+        lambda: (
+            all((mine / name).exists() for name in (CSV, ZERO, ONE))
+            and part.exists()
+            and part.stat().st_size >= 5_000
+        )
+    )
     begin = time.monotonic()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert time.monotonic() - begin < 5
     assert (process.returncode, out) == (130, "")
     *warnings, last = err.splitlines()
-    assert last == "pass-utils: interrupted. Run the same command again to go on where this one stopped."
+    assert (
+        last
+        == "pass-utils: interrupted. Run the same command again to go on where this one stopped."
+    )
     assert all("going on at byte" in line for line in warnings)
     kept = part.stat().st_size
     assert part.read_bytes() == (served / TWO).read_bytes()[:kept]
@@ -268,7 +332,9 @@ def test_ctrl_c_ends_with_130_and_one_line_and_the_same_command_goes_on(interrup
     server.always = lambda path, at: None
     assert run("download", mine).code == 0
     assert contents(mine) == contents(served)
-    assert [request.range for request in server.requests] == [f"bytes={kept}-{(served / TWO).stat().st_size - 1}"]
+    assert [request.range for request in server.requests] == [
+        f"bytes={kept}-{(served / TWO).stat().st_size - 1}"
+    ]
 
 
 def test_a_second_process_is_told_which_one_holds_the_folder(start, run, server, mine):
@@ -277,7 +343,10 @@ def test_a_second_process_is_told_which_one_holds_the_folder(start, run, server,
     until(lambda: (mine / f"{TWO}.part").exists())
     ended = run("download", mine)
     assert (ended.code, ended.out) == (1, "")
-    assert f"found process {process.pid} on {socket.gethostname()} doing so. Wait until it has ended." in ended.err
+    assert (
+        f"found process {process.pid} on {socket.gethostname()} doing so. Wait until it has ended."
+        in ended.err
+    )
     process.kill()
     process.wait()
     server.always = lambda path, at: None
@@ -302,24 +371,40 @@ def test_verify_prints_each_finding_and_how_to_mend_it(run, served, mine):
     assert ended.err == f"pass-utils: run `pass-utils download {mine} --release v2` to mend it.\n"
     (mine / TWO).rename(mine / "elsewhere")  # nobody who has not fetched it wants it now
     ended = run("verify", mine)
-    assert ended.err == f"pass-utils: run `pass-utils download {mine} --release v2 --shards 0,1` to mend it.\n"
+    assert (
+        ended.err
+        == f"pass-utils: run `pass-utils download {mine} --release v2 --shards 0,1` to mend it.\n"
+    )
     ended = run("verify", mine, "--shards", "0,1")
     assert f"{CSV}: expected here, found none" in ended.out
-    assert ended.err == f"pass-utils: run `pass-utils download {mine} --release v2 --shards 0,1` to mend it.\n"
+    assert (
+        ended.err
+        == f"pass-utils: run `pass-utils download {mine} --release v2 --shards 0,1` to mend it.\n"
+    )
     (mine / "elsewhere").rename(mine / TWO)
     assert run("download", mine).code == 0
-    assert {name: data for name, data in contents(mine).items() if not name.endswith(".bad")} == contents(served)
+    assert {
+        name: data for name, data in contents(mine).items() if not name.endswith(".bad")
+    } == contents(served)
     assert run("verify", mine, "--force").code == 0
 
 
-def test_verify_of_a_bundled_miniature_advises_no_download_of_180_gigabytes(run, tmp_path, monkeypatch):
+def test_verify_of_a_bundled_miniature_advises_no_download_of_180_gigabytes(
+    run, tmp_path, monkeypatch
+):
     folder = shutil.copytree(releases.dummy_folder("v2"), tmp_path / "dummy")
     monkeypatch.setattr(releases, "dummy_folder", lambda name: folder)
     (tmp_path / "link").symlink_to(folder)
     for path in (folder, tmp_path / "link"):
         ended = run("verify", path, "--quick")
-        assert (ended.code, len(ended.out.splitlines())) == (1, 4)  # files of the release that these tests have
-        advice = "this is a bundled miniature, drawings laid out as a release is. Nothing of it needs mending."
+        assert (ended.code, len(ended.out.splitlines())) == (
+            1,
+            4,
+        )  # files of the release that these tests have
+        advice = (
+            "this is a bundled miniature, drawings laid out as a release is. Nothing of it needs "
+            "mending."
+        )
         assert ended.err == f"pass-utils: {advice}\n"
 
 
@@ -339,7 +424,9 @@ def test_verify_reads_again_with_force_and_headers_only_with_quick(run, mine):
 def test_verify_of_nothing_is_no_success(run, mine):
     ended = run("verify", mine)
     assert ended.code == 1
-    assert ended.out.splitlines() == [f"{name}: expected here, found none" for name in (ZERO, ONE, TWO, CSV)]
+    assert ended.out.splitlines() == [
+        f"{name}: expected here, found none" for name in (ZERO, ONE, TWO, CSV)
+    ]
     assert run("verify", mine, "--release", "v9").code == 2
     assert f"download '{mine} too' --release" in run("verify", f"{mine} too").err
 
@@ -358,5 +445,7 @@ def test_ctrl_c_ends_verify_with_130(run, mine, monkeypatch, interruptible):
     monkeypatch.setattr(folders, "read_file", interrupt)
     ended = run("verify", mine, "--force")
     assert (ended.code, ended.out) == (130, "")
-    assert ended.err.startswith("pass-utils: interrupted. Run the same command again: files that were read to their end ")
+    assert ended.err.startswith(
+        "pass-utils: interrupted. Run the same command again: files that were read to their end "
+    )
     assert ended.err.count("\n") == 1

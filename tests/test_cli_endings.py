@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -39,14 +40,24 @@ def caused(err: Exception, cause: Exception) -> Exception:
             OSError(errno.ENOSPC, "No space left on device"),
             "expected room to write, found the disk full. Make room, and run the ",
         ),
-        (OSError(errno.EDQUOT, "Disk quota exceeded", b"/a"), "/a: expected room to write, found the disk full. "),
+        (
+            OSError(errno.EDQUOT, "Disk quota exceeded", b"/a"),
+            "/a: expected room to write, found the disk full. ",
+        ),
         (TimeoutError("timed out"), "expected to read or write, found: timed out. Mend that, "),
-        (caused(DatasetGenerationError("An error"), OSError(errno.ENOSPC, "No space left")), "expected room to write, found "),
+        (
+            caused(DatasetGenerationError("An error"), OSError(errno.ENOSPC, "No space left")),
+            "expected room to write, found ",
+        ),
         (caused(DatasetGenerationError("An error"), AttributionError("Do that.")), "Do that."),
-        (MemoryError(), "expected room in memory, found none. End other programs, or choose fewer `--shards`."),
+        (
+            MemoryError(),
+            "expected room in memory, found none. End other programs, or choose fewer `--shards`.",
+        ),
         (
             KeyError("x"),
-            "expected to carry this out, found KeyError: 'x'. This is a fault of pass-utils: run the same command ",
+            "expected to carry this out, found KeyError: 'x'. This is a fault of pass-utils: run "
+            "the same command ",
         ),
     ],
 )
@@ -70,11 +81,18 @@ def fail(monkeypatch):
 
 def test_a_traceback_is_shown_with_v_only_and_only_for_what_nobody_expected(run, fail):
     fail(ZeroDivisionError("division by zero"))
-    line = "pass-utils: expected to carry this out, found ZeroDivisionError: division by zero. This is a fault of pass-utils: "
+    line = (
+        "pass-utils: expected to carry this out, found ZeroDivisionError: division by zero. This "
+        "is a fault of pass-utils: "
+    )
     ended = run("info", FOLDER)
     assert (ended.code, ended.out, ended.err.count("\n")) == (1, "", 1)
     assert ended.err.startswith(line)
-    for arguments in (("-v", "info", FOLDER), ("info", FOLDER, "-v"), ("info", "--verbose", FOLDER)):
+    for arguments in (
+        ("-v", "info", FOLDER),
+        ("info", FOLDER, "-v"),
+        ("info", "--verbose", FOLDER),
+    ):
         ended = run(*arguments)
         assert ended.code == 1
         assert ended.err.startswith("Traceback (most recent call last):")
@@ -90,8 +108,14 @@ def test_ctrl_c_ends_each_command_with_130_and_what_to_do_next(run, monkeypatch)
     for each in COMMANDS:
         monkeypatch.setattr(each, "callback", interrupt)
         given = {"kind": "parquet", "out": "out.csv"}
-        arguments = [given.get(str(p.name), "folder") for p in each.params if isinstance(p, click.Argument)]
-        assert run(each.name, *arguments) == (130, "", f"pass-utils: interrupted. {each.interrupted}\n")
+        arguments = [
+            given.get(str(p.name), "folder") for p in each.params if isinstance(p, click.Argument)
+        ]
+        assert run(each.name, *arguments) == (
+            130,
+            "",
+            f"pass-utils: interrupted. {each.interrupted}\n",
+        )
         assert each.interrupted.startswith("Run the same command again")
 
 
@@ -108,12 +132,15 @@ def test_a_reader_that_goes_away_is_no_trouble_to_speak_of(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a disk that is always full")  # noqa: PTH110
+@pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="only Linux has a disk that is always full"
+)
 def test_output_that_finds_no_room_is_told(tmp_path):
     done = run_in_shell("$UTILS croissant > /dev/full", tmp_path)
     assert done.returncode == 1
     assert (
-        done.stderr == "pass-utils: expected room to write, found the disk full. Make room, and run the same command again.\n"
+        done.stderr
+        == "pass-utils: expected room to write, found the disk full. Make room, and run the same command again.\n"  # noqa: E501
     )
     assert run_in_shell("$UTILS croissant >&-", tmp_path).stderr == ""
 
@@ -126,9 +153,12 @@ def test_standard_streams_that_are_closed_hinder_nobody(command, tmp_path):
 
 
 def test_a_file_is_not_taken_for_a_stream_that_is_closed(tmp_path):
-    """Or what libraries print would be in it: a file that is opened gets the lowest number that is free."""
+    """Or what libraries print would be in it: a file that is opened gets the lowest number that is
+    free.
+    """
     code = (
-        "import os; from pass_utils.cli import main\nmain.cli.main = lambda **_: os.open('file', os.O_CREAT) <= 2\nmain.main()"
+        "import os; from pass_utils.cli import main\nmain.cli.main = lambda **_: os.open('file', "
+        "os.O_CREAT) <= 2\nmain.main()"
     )
     for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
         line = f'cd {tmp_path} && {sys.executable} -c "{code}" {closed}'
@@ -144,7 +174,9 @@ def test_a_cache_that_cannot_be_made_is_named(run, monkeypatch, tmp_path):
 
 
 def test_names_that_the_terminal_cannot_show_are_printed_nevertheless(tmp_path):
-    done = run_in_shell(f"PYTHONIOENCODING=latin-1 $UTILS credits {FOLDER} {tmp_path}/Łask.csv", tmp_path)
+    done = run_in_shell(
+        f"PYTHONIOENCODING=latin-1 $UTILS credits {FOLDER} {tmp_path}/Łask.csv", tmp_path
+    )
     assert (done.returncode, done.stdout, done.stderr) == (
         0,
         f"{tmp_path}/\\u0141ask.csv: 25 credits, of all pictures in the CSV.\n",

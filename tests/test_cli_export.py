@@ -37,7 +37,16 @@ def test_what_is_planned_is_written(tmp_path, run, kind):
 
 def test_the_selection_is_what_is_written(tmp_path, run):
     out = tmp_path / "out"
-    options = ["--shards", "0-4", "--min-side", "300", "--max-shard-size", "60KB", "--num-proc", "2"]
+    options = [
+        "--shards",
+        "0-4",
+        "--min-side",
+        "300",
+        "--max-shard-size",
+        "60KB",
+        "--num-proc",
+        "2",
+    ]
     done = run("export", "parquet", FOLDER, out, *options)
     assert (done.code, done.err) == (0, "")
     ds = load_dataset("pass", data_dir=str(FOLDER), shards=[0, 1, 2, 3, 4], split="train")
@@ -77,12 +86,24 @@ def test_programs_are_told_the_plan_and_the_files(tmp_path, run, kind):
 @pytest.mark.parametrize(
     ("arguments", "status", "match"),
     [
-        (("parquet", "{out}", "--max-shard-size", "big"), 1, "max_shard_size: expected a size such as 500MB, found 'big'"),
-        (("imagefolder", "{out}", "--max-shard-size", "1MB"), 2, "--max-shard-size: expected none, since an image folder"),
+        (
+            ("parquet", "{out}", "--max-shard-size", "big"),
+            1,
+            "max_shard_size: expected a size such as 500MB, found 'big'",
+        ),
+        (
+            ("imagefolder", "{out}", "--max-shard-size", "1MB"),
+            2,
+            "--max-shard-size: expected none, since an image folder",
+        ),
         (("parquet", "wrong://x"), 1, "expected a path or a URL that fsspec knows"),
         (("parquet", "{out}", "--num-proc", "0"), 2, "Invalid value for '--num-proc'"),
         (("zip", "{out}"), 2, "'zip' is not one of"),
-        (("parquet", "{out}", "--scheduler", "tcp://127.0.0.1:9"), 1, "tcp://127.0.0.1:9: expected a Dask scheduler there"),
+        (
+            ("parquet", "{out}", "--scheduler", "tcp://127.0.0.1:9"),
+            1,
+            "tcp://127.0.0.1:9: expected a Dask scheduler there",
+        ),
     ],
 )
 def test_what_cannot_be_is_said_in_a_line(tmp_path, run, monkeypatch, arguments, status, match):
@@ -100,5 +121,8 @@ def test_what_cannot_be_is_said_in_a_line(tmp_path, run, monkeypatch, arguments,
 
 def test_without_dask_its_installation_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ExportError, match=r"pip install 'pass-utils\[dask\]'"), cluster("tcp://127.0.0.1:9"):
+    with (
+        pytest.raises(ExportError, match=r"pip install 'pass-utils\[dask\]'"),
+        cluster("tcp://127.0.0.1:9"),
+    ):
         pass

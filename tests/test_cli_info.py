@@ -54,7 +54,11 @@ def test_info_speaks_of_the_pictures_that_keep_to_the_bounds(run, caplog):
     assert "the longest side 500 pixels" in caplog.text
     for wrong, code, match in (
         (("--min-side", "0"), 2, "0 is not in the range x>=1"),
-        (("--min-side", "9", "--max-width", "8"), 1, "found max_width=8, min_side=9, which contradict each other"),
+        (
+            ("--min-side", "9", "--max-width", "8"),
+            1,
+            "found max_width=8, min_side=9, which contradict each other",
+        ),
     ):
         done = run("info", dummy_folder("v2"), *wrong)
         assert (done.code, done.out) == (code, "")
@@ -65,4 +69,6 @@ def test_shards_are_chosen_as_people_write_them(run):
     done = run("info", dummy_folder("v2"), "--shards", "0,3-5", "--json")
     parts = [run("info", dummy_folder("v2"), "--shards", n, "--json") for n in (0, 3, 4, 5)]
     assert json.loads(done.out)["images"] == sum(json.loads(part.out)["images"] for part in parts)
-    assert json.loads(done.out)["image_bytes"] == sum(json.loads(part.out)["image_bytes"] for part in parts)
+    assert json.loads(done.out)["image_bytes"] == sum(
+        json.loads(part.out)["image_bytes"] for part in parts
+    )

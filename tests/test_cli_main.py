@@ -35,7 +35,11 @@ def test_the_demo_shows_rows_their_number_and_where_the_files_are(cache):
     assert f"cache       {cache}" in done.stdout
     for name in ("CREDITS.html", "CREDITS.csv"):
         assert f"24 credits in {cache / 'work' / 'pass-demo' / name}" in done.stdout
-        assert (cache / "work" / "pass-demo" / name).read_text().count("17adb3efa1542a240867fa5f8c185db.jpg")
+        assert (
+            (cache / "work" / "pass-demo" / name)
+            .read_text()
+            .count("17adb3efa1542a240867fa5f8c185db.jpg")
+        )
     assert (cache / "work" / "CREDITS.html").read_text() == "mine"
 
 
@@ -55,8 +59,8 @@ def test_an_error_is_one_line_that_says_what_to_do(cache, folder):
 def test_help_imports_nothing_heavy():
     code = (
         "import sys; from pass_utils.cli.main import COMMANDS, cli\n"
-        "for arguments in ([], *([each.name] for each in COMMANDS)): cli([*arguments, '--help'], standalone_mode=False)\n"
-        "print(*sys.modules)"
+        "for arguments in ([], *([each.name] for each in COMMANDS)): cli([*arguments, '--help'], "
+        "standalone_mode=False)\nprint(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     *_, last = done.stdout.splitlines()

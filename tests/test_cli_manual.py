@@ -1,4 +1,6 @@
-"""Commands, options and examples are as the manual and the help pages say: each is explained, and each example runs."""
+"""Commands, options and examples are as the manual and the help pages say: each is explained, and
+each example runs.
+"""
 
 from __future__ import annotations
 
@@ -25,17 +27,23 @@ CLUSTER = "tcp://scheduler:8786"
 
 
 def examples() -> list[str]:
-    """The lines that begin with `pass-utils`, of all pages and all help pages, without their comments."""
+    """The lines that begin with `pass-utils`, of all pages and all help pages, without their
+    comments.
+    """
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
     blocks = [block for page in pages for block in BLOCK.findall(page.read_text(encoding="utf-8"))]
-    lines = [line for block in blocks for line in block.splitlines() if line.startswith("pass-utils ")]
+    lines = [
+        line for block in blocks for line in block.splitlines() if line.startswith("pass-utils ")
+    ]
     lines += [example for command in COMMANDS for example in command.examples]
     return list(dict.fromkeys(shlex.join(shlex.split(line, comments=True)) for line in lines))
 
 
 @pytest.fixture
 def home(tmp_path, monkeypatch) -> Path:
-    """A home with a miniature of v2 in `pass`, where the command runs; the releases, Zenodo and the Hub are miniatures too."""
+    """A home with a miniature of v2 in `pass`, where the command runs; the releases, Zenodo and the
+    Hub are miniatures too.
+    """
     home = tmp_path / "home"
     for name in ("dummy/1.0.0", "dummy/2.0.0"):
         shutil.copytree(ROOT / name, home / name)
@@ -43,7 +51,9 @@ def home(tmp_path, monkeypatch) -> Path:
     for name in ("pass", "shared/pass"):
         shutil.copytree(home / "dummy" / "1.0.0", home / name)
     for name, folder in (("v2", "1.0.0"), ("v3", "2.0.0")):
-        monkeypatch.setitem(RELEASES, name, RELEASES[name]._replace(files=describe(home / "dummy" / folder).files))
+        monkeypatch.setitem(
+            RELEASES, name, RELEASES[name]._replace(files=describe(home / "dummy" / folder).files)
+        )
     monkeypatch.chdir(home)
     return home
 
@@ -58,7 +68,9 @@ def hub(home, monkeypatch) -> Iterator[Hub]:
 @pytest.fixture
 def cluster() -> Iterator[str]:
     distributed = pytest.importorskip("distributed", reason="pip install 'pass-utils[dask]'")
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
         yield cluster.scheduler_address
 
 
@@ -92,7 +104,9 @@ def test_every_command_and_option_is_in_the_manual():
         assert command.examples
         for option in command.params:
             for name in option.opts if isinstance(option, click.Option) else ():
-                assert re.search(rf"^\| `[^`]*{name}\b[^`]*` \| ", text, re.MULTILINE), f"{command.name} {name}"
+                assert re.search(rf"^\| `[^`]*{name}\b[^`]*` \| ", text, re.MULTILINE), (
+                    f"{command.name} {name}"
+                )
 
 
 def test_the_tables_of_the_manual_are_those_of_the_commands():
@@ -108,7 +122,9 @@ def documented(command: str, kind: str) -> set[str]:
     """The keys that the manual gives the JSON of a command."""
     section = PAGE.read_text(encoding="utf-8").split(f"\n## {command}\n")[1].split("\n## ")[0]
     table = section.split(f"| `{kind}` | meaning |\n|---|---|\n")[1].split("\n\n")[0]
-    return {key for line in table.splitlines() for key in re.findall(r"`(\w+)`", line.split(" | ")[0])}
+    return {
+        key for line in table.splitlines() for key in re.findall(r"`(\w+)`", line.split(" | ")[0])
+    }
 
 
 @pytest.mark.parametrize(
@@ -135,5 +151,9 @@ def test_the_manual_names_the_keys_of_json(command, kind, run, home, hub, monkey
 
 
 def test_every_command_that_prints_json_is_in_the_test_above():
-    taking = {command.name for command in COMMANDS if any(param.name == "as_json" for param in command.params)}
+    taking = {
+        command.name
+        for command in COMMANDS
+        if any(param.name == "as_json" for param in command.params)
+    }
     assert taking == {"download", "verify", "info", "report", "credits", "export", "push"}

@@ -18,7 +18,9 @@ def test_the_filter_options_are_the_bounds_of_filter_resolution():
     assert set(BOUNDS) == {field.name for field in fields(Bounds)}
 
 
-@pytest.mark.parametrize("shards", ["x", "1-", "-1", "1,,2", "", "5-3", "0,5-3", "0-99999999999", "0,0", "0-3,2"])
+@pytest.mark.parametrize(
+    "shards", ["x", "1-", "-1", "1,,2", "", "5-3", "0,5-3", "0-99999999999", "0,0", "0-3,2"]
+)
 def test_bad_shard_numbers_are_a_matter_of_usage(run, shards):
     done = run("info", dummy_folder("v2"), f"--shards={shards}")
     assert done.code == 2

@@ -30,10 +30,26 @@ def push(hub, run) -> Callable[..., Ended]:
 
 
 def test_it_pushes_what_the_options_choose_and_the_card_says_so(push, hub):
-    options = ["--release", "v3", "--shards", "0,3-5", "--min-side", 200, "--private", "--config-name", "large"]
-    assert push(dummy_folder("v3"), "me/pass", *options) == (0, f"{hub.host}/datasets/me/pass\n", "")
+    options = [
+        "--release",
+        "v3",
+        "--shards",
+        "0,3-5",
+        "--min-side",
+        200,
+        "--private",
+        "--config-name",
+        "large",
+    ]
+    assert push(dummy_folder("v3"), "me/pass", *options) == (
+        0,
+        f"{hub.host}/datasets/me/pass\n",
+        "",
+    )
     card = hub.files("me/pass")["README.md"].decode()
-    assert "They were chosen: from shards 0, 3, 4 and 5; shorter side at least 200 pixels.\n" in card
+    assert (
+        "They were chosen: from shards 0, 3, 4 and 5; shorter side at least 200 pixels.\n" in card
+    )
     assert "release v3 of 2022-04-07" in card
     assert "large/train-00000-of-00001.parquet" in hub.files("me/pass")
     assert hub.repositories["me/pass"].private
@@ -42,8 +58,14 @@ def test_it_pushes_what_the_options_choose_and_the_card_says_so(push, hub):
 def test_a_dry_run_asks_nobody(push, hub):
     code, out, err = push(dummy_folder("v2"), "me/pass", "--max-shard-size", "100kB", "--dry-run")
     assert (code, err) == (0, "")
-    assert re.fullmatch(r"me/pass: 24 rows, about \d+\.\d kB, as train-00000-of-00005.parquet to train-00004-of-.*\n", out)
-    told = json.loads(push(dummy_folder("v2"), "me/pass", "--max-shard-size", "100kB", "--dry-run", "--json").out)
+    assert re.fullmatch(
+        r"me/pass: 24 rows, about \d+\.\d kB, as train-00000-of-00005.parquet to "
+        r"train-00004-of-.*\n",
+        out,
+    )
+    told = json.loads(
+        push(dummy_folder("v2"), "me/pass", "--max-shard-size", "100kB", "--dry-run", "--json").out
+    )
     assert (told["repository"], told["rows"], len(told["files"])) == ("me/pass", 24, 5)
     assert told["bytes"] == sum(file["size"] for file in told["files"])
     assert hub.requests == []
@@ -52,10 +74,16 @@ def test_a_dry_run_asks_nobody(push, hub):
 def test_programs_are_told_the_page(push, hub):
     code, out, err = push(dummy_folder("v2"), "me/pass", "--json", "-q")
     assert (code, err) == (0, "")
-    assert json.loads(out) == {"repository": "me/pass", "rows": 24, "page": f"{hub.host}/datasets/me/pass"}
+    assert json.loads(out) == {
+        "repository": "me/pass",
+        "rows": 24,
+        "page": f"{hub.host}/datasets/me/pass",
+    }
 
 
-@pytest.mark.parametrize("arguments", [["me/pass"], [dummy_folder("v2"), "me/pass", "--min-side", "x"]])
+@pytest.mark.parametrize(
+    "arguments", [["me/pass"], [dummy_folder("v2"), "me/pass", "--min-side", "x"]]
+)
 def test_what_cannot_be_understood_is_a_matter_of_usage(push, hub, arguments):
     code, _, err = push(*arguments)
     assert code == 2

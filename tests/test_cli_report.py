@@ -24,11 +24,26 @@ def page(path) -> str:
 
 
 def test_it_reports_on_the_chosen_pictures_and_says_how_they_were_chosen(run, tmp_path):
-    done = run("report", dummy_folder(), "-o", "r.html", "--min-side", "375", "--shards", "0-9", "--pictures", "2", "-q")
+    done = run(
+        "report",
+        dummy_folder(),
+        "-o",
+        "r.html",
+        "--min-side",
+        "375",
+        "--shards",
+        "0-9",
+        "--pictures",
+        "2",
+        "-q",
+    )
     assert (done.code, done.err) == (0, "")
     assert done.out == "r.html: 13 pictures, 2 of them shown.\n"
     found = page(tmp_path / "r.html")
-    assert "They were chosen: from shards 0, 1, 2, 3, 4, 5, 6, 7, 8 and 9; shorter side at least 375 pixels." in found
+    assert (
+        "They were chosen: from shards 0, 1, 2, 3, 4, 5, 6, 7, 8 and 9; shorter side at least 375 "
+        "pixels." in found
+    )
     assert "2 of them, spread evenly over the dataset" in found
     assert "pass-utils report FOLDER --shards 0,1,2,3,4,5,6,7,8,9 --min-side 375." in found
     assert str(dummy_folder()) not in found
@@ -36,7 +51,11 @@ def test_it_reports_on_the_chosen_pictures_and_says_how_they_were_chosen(run, tm
 
 def test_programs_are_told_how_many_and_where(run):
     done = run("report", dummy_folder(), "--pictures", "2", "--json", "-q")
-    assert (done.code, json.loads(done.out), done.err) == (0, {"path": "report.html", "pictures": 24, "shown": 2}, "")
+    assert (done.code, json.loads(done.out), done.err) == (
+        0,
+        {"path": "report.html", "pictures": 24, "shown": 2},
+        "",
+    )
 
 
 def test_without_a_choice_it_reports_on_all(run, tmp_path):

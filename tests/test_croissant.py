@@ -1,4 +1,6 @@
-"""The Croissant description is valid, true, and enough to make the same rows from the same files."""
+"""The Croissant description is valid, true, and enough to make the same rows from the same
+files.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from pass_utils import RELEASES, ReleaseError, croissant_jsonld
 from pass_utils.croissant import CONFORMS_TO
 from pass_utils.releases import FEATURES, dummy_folder
 
-mlcroissant = pytest.importorskip("mlcroissant", reason="mlcroissant reads the description; `pip install mlcroissant`")
+mlcroissant = pytest.importorskip(
+    "mlcroissant", reason="mlcroissant reads the description; `pip install mlcroissant`"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -31,17 +35,24 @@ def unpacked(tmp_path, monkeypatch) -> Path:
 
 
 def read(described: dict, folder: Path) -> dict[str, dict[str, object]]:
-    """The records that mlcroissant makes of a folder's files, by hash, under the names of our columns."""
+    """The records that mlcroissant makes of a folder's files, by hash, under the names of our
+    columns.
+    """
     mapping = {name: folder / name for name in files(described)}
     records = mlcroissant.Dataset(jsonld=described, mapping=mapping).records("images")
-    named = [{name.removeprefix("images/"): value for name, value in record.items()} for record in records]
+    named = [
+        {name.removeprefix("images/"): value for name, value in record.items()}
+        for record in records
+    ]
     return {str(record["hash"], "ascii"): record for record in named}
 
 
 def files(described: dict) -> dict[str, tuple[str, str, str]]:
     """What a description says of each file: size, checksum, URL."""
     objects = [part for part in described["distribution"] if part["@type"] == "cr:FileObject"]
-    return {part["@id"]: (part["contentSize"], part["sha256"], part["contentUrl"]) for part in objects}
+    return {
+        part["@id"]: (part["contentSize"], part["sha256"], part["contentUrl"]) for part in objects
+    }
 
 
 def test_records_read_by_mlcroissant_are_our_rows(bundled):
@@ -52,7 +63,9 @@ def test_records_read_by_mlcroissant_are_our_rows(bundled):
     for row in ds:
         record = records[row["hash"]]
         assert list(record) == list(FEATURES)
-        assert record["image"].tobytes() == Image.open(io.BytesIO(bytes_of(ds, row["hash"]))).tobytes()
+        assert (
+            record["image"].tobytes() == Image.open(io.BytesIO(bytes_of(ds, row["hash"]))).tobytes()
+        )
         assert record["creator_username"] == row["creator_username"].encode()
         for column in ("gps_latitude", "gps_longitude", "date_taken"):
             assert record[column] == row[column], column
@@ -72,7 +85,11 @@ def test_files_have_the_sizes_and_checksums_of_the_release(name):
     described = croissant_jsonld(name)
     release = RELEASES[name]
     assert files(described) == {
-        file.name: (f"{file.size} B", file.sha256, f"https://zenodo.org/records/{release.record}/files/{file.name}")
+        file.name: (
+            f"{file.size} B",
+            file.sha256,
+            f"https://zenodo.org/records/{release.record}/files/{file.name}",
+        )
         for file in release.files
     }
     assert f"{release.images:,} images" in described["description"]
@@ -82,7 +99,11 @@ def test_files_have_the_sizes_and_checksums_of_the_release(name):
 
 def test_mlcroissant_finds_nothing_to_complain_of(caplog):
     metadata = mlcroissant.Dataset(jsonld=croissant_jsonld("v3")).metadata
-    assert (caplog.messages, metadata.ctx.issues.errors, metadata.ctx.issues.warnings) == ([], set(), set())
+    assert (caplog.messages, metadata.ctx.issues.errors, metadata.ctx.issues.warnings) == (
+        [],
+        set(),
+        set(),
+    )
     assert metadata.ctx.is_v1_1()
     assert metadata.conforms_to == [CONFORMS_TO]
 
@@ -92,7 +113,9 @@ def test_the_context_is_the_standards_own():
 
     before = croissant_jsonld("v2")
     mlcroissant.Dataset(jsonld=before)
-    assert croissant_jsonld("v2")["@context"] == make_context(mlcroissant.Context(conforms_to=CONFORMS_TO))
+    assert croissant_jsonld("v2")["@context"] == make_context(
+        mlcroissant.Context(conforms_to=CONFORMS_TO)
+    )
 
 
 def test_both_licences_the_authors_and_the_citation_are_there():
@@ -107,7 +130,12 @@ def test_both_licences_the_authors_and_the_citation_are_there():
 
 def test_types_are_those_of_the_features():
     (records,) = croissant_jsonld("v2")["recordSet"]
-    types = {"sc:ImageObject": "Image", "sc:Text": "string", "cr:Float32": "float32", "sc:DateTime": "timestamp[us]"}
+    types = {
+        "sc:ImageObject": "Image",
+        "sc:Text": "string",
+        "cr:Float32": "float32",
+        "sc:DateTime": "timestamp[us]",
+    }
     assert {field["name"]: types[field["dataType"]] for field in records["field"]} == {
         name: getattr(feature, "dtype", None) if isinstance(feature, datasets.Value) else "Image"
         for name, feature in FEATURES.items()
@@ -138,7 +166,11 @@ def test_shards_and_mirror_can_be_chosen(folder):
 def test_a_dataset_is_described_by_the_files_that_its_rows_come_from():
     folder = str(dummy_folder("v3"))
     ds = load_dataset("pass", "v3", data_dir=folder, shards=[1, 4, 7], split="train")
-    few = [row for row, path in enumerate(ds.data["image"].to_pylist()) if "PASS.1.tar" not in path["path"]]
+    few = [
+        row
+        for row, path in enumerate(ds.data["image"].to_pylist())
+        if "PASS.1.tar" not in path["path"]
+    ]
     described = croissant_jsonld(ds.select(few))
     assert set(files(described)) == {"pass_metadata.csv", "PASS.4.tar", "PASS.7.tar"}
     assert described["description"].endswith(
@@ -152,4 +184,6 @@ def test_a_dataset_is_described_by_the_files_that_its_rows_come_from():
 
 
 def test_the_command_prints_what_the_function_gives(run):
-    assert json.loads(run("croissant", "--release", "v3", "--shards", "0,3").out) == croissant_jsonld("v3", shards=[0, 3])
+    assert json.loads(
+        run("croissant", "--release", "v3", "--shards", "0,3").out
+    ) == croissant_jsonld("v3", shards=[0, 3])

@@ -1,4 +1,6 @@
-"""PyTorch's DataLoader over datasets opened in place and streamed, with workers started by fork and by spawn."""
+"""PyTorch's DataLoader over datasets opened in place and streamed, with workers started by fork and
+by spawn.
+"""
 
 from __future__ import annotations
 
@@ -30,15 +32,21 @@ def test_workers_get_every_row_once(folder, start, streaming):
         **{"range_size": 2048} if streaming else {},
     )
     alone = Counter(pair for row in ds for pair in collate([row]))
-    loader = DataLoader(ds, batch_size=4, num_workers=2, collate_fn=collate, multiprocessing_context=start)
+    loader = DataLoader(
+        ds, batch_size=4, num_workers=2, collate_fn=collate, multiprocessing_context=start
+    )
     assert Counter(pair for batch in loader for pair in batch) == alone
     assert {hash for hash, _ in alone} == {image_hash(number) for number in range(20)}
 
 
 def test_more_workers_than_shards_share_the_ranges(folder):
     shards = folder([range(60), range(60, 130)])
-    stream = load_dataset("pass", data_dir=str(shards), shards=[0, 1], split="train", streaming=True, range_size=4096)
+    stream = load_dataset(
+        "pass", data_dir=str(shards), shards=[0, 1], split="train", streaming=True, range_size=4096
+    )
     nodes = [split_dataset_by_node(stream, rank=rank, world_size=12) for rank in range(12)]
     parts = [[row["hash"] for row in node] for node in nodes]
     assert all(parts)
-    assert Counter(hash for part in parts for hash in part) == Counter(image_hash(number) for number in range(130))
+    assert Counter(hash for part in parts for hash in part) == Counter(
+        image_hash(number) for number in range(130)
+    )

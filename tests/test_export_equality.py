@@ -1,4 +1,6 @@
-"""Digests of columns: the same for equal values in whatever layout, another one for other values."""
+"""Digests of columns: the same for equal values in whatever layout, another one for other
+values.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,10 @@ KINDS = {
     pa.list_(pa.string()): st.lists(st.none() | st.text("aé", max_size=2), max_size=3),
     pa.list_(pa.int8(), 2): st.lists(st.integers(0, 3), min_size=2, max_size=2),
     pa.struct({"a": pa.string(), "b": pa.list_(pa.bool_())}): st.fixed_dictionaries(
-        {"a": st.none() | st.text("aé", max_size=2), "b": st.none() | st.lists(st.booleans(), max_size=3)}
+        {
+            "a": st.none() | st.text("aé", max_size=2),
+            "b": st.none() | st.lists(st.booleans(), max_size=3),
+        }
     ),
 }
 
@@ -57,21 +62,36 @@ def test_equal_values_give_the_same_digest_in_every_layout_and_others_another(ma
     ]
     assert len({digest(layout) for layout in layouts}) == 1
     other = pa.array(others, kind)
-    assert (digest(pa.chunked_array([other])) == digest(layouts[0])) == (other.to_pylist() == plain.to_pylist())
+    assert (digest(pa.chunked_array([other])) == digest(layouts[0])) == (
+        other.to_pylist() == plain.to_pylist()
+    )
 
 
 def test_what_lies_below_a_null_does_not_count():
     values = np.array([1, 2, 3], np.int64)
     mask = np.array([False, True, False])
     masked = pa.array(values, mask=mask)
-    hidden = pa.Array.from_buffers(pa.int64(), 3, [masked.buffers()[0], pa.py_buffer(np.array([1, 9, 3], np.int64))])
-    assert digest(pa.chunked_array([hidden])) == digest(pa.chunked_array([masked])) != digest(pa.chunked_array([[1, 2, 3]]))
+    hidden = pa.Array.from_buffers(
+        pa.int64(), 3, [masked.buffers()[0], pa.py_buffer(np.array([1, 9, 3], np.int64))]
+    )
+    assert (
+        digest(pa.chunked_array([hidden]))
+        == digest(pa.chunked_array([masked]))
+        != digest(pa.chunked_array([[1, 2, 3]]))
+    )
     assert hidden.to_pylist() == [1, None, 3]
 
 
 @pytest.mark.parametrize("streaming", [False, True])
 def test_equal_rows_from_memory_disk_and_pieces_are_one_export(tmp_path, streaming):
-    features = Features({"image": Image(), "hash": Value("string"), "gps": Value("float32"), "tags": [Value("string")]})
+    features = Features(
+        {
+            "image": Image(),
+            "hash": Value("string"),
+            "gps": Value("float32"),
+            "tags": [Value("string")],
+        }
+    )
     columns = {
         "image": [{"bytes": bytes([n]) * 9, "path": None} for n in range(20)],
         "hash": [None if n % 3 else f"{n}" for n in range(20)],
@@ -83,7 +103,9 @@ def test_equal_rows_from_memory_disk_and_pieces_are_one_export(tmp_path, streami
     layouts = [
         ds,
         load_from_disk(tmp_path / "saved"),
-        concatenate_datasets([ds.select(range(7)), load_from_disk(tmp_path / "saved").select(range(7, 20))]),
+        concatenate_datasets(
+            [ds.select(range(7)), load_from_disk(tmp_path / "saved").select(range(7, 20))]
+        ),
         ds.select(list(range(20))),
         concatenate_datasets([ds, ds]).select(range(20, 40)),
     ]

@@ -14,7 +14,11 @@ from pass_utils.export.parquet import plan_parquet
 from pass_utils.releases import FEATURES
 
 
-@given(sizes=st.lists(st.integers(0, 100), max_size=60), rows=st.integers(1, 9), limit=st.integers(1, 300))
+@given(
+    sizes=st.lists(st.integers(0, 100), max_size=60),
+    rows=st.integers(1, 9),
+    limit=st.integers(1, 300),
+)
 def test_groups_hold_all_rows_and_are_cut_only_where_they_must_be(sizes, rows, limit):
     groups = cut_groups(np.array(sizes, dtype=np.int64), rows, limit)
     assert sum(groups) == len(sizes)
@@ -23,7 +27,9 @@ def test_groups_hold_all_rows_and_are_cut_only_where_they_must_be(sizes, rows, l
         assert 1 <= count <= rows - begin % rows  # never over the end of a block
         assert count == 1 or sum(sizes[begin : begin + count]) <= limit
         end = begin + count
-        if end < len(sizes) and end % rows:  # cut inside a block: the next row, or the rest of the block, did not fit
+        if (
+            end < len(sizes) and end % rows
+        ):  # cut inside a block: the next row, or the rest of the block, did not fit
             block = begin - begin % rows
             assert sum(sizes[block : block + rows]) > limit
             assert sum(sizes[begin : end + 1]) > limit
@@ -38,8 +44,13 @@ def test_a_size_that_is_none_is_refused(size):
 
 @pytest.mark.parametrize("rows", [0, -1, 2.5, True])
 def test_a_number_of_rows_that_is_none_is_refused(rows):
-    with pytest.raises(ExportError, match="row_group_rows: expected a number of rows, at least 1, found"):
-        plan_parquet(Dataset.from_dict({name: [] for name in FEATURES}, features=FEATURES), row_group_rows=rows)
+    with pytest.raises(
+        ExportError, match="row_group_rows: expected a number of rows, at least 1, found"
+    ):
+        plan_parquet(
+            Dataset.from_dict({name: [] for name in FEATURES}, features=FEATURES),
+            row_group_rows=rows,
+        )
 
 
 def test_sizes_are_what_people_write():

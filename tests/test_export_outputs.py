@@ -17,7 +17,11 @@ from pass_utils.export.outputs import Output
 @pytest.fixture(params=["path", "file", "memory"])
 def output(request, tmp_path) -> Output:
     return Output(
-        {"path": tmp_path / "out", "file": f"file://{tmp_path}/out", "memory": f"memory://{tmp_path.name}/out"}[request.param]
+        {
+            "path": tmp_path / "out",
+            "file": f"file://{tmp_path}/out",
+            "memory": f"memory://{tmp_path.name}/out",
+        }[request.param]
     )
 
 
@@ -49,7 +53,9 @@ def test_a_folder_is_written_and_written_anew(output):
             put(f"{text.decode()}.jpg", text)
     assert output.read("train/00000/a.jpg") == b"new"
     assert output.size("train/00000/new.jpg") == 3
-    if "memory" not in output.url:  # elsewhere a file of the same export comes in the place of the old one
+    if (
+        "memory" not in output.url
+    ):  # elsewhere a file of the same export comes in the place of the old one
         assert output.size("train/00000") == 6
         assert output.names() == ["train"]
 
@@ -72,10 +78,15 @@ def test_writers_in_several_threads_do_not_disturb_each_other(output):
                 raise ZeroDivisionError
 
     with ThreadPoolExecutor(8) as threads:
-        failed = [future.exception() is not None for future in [threads.submit(write, number) for number in range(40)]]
+        failed = [
+            future.exception() is not None
+            for future in [threads.submit(write, number) for number in range(40)]
+        ]
     assert failed == [number % 3 == 0 for number in range(40)]
     assert output.names() == sorted(f"{number}.bin" for number in range(40) if number % 3)
-    assert all(output.read(f"{number}.bin") == bytes([number]) * 2000 for number in range(40) if number % 3)
+    assert all(
+        output.read(f"{number}.bin") == bytes([number]) * 2000 for number in range(40) if number % 3
+    )
 
 
 def test_it_travels_as_its_url(output, tmp_path, monkeypatch):
@@ -108,20 +119,29 @@ def test_what_killed_processes_left_is_tidied_up_and_nothing_else(tmp_path):
     (tmp_path / f".00000.{'1' * 32}.part").mkdir()
     (tmp_path / f".00000.{'1' * 32}.part" / "a.jpg").write_bytes(b"")
     Output(tmp_path).tidy()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".mine.part", f"x.{'0' * 32}.part", "yours.part"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".mine.part",
+        f"x.{'0' * 32}.part",
+        "yours.part",
+    ]
     Output("memory://nothing").tidy()
 
 
 @pytest.mark.parametrize("url", ["wrong://x", "zip::wrong://x"])
 def test_a_url_that_nobody_knows_is_refused(url):
-    with pytest.raises(ExportError, match=f"^{url}: expected a path or a URL that fsspec knows, found"):
+    with pytest.raises(
+        ExportError, match=f"^{url}: expected a path or a URL that fsspec knows, found"
+    ):
         Output(url)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     match = r"file/x/a.bin: expected to write it, found: .*run the same again"
-    with pytest.raises(ExportError, match=match) as caught, Output(tmp_path / "file" / "x").create("a.bin"):
+    with (
+        pytest.raises(ExportError, match=match) as caught,
+        Output(tmp_path / "file" / "x").create("a.bin"),
+    ):
         pass
     assert caught.value.path == str(tmp_path / "file" / "x" / "a.bin")
 
@@ -129,7 +149,9 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 def test_a_full_device_is_told(tmp_path, monkeypatch):
     real = Path.open
-    monkeypatch.setattr(Path, "open", lambda self, mode, **options: real(Path("/dev/full"), "wb", **options))
+    monkeypatch.setattr(
+        Path, "open", lambda self, mode, **options: real(Path("/dev/full"), "wb", **options)
+    )
     match = r"a.bin: expected to write it, found: .*No space left on device"
     with pytest.raises(ExportError, match=match), Output(tmp_path).create("a.bin") as sink:
         sink.write(b"x" * 100_000)
@@ -144,7 +166,10 @@ def test_another_file_system_is_told_of_the_whole_file_only(tmp_path):
     assert fs.cat_file(f"/{tmp_path.name}/a.bin") == b"1"
 
 
-@pytest.mark.parametrize("url", ["ftp://user:s3cret@127.0.0.1:1/x", "nothing://user:s3cr@et@host/x", "nothing://s3cret@h/x"])
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://user:s3cret@127.0.0.1:1/x", "nothing://user:s3cr@et@host/x", "nothing://s3cret@h/x"],
+)
 def test_no_message_tells_a_password(url):
     with pytest.raises(ExportError, match="://(127.0.0.1:1|host|h)/x: expected") as found:
         Output(url).names()

@@ -1,4 +1,6 @@
-"""Pieces: where a dataset is cut, how small a piece travels, and that nothing is lost on the way."""
+"""Pieces: where a dataset is cut, how small a piece travels, and that nothing is lost on
+the way.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def test_files_hold_as_many_whole_groups_as_fit(folder):
     plan = plan_parquet(ds, row_group_rows=2, max_shard_size=sum(sizes[:5]))
     assert [task.rows for task in plan] == [4, 4, 2]
     assert [task.bytes for task in plan] == [sum(sizes[:4]), sum(sizes[4:8]), sum(sizes[8:])]
-    assert [task.name for task in plan] == [f"train-0000{number}-of-00003.parquet" for number in range(3)]
+    assert [task.name for task in plan] == [
+        f"train-0000{number}-of-00003.parquet" for number in range(3)
+    ]
     assert [task.piece.groups for task in plan[1:]] == [(2, 2), (2,)]
     assert (plan.rows, plan.bytes) == (10, sum(sizes))
     assert [task.rows for task in plan_parquet(ds, row_group_rows=2, max_shard_size=1)] == [1] * 10
@@ -50,7 +54,9 @@ def test_a_piece_of_a_dataset_in_memory_travels_with_its_own_rows_only():
     ds = Dataset.from_dict({"image": rows}, features=Features({"image": Image()}))
     task = plan_parquet(ds, row_group_rows=1, max_shard_size=20_500)[3]
     assert len(pickle.dumps(task)) < 30_000
-    assert [row["bytes"][0] for table in task.piece.tables() for row in table["image"].to_pylist()] == [6, 7]
+    assert [
+        row["bytes"][0] for table in task.piece.tables() for row in table["image"].to_pylist()
+    ] == [6, 7]
 
 
 def test_the_identity_is_that_of_the_rows(folder):
@@ -62,21 +68,36 @@ def test_the_identity_is_that_of_the_rows(folder):
     assert plan_parquet(ds, max_shard_size=2000, row_group_rows=3).identity == identity
     others = [ds.select(range(19)), ds.select([1, 0, *range(2, 20)]), ds.remove_columns("hash")]
     others.append(ds.rename_column("hash", "key"))
-    renamed = ds.with_format("arrow")[:].set_column(1, "creator_username", pa.array(["someone"] * 20))
+    renamed = ds.with_format("arrow")[:].set_column(
+        1, "creator_username", pa.array(["someone"] * 20)
+    )
     others.append(Dataset(renamed, info=ds.info))
-    others.append(ds.map(lambda row: {"image": {**row["image"], "path": row["image"]["path"].replace("pass://", "pass://1")}}))
+    others.append(
+        ds.map(
+            lambda row: {
+                "image": {
+                    **row["image"],
+                    "path": row["image"]["path"].replace("pass://", "pass://1"),
+                }
+            }
+        )
+    )
     assert len({identity, *(plan_parquet(other).identity for other in others)}) == 7
 
 
 def test_a_dataset_without_rows_is_one_piece_without_tables():
     plan = plan_parquet(Dataset.from_dict({name: [] for name in FEATURES}, features=FEATURES))
-    assert [(task.name, task.rows, list(task.piece.tables())) for task in plan] == [("train-00000-of-00001.parquet", 0, [])]
+    assert [(task.name, task.rows, list(task.piece.tables())) for task in plan] == [
+        ("train-00000-of-00001.parquet", 0, [])
+    ]
 
 
 @pytest.mark.parametrize("features", [None, Features({"text": Value("string")})])
 def test_a_dataset_without_pictures_is_refused(features):
     ds = Dataset.from_dict({"text": ["a"]} if features else {}, features=features)
-    with pytest.raises(ExportError, match=r"dataset: expected a column of pictures, found (text|no features)"):
+    with pytest.raises(
+        ExportError, match=r"dataset: expected a column of pictures, found (text|no features)"
+    ):
         plan_parquet(ds)
 
 

@@ -26,16 +26,27 @@ def test_a_stream_is_written_file_by_file_and_goes_on_behind_those_that_are_done
     every = write_parquet(open_pass(shards), tmp_path / "every", **options)
     files = write(open_pass(shards, streaming=True), tmp_path / "out", **options)
     first = next(files)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["train-00000.parquet"] == [first.name]
+    assert (
+        [path.name for path in (tmp_path / "out").iterdir()]
+        == ["train-00000.parquet"]
+        == [first.name]
+    )
     second = next(files)
     files.close()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [first.name, second.name]
     (tmp_path / "out" / first.name).unlink()  # whoever has taken it elsewhere need not keep it
-    rest = list(write(open_pass(shards, streaming=True), tmp_path / "out", **options, done=[first, second]))
+    rest = list(
+        write(open_pass(shards, streaming=True), tmp_path / "out", **options, done=[first, second])
+    )
     assert [file[1:] for file in [first, second, *rest]] == [file[1:] for file in every]
-    assert [file.name for file in rest] == [f"train-{number:05}.parquet" for number in range(2, len(every))]
+    assert [file.name for file in rest] == [
+        f"train-{number:05}.parquet" for number in range(2, len(every))
+    ]
     done = [first._replace(rows=first.rows + 1)]
-    with pytest.raises(ExportError, match="expected the rows that train-00000.parquet was written from, found others"):
+    with pytest.raises(
+        ExportError,
+        match="expected the rows that train-00000.parquet was written from, found others",
+    ):
         list(write(open_pass(shards, streaming=True), tmp_path / "out", **options, done=done))
 
 

@@ -26,15 +26,21 @@ def embedded() -> Dataset:
 def plain(row: dict) -> dict:
     """A row of PASS as JSON has it."""
     date = row["date_taken"]
-    return {name: value for name, value in row.items() if name != "image"} | {"date_taken": date and date.isoformat()}
+    return {name: value for name, value in row.items() if name != "image"} | {
+        "date_taken": date and date.isoformat()
+    }
 
 
 def test_the_webdataset_library_reads_the_same_rows(embedded, tmp_path):
     webdataset = pytest.importorskip("webdataset", reason="pip install webdataset")
     written = write_webdataset(
-        load_dataset("pass", data_dir=str(dummy_folder()), split="train"), tmp_path, max_shard_size="100KB"
+        load_dataset("pass", data_dir=str(dummy_folder()), split="train"),
+        tmp_path,
+        max_shard_size="100KB",
     )
-    assert [file.name for file in written] == [f"train-{number:06}.tar" for number in range(len(written))]
+    assert [file.name for file in written] == [
+        f"train-{number:06}.tar" for number in range(len(written))
+    ]
     assert len(written) >= 4
     urls = [str(tmp_path / file.name) for file in written]
     samples = list(webdataset.WebDataset(urls, shardshuffle=False))
@@ -64,7 +70,9 @@ def test_a_tar_is_one_that_everyone_reads_and_tells_nothing_of_who_wrote_it(fold
     assert len(data) % 512 == 0
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         members = tar.getmembers()
-        assert [member.name for member in members] == [f"{image_hash(n)}.{kind}" for n in (3, 1) for kind in ("jpg", "json")]
+        assert [member.name for member in members] == [
+            f"{image_hash(n)}.{kind}" for n in (3, 1) for kind in ("jpg", "json")
+        ]
         assert {(m.mtime, m.uid, m.gid, m.uname, m.mode) for m in members} == {(0, 0, 0, "", 0o644)}
         assert tar.extractfile(members[0]).read() == jpeg(image_hash(3))
 
@@ -77,7 +85,9 @@ def test_rows_without_a_hash_that_can_name_a_file_are_named_by_their_number(tmp_
     (file,) = write_webdataset(ds.select(range(6)), tmp_path)
     with tarfile.open(tmp_path / file.name) as tar:
         names = [name for name in tar.getnames() if name.endswith(".png")]
-        rows = [json.load(tar.extractfile(name)) for name in tar.getnames() if name.endswith(".json")]
+        rows = [
+            json.load(tar.extractfile(name)) for name in tar.getnames() if name.endswith(".json")
+        ]
     assert names == [*(f"00000000{n}.png" for n in range(4)), f"{'g' * 94}.png", "000000005.png"]
     assert [row["hash"] for row in rows] == hashes
     many = write_webdataset(ds, tmp_path / "many", max_shard_size=1)
@@ -90,8 +100,14 @@ def test_a_key_that_comes_twice_is_found_before_any_work(tmp_path, write):
     pictures = [{"bytes": b"\x89PNG\r\n\x1a\n", "path": None}] * 2500
     features = Features({"image": Image(), "hash": Value("string")})
     for hashes, found in (
-        ([f"{n:x}" for n in range(2499)] + ["7"], "row 2,499: expected a hash of its own, found 7 again"),
-        (["000002000", *(f"a.{n}" for n in range(2499))], "row 2,000: expected a hash of its own, found 000002000 again"),
+        (
+            [f"{n:x}" for n in range(2499)] + ["7"],
+            "row 2,499: expected a hash of its own, found 7 again",
+        ),
+        (
+            ["000002000", *(f"a.{n}" for n in range(2499))],
+            "row 2,000: expected a hash of its own, found 000002000 again",
+        ),
     ):
         ds = Dataset.from_dict({"image": pictures, "hash": hashes}, features=features)
         with pytest.raises(ExportError, match=found):
@@ -101,9 +117,12 @@ def test_a_key_that_comes_twice_is_found_before_any_work(tmp_path, write):
             write(parts, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     ds = Dataset.from_dict(
-        {"image": pictures[:2], "hash": [5, 5]}, features=Features({"image": Image(), "hash": Value("int8")})
+        {"image": pictures[:2], "hash": [5, 5]},
+        features=Features({"image": Image(), "hash": Value("int8")}),
     )
-    assert sum(file.rows for file in write(ds, tmp_path / "out") if "metadata" not in file.name) == 2
+    assert (
+        sum(file.rows for file in write(ds, tmp_path / "out") if "metadata" not in file.name) == 2
+    )
 
 
 def test_what_has_no_place_in_a_tar_is_refused(tmp_path):
@@ -111,17 +130,27 @@ def test_what_has_no_place_in_a_tar_is_refused(tmp_path):
     features = Features({"image": Image(), "hash": Value("string")})
     twice = Dataset.from_dict({"image": [picture] * 2, "hash": ["a", "a"]}, features=features)
     without = Dataset.from_dict({"image": [picture, None], "hash": ["a", "b"]}, features=features)
-    two = Dataset.from_dict({"image": [picture], "more": [picture]}, features=Features({"image": Image(), "more": Image()}))
+    two = Dataset.from_dict(
+        {"image": [picture], "more": [picture]},
+        features=Features({"image": Image(), "more": Image()}),
+    )
     for number, write in enumerate((write_webdataset, write_imagefolder)):
         with pytest.raises(ExportError, match="row 1: expected a hash of its own, found a again"):
             write(twice, tmp_path / f"twice{number}")
-        with pytest.raises(ExportError, match="rows 0 to 1: expected a picture in each, found 1 without"):
+        with pytest.raises(
+            ExportError, match="rows 0 to 1: expected a picture in each, found 1 without"
+        ):
             write(without, tmp_path / f"without{number}")
         with pytest.raises(
-            ExportError, match=r"expected one column of pictures, found image, more.*remove_columns\(\['more'\]\)"
+            ExportError,
+            match=(
+                r"expected one column of pictures, found image, more.*remove_columns\(\['more'\]\)"
+            ),
         ):
             write(two, tmp_path / f"two{number}")
-        assert not [path for path in tmp_path.rglob("*") if path.is_file() and not path.name.startswith(".")]
+        assert not [
+            path for path in tmp_path.rglob("*") if path.is_file() and not path.name.startswith(".")
+        ]
 
 
 def test_values_that_json_lacks_are_written_as_people_expect():
@@ -146,7 +175,11 @@ def test_values_that_json_lacks_are_written_as_people_expect():
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )

@@ -1,4 +1,6 @@
-"""Tasks done here, by processes, and by any executor: every result once, and no endless wait when a worker dies."""
+"""Tasks done here, by processes, and by any executor: every result once, and no endless wait when a
+worker dies.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,10 @@ def test_everyone_gives_every_result_once():
     expected = sorted(square(number) for number in range(20))
     assert list(run_tasks(square, range(20))) == expected
     assert sorted(run_tasks(square, range(20), num_proc=2)) == expected
-    with ThreadPoolExecutor(3) as threads, ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as spawned:
+    with (
+        ThreadPoolExecutor(3) as threads,
+        ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as spawned,
+    ):
         assert sorted(run_tasks(square, range(20), executor=threads)) == expected
         assert sorted(run_tasks(square, range(20), executor=spawned)) == expected
     assert list(run_tasks(square, [], num_proc=2)) == []
@@ -75,16 +80,24 @@ def test_a_failure_is_raised_after_the_results_that_came_with_it_and_stops_the_r
 
 
 def test_a_worker_that_dies_is_reported():
-    with pytest.raises(ExportError, match="worker: expected it to end its task, found that it died. Run the same again"):
+    with pytest.raises(
+        ExportError,
+        match="worker: expected it to end its task, found that it died. Run the same again",
+    ):
         list(run_tasks(die, range(5), num_proc=2))
 
 
 @pytest.mark.parametrize("count", [0, -1, 1.5, True])
 def test_a_number_of_processes_that_is_none_is_refused(count):
-    with pytest.raises(ExportError, match="num_proc: expected a number of processes, at least 1, found"):
+    with pytest.raises(
+        ExportError, match="num_proc: expected a number of processes, at least 1, found"
+    ):
         list(run_tasks(square, [1], num_proc=count))
 
 
 def test_processes_beside_an_executor_are_refused():
-    with ThreadPoolExecutor(1) as threads, pytest.raises(ExportError, match="num_proc: expected none beside an executor"):
+    with (
+        ThreadPoolExecutor(1) as threads,
+        pytest.raises(ExportError, match="num_proc: expected none beside an executor"),
+    ):
         list(run_tasks(square, [1], num_proc=2, executor=threads))

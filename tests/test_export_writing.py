@@ -1,4 +1,6 @@
-"""Exports that are interrupted, killed, repeated, or meant for a folder in use; a cluster that loses a worker."""
+"""Exports that are interrupted, killed, repeated, or meant for a folder in use; a cluster that
+loses a worker.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ from pass_utils.releases import dummy_folder
 OPTIONS = {"max_shard_size": "2KB", "row_group_rows": 2}
 WAYS = {
     "parquet": lambda ds, folder, **how: write_parquet(ds, folder, **OPTIONS, **how),
-    "webdataset": lambda ds, folder, **how: write_webdataset(ds, folder, max_shard_size="10KB", **how),
+    "webdataset": lambda ds, folder, **how: write_webdataset(
+        ds, folder, max_shard_size="10KB", **how
+    ),
     "imagefolder": write_imagefolder,
 }
 
@@ -40,7 +44,11 @@ def open_pass(folder, **options):
 
 def files(folder: Path) -> list[Path]:
     """All files below a folder but what we keep for ourselves."""
-    return [path for path in folder.rglob("*") if path.is_file() and path.name not in (LEDGER_FILE, LOCK_FILE)]
+    return [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in (LEDGER_FILE, LOCK_FILE)
+    ]
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -71,11 +79,17 @@ def test_whoever_does_the_work_the_files_are_the_same(ds, tmp_path, kind):
         assert WAYS[kind](ds, f"memory://{tmp_path.name}", executor=threads) == alone
     assert content(tmp_path / "processes") == content(tmp_path / "alone")
     memory = Output(f"memory://{tmp_path.name}")
-    assert {name: memory.read(name) for name in content(tmp_path / "alone")} == content(tmp_path / "alone")
+    assert {name: memory.read(name) for name in content(tmp_path / "alone")} == content(
+        tmp_path / "alone"
+    )
 
 
-@pytest.mark.parametrize(("kind", "streaming"), [*((kind, False) for kind in WAYS), ("parquet", True)])
-def test_a_run_after_a_failure_writes_only_what_is_not_whole(ds, folder, tmp_path, monkeypatch, kind, streaming):
+@pytest.mark.parametrize(
+    ("kind", "streaming"), [*((kind, False) for kind in WAYS), ("parquet", True)]
+)
+def test_a_run_after_a_failure_writes_only_what_is_not_whole(
+    ds, folder, tmp_path, monkeypatch, kind, streaming
+):
     shards = Path(ds.data["image"][0].as_py()["path"].split("/", 3)[3]).parts  # noqa: F841
     source = (lambda: ds.to_iterable_dataset()) if streaming else (lambda: ds)
     whole = WAYS[kind](source(), tmp_path / "whole")
@@ -124,13 +138,19 @@ def test_a_stream_that_gives_other_rows_does_not_go_on(ds, tmp_path, monkeypatch
     monkeypatch.setattr("pass_utils.export.groups.embed", embed)
     before = content(tmp_path / "out")
     for other in (ds.select([1, 0, *range(2, 30)]), ds.select([0])):
-        with pytest.raises(ExportError, match="expected the rows that train-0000.* was written from, found others"):
+        with pytest.raises(
+            ExportError, match="expected the rows that train-0000.* was written from, found others"
+        ):
             write_parquet(other.to_iterable_dataset(), tmp_path / "out", **OPTIONS)
     assert content(tmp_path / "out") == before
     written = write_parquet(ds.to_iterable_dataset(), tmp_path / "out", **OPTIONS)
-    assert [file.sha256 for file in written] == [file.sha256 for file in write_parquet(ds, tmp_path / "ds", **OPTIONS)]
+    assert [file.sha256 for file in written] == [
+        file.sha256 for file in write_parquet(ds, tmp_path / "ds", **OPTIONS)
+    ]
     (tmp_path / "out" / written[0].name).unlink()
-    with pytest.raises(ExportError, match=f"expected the files of a stream that ended, missing {written[0].name}"):
+    with pytest.raises(
+        ExportError, match=f"expected the files of a stream that ended, missing {written[0].name}"
+    ):
         write_parquet(ds.to_iterable_dataset(), tmp_path / "out", **OPTIONS)
 
 
@@ -168,7 +188,9 @@ def interrupting_after(count):
     return run
 
 
-def test_the_names_of_a_stream_s_files_are_mended_when_renaming_was_interrupted(ds, tmp_path, monkeypatch):
+def test_the_names_of_a_stream_s_files_are_mended_when_renaming_was_interrupted(
+    ds, tmp_path, monkeypatch
+):
     real, renamed = Output.rename, []
 
     def rename(self, old, new):
@@ -184,7 +206,9 @@ def test_the_names_of_a_stream_s_files_are_mended_when_renaming_was_interrupted(
     monkeypatch.setattr(Output, "rename", real)
     written = write_parquet(ds.to_iterable_dataset(), tmp_path / "out", **OPTIONS)
     assert sorted(content(tmp_path / "out")) == [file.name for file in written]
-    assert content(tmp_path / "out") == (write_parquet(ds, tmp_path / "ds", **OPTIONS) and content(tmp_path / "ds"))
+    assert content(tmp_path / "out") == (
+        write_parquet(ds, tmp_path / "ds", **OPTIONS) and content(tmp_path / "ds")
+    )
 
 
 @pytest.mark.parametrize("kind", WAYS)
@@ -201,7 +225,10 @@ def test_a_folder_with_another_export_is_left_alone(ds, tmp_path, kind):
         write = getattr(pass_utils, f"write_{kind}")
         others.append((lambda: write(ds, tmp_path, max_shard_size="3KB"), "another max_shard_size"))
     for other, found in others:
-        match = f"expected an export of the same rows with the same options, found .*{found}.*another folder"
+        match = (
+            f"expected an export of the same rows with the same options, found .*{found}.*another "
+            "folder"
+        )
         with pytest.raises(ExportError, match=match):
             other()
     assert content(tmp_path) == before
@@ -213,17 +240,30 @@ def test_files_of_others_are_not_mixed_with_ours(ds, tmp_path, kind):
     out = tmp_path / "out"
     (out / name).mkdir(parents=True)
     (out / "README.md").write_text("mine")
-    with pytest.raises(ExportError, match=f"expected no files of the split 'train', found {name}, which is of another origin"):
+    with pytest.raises(
+        ExportError,
+        match=f"expected no files of the split 'train', found {name}, which is of another origin",
+    ):
         WAYS[kind](ds, out)
     assert sorted(path.name for path in out.iterdir()) == sorted([LOCK_FILE, "README.md", name])
     other = DatasetDict(test=ds.select([0]))
     WAYS[kind](other, out)
-    with pytest.raises(ExportError, match=f"expected no files of the split 'train', found {name}, which is of another origin"):
+    with pytest.raises(
+        ExportError,
+        match=f"expected no files of the split 'train', found {name}, which is of another origin",
+    ):
         WAYS[kind](ds, out)
 
 
 @pytest.mark.parametrize(
-    "kept", [[], {}, {"format": 1, "splits": {"train": {}}}, {"format": 1, "splits": 5}, {"format": 2, "splits": {}}]
+    "kept",
+    [
+        [],
+        {},
+        {"format": 1, "splits": {"train": {}}},
+        {"format": 1, "splits": 5},
+        {"format": 2, "splits": {}},
+    ],
 )
 def test_a_ledger_that_is_none_is_refused(ds, tmp_path, kept):
     (tmp_path / LEDGER_FILE).write_text(json.dumps(kept))
@@ -239,20 +279,31 @@ def test_all_splits_are_written_under_their_names(ds, tmp_path):
         out = str(tmp_path / kind)
         back = load_dataset(out) if kind == "parquet" else load_dataset(kind, data_dir=out)
         assert {name: len(part) for name, part in back.items()} == {"train": 20, "test": 10}
-    streams = datasets.IterableDatasetDict({name: part.to_iterable_dataset() for name, part in parts.items()})
-    assert write_parquet(streams, tmp_path / "streams", **OPTIONS) == write_parquet(parts, tmp_path / "parts", **OPTIONS)
+    streams = datasets.IterableDatasetDict(
+        {name: part.to_iterable_dataset() for name, part in parts.items()}
+    )
+    assert write_parquet(streams, tmp_path / "streams", **OPTIONS) == write_parquet(
+        parts, tmp_path / "parts", **OPTIONS
+    )
 
 
-@pytest.mark.parametrize("names", [("train", "large"), ("train", "train_small"), ("large",), ("b", "a.test", "train", "val")])
+@pytest.mark.parametrize(
+    "names",
+    [("train", "large"), ("train", "train_small"), ("large",), ("b", "a.test", "train", "val")],
+)
 @pytest.mark.parametrize("streaming", [False, True])
 def test_parquet_is_found_under_any_names(ds, tmp_path, names, streaming):
     parts = {name: ds.select(range(3 * n, 3 * n + 3)) for n, name in enumerate(names)}
-    streams = datasets.IterableDatasetDict({name: part.to_iterable_dataset() for name, part in parts.items()})
+    streams = datasets.IterableDatasetDict(
+        {name: part.to_iterable_dataset() for name, part in parts.items()}
+    )
     way = streams if streaming else DatasetDict(parts)
     write_parquet(way, tmp_path, **OPTIONS)
     before = content(tmp_path)
     back = load_dataset(str(tmp_path))
-    assert {name: part["hash"][:] for name, part in back.items()} == {name: part["hash"][:] for name, part in parts.items()}
+    assert {name: part["hash"][:] for name, part in back.items()} == {
+        name: part["hash"][:] for name, part in parts.items()
+    }
     write_parquet(way, tmp_path, **OPTIONS)
     assert content(tmp_path) == before
     assert "README.md" in before
@@ -264,12 +315,17 @@ def test_splits_that_come_later_are_found_too_and_a_readme_keeps_its_words(ds, t
     (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n# Mine\n")
     write_parquet(DatasetDict(large=ds.select([2, 1])), tmp_path, **OPTIONS)
     back = load_dataset(str(tmp_path))
-    assert {name: part["hash"][:] for name, part in back.items()} == {"train": ds["hash"][:], "large": ds["hash"][:][2:0:-1]}
+    assert {name: part["hash"][:] for name, part in back.items()} == {
+        "train": ds["hash"][:],
+        "large": ds["hash"][:][2:0:-1],
+    }
     text = (tmp_path / "README.md").read_text()
     assert "license: mit\n" in text
     assert text.endswith("---\n# Mine\n")
     (tmp_path / "README.md").write_text("---\n- a\n---\n")
-    with pytest.raises(ExportError, match=r"README.md: expected a dataset card, found: .*Mend or delete it"):
+    with pytest.raises(
+        ExportError, match=r"README.md: expected a dataset card, found: .*Mend or delete it"
+    ):
         write_parquet(ds, tmp_path, **OPTIONS)
 
 
@@ -277,7 +333,10 @@ def test_splits_that_come_later_are_found_too_and_a_readme_keeps_its_words(ds, t
 def test_names_that_a_reader_would_merge_or_miss_are_refused(ds, tmp_path, kind):
     for names in (("train", "large"), ("train", "train_small"), ("val", "dev")):
         parts = DatasetDict({name: ds.select([n]) for n, name in enumerate(names)})
-        with pytest.raises(ExportError, match=f"expected names that .* tells apart .*, found {', '.join(names)}. Rename them"):
+        with pytest.raises(
+            ExportError,
+            match=f"expected names that .* tells apart .*, found {', '.join(names)}. Rename them",
+        ):
             WAYS[kind](parts, tmp_path / "none")
     assert not (tmp_path / "none").exists()
     WAYS[kind](DatasetDict(large=ds.select([0])), tmp_path / "one")
@@ -286,14 +345,21 @@ def test_names_that_a_reader_would_merge_or_miss_are_refused(ds, tmp_path, kind)
     good = {"training": ds.select([0]), "val": ds.select([1, 2]), "test": ds.select([3])}
     WAYS[kind](DatasetDict(good), tmp_path / "good")
     back = load_dataset(kind, data_dir=str(tmp_path / "good"))
-    assert {name: len(part) for name, part in back.items()} == {"train": 1, "validation": 2, "test": 1}
+    assert {name: len(part) for name, part in back.items()} == {
+        "train": 1,
+        "validation": 2,
+        "test": 1,
+    }
 
 
 @pytest.mark.parametrize("kind", WAYS)
 def test_two_exports_into_one_folder_at_a_time_are_refused(ds, tmp_path, kind):
     out = tmp_path / "out"
     with Output(out).lock():
-        with pytest.raises(ExportError, match="expected a folder that nobody exports into, found another export going on"):
+        with pytest.raises(
+            ExportError,
+            match="expected a folder that nobody exports into, found another export going on",
+        ):
             WAYS[kind](DatasetDict(test=ds), out)
         assert list(files(out)) == []
     WAYS[kind](ds, out)
@@ -303,9 +369,13 @@ def test_two_exports_into_one_folder_at_a_time_are_refused(ds, tmp_path, kind):
 
 def test_a_split_keeps_its_name(ds, tmp_path):
     named = Dataset(ds.data, split=datasets.Split.VALIDATION)
-    assert [file.name for file in write_parquet(named, tmp_path / "a")] == ["validation-00000-of-00001.parquet"]
+    assert [file.name for file in write_parquet(named, tmp_path / "a")] == [
+        "validation-00000-of-00001.parquet"
+    ]
     unnamed = Dataset(ds.data)
-    assert [file.name for file in write_parquet(unnamed, tmp_path / "b")] == ["train-00000-of-00001.parquet"]
+    assert [file.name for file in write_parquet(unnamed, tmp_path / "b")] == [
+        "train-00000-of-00001.parquet"
+    ]
 
 
 @pytest.mark.parametrize("name", ["../../evil", "my-split", "a/b", "", ".", "a..b", None])
@@ -313,7 +383,10 @@ def test_a_split_keeps_its_name(ds, tmp_path):
 def test_a_split_whose_name_cannot_be_is_refused_before_any_work(ds, tmp_path, kind, name):
     parts = DatasetDict({"train": ds.select([0])})
     parts[name] = ds.select([1])
-    with pytest.raises(ExportError, match=re.escape(f"split: expected a name of letters, digits, _ and ., found {name!r}")):
+    with pytest.raises(
+        ExportError,
+        match=re.escape(f"split: expected a name of letters, digits, _ and ., found {name!r}"),
+    ):
         WAYS[kind](parts, tmp_path / "out" / "deep")
     with pytest.raises(ExportError, match="dataset: expected at least one split, found none"):
         WAYS[kind](DatasetDict(), tmp_path / "out" / "deep")
@@ -323,13 +396,17 @@ def test_a_split_whose_name_cannot_be_is_refused_before_any_work(ds, tmp_path, k
 @pytest.mark.parametrize("kind", WAYS)
 def test_pictures_in_memory_are_not_sent_to_workers(ds, tmp_path, kind):
     pictures = [{"bytes": b"\x89PNG\r\n\x1a\n" + bytes([n]), "path": None} for n in range(4)]
-    held = Dataset.from_dict({"image": pictures}, features=datasets.Features({"image": datasets.Image()}))
+    held = Dataset.from_dict(
+        {"image": pictures}, features=datasets.Features({"image": datasets.Image()})
+    )
     held.save_to_disk(tmp_path / "saved")
     saved = datasets.load_from_disk(tmp_path / "saved")
     for rows in (held, held.shuffle(seed=0), datasets.concatenate_datasets([saved, held])):
         with ThreadPoolExecutor(1) as threads:
             for how in ({"num_proc": 2}, {"executor": threads}):
-                with pytest.raises(ExportError, match=r"expected none for pictures in memory, .*save_to_disk"):
+                with pytest.raises(
+                    ExportError, match=r"expected none for pictures in memory, .*save_to_disk"
+                ):
                     WAYS[kind](rows, tmp_path / "none", **how)
     assert not (tmp_path / "none").exists()
     numbered = saved.add_column("number", list(range(4)))
@@ -341,7 +418,9 @@ def test_pictures_in_memory_are_not_sent_to_workers(ds, tmp_path, kind):
 def test_what_cannot_be_exported_is_said(ds, tmp_path):
     with pytest.raises(ExportError, match="dataset: expected one of `datasets`, found a list"):
         write_parquet([], tmp_path)
-    with pytest.raises(ExportError, match="expected one opened in place or embedded, found a stream"):
+    with pytest.raises(
+        ExportError, match="expected one opened in place or embedded, found a stream"
+    ):
         write_webdataset(ds.to_iterable_dataset(), tmp_path)
     with pytest.raises(ExportError, match="num_proc, executor: expected none for a stream"):
         write_parquet(ds.to_iterable_dataset(), tmp_path, num_proc=2)
@@ -376,19 +455,27 @@ if __name__ == "__main__":
     ds = datasets.load_from_disk({str(tmp_path / "saved")!r})
     print("go", flush=True)
     write_{kind}(ds, {str(tmp_path / "out")!r}, num_proc={num_proc}{
-        {"parquet": ", max_shard_size='2KB', row_group_rows=2", "webdataset": ", max_shard_size='10KB'", "imagefolder": ""}[
-            kind
-        ]
+        {
+            "parquet": ", max_shard_size='2KB', row_group_rows=2",
+            "webdataset": ", max_shard_size='10KB'",
+            "imagefolder": "",
+        }[kind]
     })
 """
     runs = 0
     while True:
         runs += 1
-        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True
+        )
         assert process.stdout.readline() == b"go\n"
         had = len(content(tmp_path / "out")) if runs > 1 else 0
         deadline = time.monotonic() + 20
-        while process.poll() is None and len(visible(tmp_path / "out")) < had + 2 and time.monotonic() < deadline:
+        while (
+            process.poll() is None
+            and len(visible(tmp_path / "out")) < had + 2
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.002)
         if process.poll() is not None:
             assert process.returncode == 0
@@ -417,7 +504,11 @@ if __name__ == "__main__":
         list(run_tasks(work, [0.1, 60], num_proc=2))
 """
     (tmp_path / "locking.py").write_text(code)
-    process = subprocess.Popen([sys.executable, str(tmp_path / "locking.py")], stdout=subprocess.PIPE, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "locking.py")],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
     try:
         assert process.stdout.readline() == b"go\n"
         with pytest.raises(ExportError, match="another export going on"):
@@ -433,7 +524,9 @@ if __name__ == "__main__":
 
         assert sum(file.rows for file in wait_for(written, 10)) == 30
         os.set_blocking(process.stdout.fileno(), False)
-        wait_for(lambda: b"" in (process.stdout.read(), process.stdout.read()), 10)  # the workers had it open, and are gone
+        wait_for(
+            lambda: b"" in (process.stdout.read(), process.stdout.read()), 10
+        )  # the workers had it open, and are gone
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -468,27 +561,60 @@ def test_a_cluster_that_loses_a_worker_writes_the_same_files(folder, tmp_path):
     ds = open_pass(folder([range(60)]))
     alone = write_parquet(ds, tmp_path / "alone", **OPTIONS)
     log = tmp_path / "scheduler.log"
-    command = ["distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show"]
+    command = [
+        "distributed.cli.dask_scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--no-dashboard",
+        "--no-show",
+    ]
     processes = [start(log, *command)]
     try:
         address = wait_for(lambda: re.search(r"Scheduler at:\s+(tcp://\S+)", log.read_text()))[1]
-        options = ["--no-nanny", "--no-dashboard", "--nthreads", "1", "--preload", str(tmp_path / "slow.py")]
+        options = [
+            "--no-nanny",
+            "--no-dashboard",
+            "--nthreads",
+            "1",
+            "--preload",
+            str(tmp_path / "slow.py"),
+        ]
         options += ["--local-directory", str(tmp_path / "work")]
-        workers = [start(tmp_path / f"{n}.log", "distributed.cli.dask_worker", address, *options) for n in range(2)]
+        workers = [
+            start(tmp_path / f"{n}.log", "distributed.cli.dask_worker", address, *options)
+            for n in range(2)
+        ]
         processes += workers
         with distributed.Client(address) as client, ThreadPoolExecutor(1) as thread:
             client.wait_for_workers(2, timeout=30)
             pids = client.run(os.getpid)
             assert sorted(pids.values()) == sorted(worker.pid for worker in workers)
-            export = thread.submit(write_parquet, ds, tmp_path / "out", **OPTIONS, executor=client.get_executor())
-            wait_for(lambda: export.done() or len(list((tmp_path / "out").glob("train-*.parquet"))) >= 4)
-            busy = wait_for(lambda: next((worker for worker, tasks in client.processing().items() if tasks), None))
+            export = thread.submit(
+                write_parquet, ds, tmp_path / "out", **OPTIONS, executor=client.get_executor()
+            )
+            wait_for(
+                lambda: export.done() or len(list((tmp_path / "out").glob("train-*.parquet"))) >= 4
+            )
+            busy = wait_for(
+                lambda: next(
+                    (worker for worker, tasks in client.processing().items() if tasks), None
+                )
+            )
             os.kill(pids[busy], signal.SIGKILL)
             assert not export.done()
             written = export.result(timeout=60)
         assert written == alone
         assert content(tmp_path / "out") == content(tmp_path / "alone")
-        command = ["export", "parquet", str(dummy_folder()), str(tmp_path / "cli"), "--scheduler", address]
+        command = [
+            "export",
+            "parquet",
+            str(dummy_folder()),
+            str(tmp_path / "cli"),
+            "--scheduler",
+            address,
+        ]
         runner = CliRunner().invoke(cli, command, catch_exceptions=False)
         assert runner.output.splitlines()[-1].startswith(f"{tmp_path / 'cli'}: 24 rows, ")
         assert [worker.poll() for worker in workers].count(None) == 1

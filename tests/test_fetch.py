@@ -1,4 +1,6 @@
-"""A release behind a server in, a folder of whole and verified files out: through cuts, kills, liars and full disks."""
+"""A release behind a server in, a folder of whole and verified files out: through cuts, kills,
+liars and full disks.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from zenodo import Fault, Zenodo, describe
 
-from pass_utils import DownloadError, File, PassError, Release, ReleaseError, RemoteError, download, releases, retries
+from pass_utils import (
+    DownloadError,
+    File,
+    PassError,
+    Release,
+    ReleaseError,
+    RemoteError,
+    download,
+    releases,
+    retries,
+)
 from pass_utils.fetch import State, Task, look_and_plan, plan
 from pass_utils.folders import LOCK_FILE, STATE_FILE, Present, lock
 from pass_utils.releases import FEATURES
@@ -38,7 +50,9 @@ HERE = 150_000  # bytes of PASS.0.tar that an earlier download left
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     """Short waits, few attempts."""
-    monkeypatch.setattr(retries, "RETRY", retries.RETRY._replace(attempts=4, first_wait=0.001, read_timeout=0.3))
+    monkeypatch.setattr(
+        retries, "RETRY", retries.RETRY._replace(attempts=4, first_wait=0.001, read_timeout=0.3)
+    )
     for variable in ("PASS_BASE_URL", "HF_DATASETS_OFFLINE", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(variable, raising=False)
 
@@ -82,7 +96,11 @@ def fetch(server, release, mine):
 
 def contents(folder: Path) -> dict[str, bytes]:
     """What the files of a folder hold, without what is only for pass_utils."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.startswith(".pass-utils")}
+    return {
+        path.name: path.read_bytes()
+        for path in folder.iterdir()
+        if not path.name.startswith(".pass-utils")
+    }
 
 
 def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -143,10 +161,18 @@ sizes = st.none() | st.integers(0, 300)
 
 
 @settings(deadline=None, database=None, derandomize=True)
-@given(st.lists(st.tuples(st.integers(0, 200), st.builds(Present, sizes, st.booleans(), sizes)), max_size=6))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 200), st.builds(Present, sizes, st.booleans(), sizes)), max_size=6
+    )
+)
 def test_plan_never_wants_more_than_the_files_have_and_nothing_of_whole_ones(found):
     files = [File(f"PASS.{number}.tar", size, "0" * 64) for number, (size, _) in enumerate(found)]
-    made = plan(releases.RELEASES["v2"], files, {f"PASS.{number}.tar": present for number, (_, present) in enumerate(found)})
+    made = plan(
+        releases.RELEASES["v2"],
+        files,
+        {f"PASS.{number}.tar": present for number, (_, present) in enumerate(found)},
+    )
     assert [task.file for task in made.tasks] == files
     assert made.to_go == sum(task.to_go for task in made.tasks)
     for task, (size, present) in zip(made.tasks, found, strict=True):
@@ -172,7 +198,9 @@ def test_every_file_lands_whole_and_is_fetched_once(fetch, server, served, mine)
     assert fetch() == mine
     assert contents(mine) == contents(served)
     assert server.sent == sum(SIZES.values())
-    assert sorted(request.path for request in server.requests) == sorted(f"/records/1/files/{name}" for name in SIZES)
+    assert sorted(request.path for request in server.requests) == sorted(
+        f"/records/1/files/{name}" for name in SIZES
+    )
     fetch()
     assert len(server.requests) == len(SIZES)
 
@@ -206,8 +234,15 @@ def test_a_home_folder_is_expanded(fetch, server, release, tmp_path, monkeypatch
 
 
 def test_no_name_is_taken_before_its_bytes_are_right(fetch, server, served, mine):
-    """Watched all the time, and at each request, which is where a file begins, breaks and begins again."""
-    server.faults = [Fault(cut=1000), Fault(corrupt=9, name=ONE), Fault(cut=200_000, name=ZERO), Fault(stall=(70_000, 0.4))]
+    """Watched all the time, and at each request, which is where a file begins, breaks and begins
+    again.
+    """
+    server.faults = [
+        Fault(cut=1000),
+        Fault(corrupt=9, name=ONE),
+        Fault(cut=200_000, name=ZERO),
+        Fault(stall=(70_000, 0.4)),
+    ]
     expected = contents(served)
     early: list[str] = []
     wrong: list[str] = []
@@ -239,8 +274,16 @@ def test_no_name_is_taken_before_its_bytes_are_right(fetch, server, served, mine
 
 
 def test_several_breaks_cost_no_byte(fetch, server, served, mine):
-    server.faults = [Fault(cut=100_000, name=ZERO), Fault(cut=1, name=ZERO), Fault(cut=0, name=ONE), Fault(status=503)]
-    server.faults += [Fault(status=429, headers=(("Retry-After", "0"),)), Fault(cut=250_000, name=ONE)]
+    server.faults = [
+        Fault(cut=100_000, name=ZERO),
+        Fault(cut=1, name=ZERO),
+        Fault(cut=0, name=ONE),
+        Fault(status=503),
+    ]
+    server.faults += [
+        Fault(status=429, headers=(("Retry-After", "0"),)),
+        Fault(cut=250_000, name=ONE),
+    ]
     fetch()
     assert contents(mine) == contents(served)
     assert server.sent == sum(SIZES.values())
@@ -265,13 +308,20 @@ def test_a_part_that_lacks_nothing_is_hashed_and_takes_its_name(fetch, server, s
 
 
 @pytest.mark.parametrize("length", [HERE, SIZES[ZERO]])
-def test_a_part_with_a_wrong_byte_is_kept_as_bad_and_fetched_again(fetch, server, served, mine, caplog, length):
+def test_a_part_with_a_wrong_byte_is_kept_as_bad_and_fetched_again(
+    fetch, server, served, mine, caplog, length
+):
     right = (served / ZERO).read_bytes()
     leave(mine, f"{ZERO}.part", flip(right[:length], 77))
     fetch()
     assert contents(mine) == {**contents(served), f"{ZERO}.bad": flip(right, 77)}
-    assert ranges(server, ZERO) == ["bytes=150000-399999"][: length < SIZES[ZERO]] + ["bytes=0-399999"]
-    assert f"expected sha256 {sha256(right)}, found {sha256(flip(right, 77))}; kept as {ZERO}.bad" in caplog.text
+    assert ranges(server, ZERO) == ["bytes=150000-399999"][: length < SIZES[ZERO]] + [
+        "bytes=0-399999"
+    ]
+    assert (
+        f"expected sha256 {sha256(right)}, found {sha256(flip(right, 77))}; kept as {ZERO}.bad"
+        in caplog.text
+    )
 
 
 def test_a_server_that_ignores_range_starts_over_and_the_file_is_right(fetch, server, served, mine):
@@ -279,20 +329,28 @@ def test_a_server_that_ignores_range_starts_over_and_the_file_is_right(fetch, se
     server.faults = [Fault(ignore_range=True, name=ZERO)]
     fetch()
     assert contents(mine) == contents(served)
-    assert [(request.status, request.sent) for request in server.requests if request.path.endswith(ZERO)] == [(200, 400_000)]
+    assert [
+        (request.status, request.sent) for request in server.requests if request.path.endswith(ZERO)
+    ] == [(200, 400_000)]
 
 
 def test_bytes_that_come_wrong_once_are_fetched_again(fetch, server, served, mine):
     server.faults = [Fault(corrupt=123_456, name=ZERO)]
     fetch()
-    assert contents(mine) == {**contents(served), f"{ZERO}.bad": flip((served / ZERO).read_bytes(), 123_456)}
+    assert contents(mine) == {
+        **contents(served),
+        f"{ZERO}.bad": flip((served / ZERO).read_bytes(), 123_456),
+    }
     assert ranges(server, ZERO) == ["bytes=0-399999"] * 2
 
 
 def test_bytes_that_come_wrong_twice_are_an_error_with_both_checksums(fetch, server, served, mine):
     wrong = flip((served / ZERO).read_bytes(), 123_456)
     server.faults = [Fault(corrupt=123_456, name=ZERO)] * 2
-    with pytest.raises(DownloadError, match=f"expected sha256 {sha256((served / ZERO).read_bytes())}, found {sha256(wrong)}"):
+    with pytest.raises(
+        DownloadError,
+        match=f"expected sha256 {sha256((served / ZERO).read_bytes())}, found {sha256(wrong)}",
+    ):
         fetch()
     assert len(ranges(server, ZERO)) == 2
     assert contents(mine)[f"{ZERO}.bad"] == wrong
@@ -307,7 +365,9 @@ def test_bytes_that_come_wrong_twice_are_an_error_with_both_checksums(fetch, ser
 def test_a_whole_file_of_unknown_origin_is_hashed_and_not_fetched(fetch, server, served, mine):
     for name in (ZERO, ONE):
         leave(mine, name, (served / name).read_bytes())
-    assert [task.state for task in look_and_plan(mine, describe(served)).tasks[1:3]] == [State.UNVERIFIED] * 2
+    assert [task.state for task in look_and_plan(mine, describe(served)).tasks[1:3]] == [
+        State.UNVERIFIED
+    ] * 2
     fetch()
     assert contents(mine) == contents(served)
     assert ranges(server, ZERO) == ranges(server, ONE) == []
@@ -323,15 +383,22 @@ def test_wrong_bytes_under_the_final_name_are_set_aside_and_fetched(fetch, serve
 
 
 @pytest.mark.parametrize("name", [ZERO, f"{ZERO}.part"])
-def test_a_file_that_is_too_large_is_set_aside_and_fetched(fetch, server, served, mine, caplog, name):
+def test_a_file_that_is_too_large_is_set_aside_and_fetched(
+    fetch, server, served, mine, caplog, name
+):
     leave(mine, name, (served / ZERO).read_bytes() + b"!")
     fetch()
-    assert contents(mine) == {**contents(served), f"{ZERO}.bad": (served / ZERO).read_bytes() + b"!"}
+    assert contents(mine) == {
+        **contents(served),
+        f"{ZERO}.bad": (served / ZERO).read_bytes() + b"!",
+    }
     assert ranges(server, ZERO) == ["bytes=0-399999"]
     assert f"{name}: expected 400,000 bytes, found 400,001; kept as {ZERO}.bad" in caplog.text
 
 
-def test_a_file_that_is_too_short_is_set_aside_and_what_its_part_holds_is_not_fetched_again(fetch, server, served, mine):
+def test_a_file_that_is_too_short_is_set_aside_and_what_its_part_holds_is_not_fetched_again(
+    fetch, server, served, mine
+):
     leave(mine, ZERO, b"<html>Too many requests</html>")
     leave(mine, f"{ZERO}.part", (served / ZERO).read_bytes()[:HERE])
     fetch()
@@ -339,7 +406,9 @@ def test_a_file_that_is_too_short_is_set_aside_and_what_its_part_holds_is_not_fe
     assert ranges(server, ZERO) == ["bytes=150000-399999"]
 
 
-def test_a_file_that_changes_while_it_is_hashed_is_not_remembered(fetch, server, served, mine, monkeypatch):
+def test_a_file_that_changes_while_it_is_hashed_is_not_remembered(
+    fetch, server, served, mine, monkeypatch
+):
     from pass_utils import folders
 
     for name in SIZES:
@@ -363,10 +432,24 @@ def test_a_file_that_changes_while_it_is_hashed_is_not_remembered(fetch, server,
 
 @pytest.fixture
 def other(tmp_path, monkeypatch) -> Release:
-    """The release `v2`, of other sizes, so that the files' own is not the only one that is known."""
-    known = Release("v2", "1.0.0", 1, "2021-10-14", 0, 0, tuple(File(name, size, "0" * 64) for name, size in SIZES.items()))
+    """The release `v2`, of other sizes, so that the files' own is not the only one that is
+    known.
+    """
+    known = Release(
+        "v2",
+        "1.0.0",
+        1,
+        "2021-10-14",
+        0,
+        0,
+        tuple(File(name, size, "0" * 64) for name, size in SIZES.items()),
+    )
     monkeypatch.setitem(releases.RELEASES, "v2", known)
-    return known._replace(name="v3", record=2, files=tuple(file._replace(size=file.size + 512) for file in known.files))
+    return known._replace(
+        name="v3",
+        record=2,
+        files=tuple(file._replace(size=file.size + 512) for file in known.files),
+    )
 
 
 @pytest.mark.parametrize("left", [ONE, STATE_FILE])
@@ -379,15 +462,22 @@ def test_a_folder_of_another_release_is_refused_and_left_alone(mine, server, oth
         lambda: download(mine, other, shards=[0], base_url=server.base_url, quiet=True),
         lambda: look_and_plan(mine, other),
     ):
-        with pytest.raises(DownloadError, match=r"for record 2 \(v3\), found files of record 1\. Choose another folder"):
+        with pytest.raises(
+            DownloadError,
+            match=r"for record 2 \(v3\), found files of record 1\. Choose another folder",
+        ):
             call()
     assert snapshot(mine) == before
     assert server.requests == []
 
 
-def test_a_size_that_both_releases_have_is_no_sign_of_the_other(fetch, served, mine, release, monkeypatch):
+def test_a_size_that_both_releases_have_is_no_sign_of_the_other(
+    fetch, served, mine, release, monkeypatch
+):
     """As in a release of one's own that shares files with one that is known."""
-    monkeypatch.setitem(releases.RELEASES, "known", release._replace(name="known", record=release.record + 1))
+    monkeypatch.setitem(
+        releases.RELEASES, "known", release._replace(name="known", record=release.record + 1)
+    )
     leave(mine, ONE, (served / ONE).read_bytes())
     fetch()
     assert contents(mine) == contents(served)
@@ -428,9 +518,13 @@ def test_a_memory_of_other_bytes_is_not_believed(fetch, server, served, mine):
     state = json.loads((mine / STATE_FILE).read_text())
     for index in range(4):
         changed = json.loads(json.dumps(state))
-        changed["verified"][ZERO][index] = "0" * 64 if index == 3 else changed["verified"][ZERO][index] + 1
+        changed["verified"][ZERO][index] = (
+            "0" * 64 if index == 3 else changed["verified"][ZERO][index] + 1
+        )
         (mine / STATE_FILE).write_text(json.dumps(changed))
-        states = {task.file.name: task.state for task in look_and_plan(mine, describe(served)).tasks}
+        states = {
+            task.file.name: task.state for task in look_and_plan(mine, describe(served)).tasks
+        }
         assert states == {name: State.WHOLE if name != ZERO else State.UNVERIFIED for name in SIZES}
 
 
@@ -441,22 +535,31 @@ def test_a_second_download_is_told_who_holds_the_folder(fetch, server, mine):
     mine.mkdir()
     with lock(mine):
         before = snapshot(mine)
-        with pytest.raises(DownloadError, match=f"nobody fetches into, found process {os.getpid()} on .* doing so. Wait"):
+        with pytest.raises(
+            DownloadError,
+            match=f"nobody fetches into, found process {os.getpid()} on .* doing so. Wait",
+        ):
             fetch()
         assert snapshot(mine) == before
     assert server.requests == []
     fetch()
 
 
-def test_a_disk_that_is_too_small_is_named_with_both_figures(fetch, server, served, mine, monkeypatch):
+def test_a_disk_that_is_too_small_is_named_with_both_figures(
+    fetch, server, served, mine, monkeypatch
+):
     usage = shutil.disk_usage(mine.parent)
     needed = sum(SIZES.values()) - HERE
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=needed - 1))
-    with pytest.raises(DownloadError, match="expected 1,203,000 bytes of free space .* found 1,052,999"):
+    with pytest.raises(
+        DownloadError, match="expected 1,203,000 bytes of free space .* found 1,052,999"
+    ):
         fetch()
     assert not mine.exists()
     leave(mine, f"{ZERO}.part", (served / ZERO).read_bytes()[:HERE])
-    with pytest.raises(DownloadError, match="expected 1,053,000 bytes of free space .* found 1,052,999"):
+    with pytest.raises(
+        DownloadError, match="expected 1,053,000 bytes of free space .* found 1,052,999"
+    ):
         fetch()
     assert server.requests == []
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=needed))
@@ -475,13 +578,18 @@ def small_disk(tmp_path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_disk_that_fills_up_keeps_the_part_and_says_how_to_go_on(small_disk, server, served, release, monkeypatch):
+def test_a_disk_that_fills_up_keeps_the_part_and_says_how_to_go_on(
+    small_disk, server, served, release, monkeypatch
+):
     usage = shutil.disk_usage(small_disk)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=10**9))  # as if another program filled it
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: usage._replace(free=10**9)
+    )  # as if another program filled it
     (small_disk / "other").write_bytes(bytes(500_000))
     options = {"shards": [0], "base_url": server.base_url, "connections": 1, "quiet": True}
     with pytest.raises(
-        DownloadError, match=rf"{ZERO}, found the disk full\. Make room for [\d,]+ bytes.*same command"
+        DownloadError,
+        match=rf"{ZERO}, found the disk full\. Make room for [\d,]+ bytes.*same command",
     ) as caught:
         download(small_disk, release, **options)
     part = (small_disk / f"{ZERO}.part").read_bytes()
@@ -530,9 +638,15 @@ def test_a_write_that_finds_no_room_keeps_the_part(fetch, server, served, mine, 
             self.file.close()
 
     monkeypatch.setattr(
-        Path, "open", lambda path, *a, **k: (Full if path.name == f"{ZERO}.part" else lambda f: f)(real(path, *a, **k))
+        Path,
+        "open",
+        lambda path, *a, **k: (Full if path.name == f"{ZERO}.part" else lambda f: f)(
+            real(path, *a, **k)
+        ),
     )
-    with pytest.raises(DownloadError, match=f"{ZERO}, found the disk full. Make room for 150,000 bytes"):
+    with pytest.raises(
+        DownloadError, match=f"{ZERO}, found the disk full. Make room for 150,000 bytes"
+    ):
         fetch(shards=[0])
     monkeypatch.undo()
     assert (mine / f"{ZERO}.part").read_bytes() == (served / ZERO).read_bytes()[:250_000]
@@ -545,7 +659,11 @@ def test_a_write_that_finds_no_room_keeps_the_part(fetch, server, served, mine, 
 def test_a_file_in_the_way_of_the_folder_is_an_error(fetch, server, tmp_path, release, where):
     (tmp_path / "mine").write_text("a file")
     with pytest.raises(
-        DownloadError, match=f"{where}: expected a folder that can be .*written, found: .*(exists|[Nn]ot a directory)"
+        DownloadError,
+        match=(
+            f"{where}: expected a folder that can be .*written, found: .*(exists|[Nn]ot a "
+            "directory)"
+        ),
     ):
         download(tmp_path / where, release, base_url=server.base_url, quiet=True)
     assert server.requests == []
@@ -582,7 +700,10 @@ def test_a_folder_that_may_not_be_written_or_read_is_an_error(server, release, m
         folder.chmod(mode)
         with (
             as_nobody(),
-            pytest.raises(DownloadError, match=r"mine: expected a folder that can be .*, found: .*Permission denied"),
+            pytest.raises(
+                DownloadError,
+                match=r"mine: expected a folder that can be .*, found: .*Permission denied",
+            ),
         ):
             download(folder, release, base_url=server.base_url, quiet=True)
         folder.chmod(0o755)
@@ -606,18 +727,48 @@ CHANGED = '"md5:0123456789abcdef0123456789abcdef"'
             None,
             "400,000 bytes, found a file of 100000 bytes",
         ),
-        ([Fault(status=429)] * 4, 429, "from 150,000 on, got none in 4 attempts; the last: 429 Too Many Requests"),
+        (
+            [Fault(status=429)] * 4,
+            429,
+            "from 150,000 on, got none in 4 attempts; the last: 429 Too Many Requests",
+        ),
         ([Fault(status=429, headers=(("Retry-After", "86400"),))], 429, "429 Too Many Requests"),
         ([Fault(status=503)] * 4, 503, "got none in 4 attempts; the last: 503 Service Unavailable"),
         ([Fault(status=500)] * 4, 500, "got none in 4 attempts; the last: 500"),
-        ([Fault(stall=(0, 0.4))] * 4, None, "from 150,000 on, got none in 4 attempts; the last: .*[Tt]imed out"),
+        (
+            [Fault(stall=(0, 0.4))] * 4,
+            None,
+            "from 150,000 on, got none in 4 attempts; the last: .*[Tt]imed out",
+        ),
         ([Fault(cut=0)] * 4, None, "from 150,000 on, got none in 4 attempts"),
-        ([Fault(extend=5)], None, "400,000 bytes.*, found a file of 400,005 bytes.*changed on the server"),
-        ([Fault(cut=0), Fault(etag=CHANGED)], None, f"found another file .*{CHANGED}.*changed on the server"),
+        (
+            [Fault(extend=5)],
+            None,
+            "400,000 bytes.*, found a file of 400,005 bytes.*changed on the server",
+        ),
+        (
+            [Fault(cut=0), Fault(etag=CHANGED)],
+            None,
+            f"found another file .*{CHANGED}.*changed on the server",
+        ),
     ],
-    ids=["403", "404", "416", "429", "429-tomorrow", "503", "500", "time-out", "cut", "other-size", "other-etag"],
+    ids=[
+        "403",
+        "404",
+        "416",
+        "429",
+        "429-tomorrow",
+        "503",
+        "500",
+        "time-out",
+        "cut",
+        "other-size",
+        "other-etag",
+    ],
 )
-def test_a_server_that_gives_nothing_is_an_error_and_the_part_is_kept(fetch, server, served, mine, faults, status, match):
+def test_a_server_that_gives_nothing_is_an_error_and_the_part_is_kept(
+    fetch, server, served, mine, faults, status, match
+):
     part = (served / ZERO).read_bytes()[:HERE]
     leave(mine, f"{ZERO}.part", part)
     server.faults = [fault._replace(name=ZERO) for fault in faults]
@@ -641,7 +792,9 @@ def test_a_server_that_is_not_there_is_an_error(fetch, server, mine):
         fetch()
 
 
-def test_a_release_that_changes_on_the_server_between_two_runs_is_noticed(fetch, server, served, mine):
+def test_a_release_that_changes_on_the_server_between_two_runs_is_noticed(
+    fetch, server, served, mine
+):
     """The first part is of the old file, the rest of the new one: no mixture takes the name."""
     server.faults = [Fault(cut=HERE, name=ZERO), *[Fault(status=404, name=ZERO)]]
     with pytest.raises(RemoteError):
@@ -668,7 +821,9 @@ def test_the_first_trouble_stops_the_other_connections(fetch, server, mine):
 
 @pytest.mark.parametrize("connections", [1, 2, 3])
 def test_as_many_connections_as_asked_run_at_once_and_no_more(fetch, server, connections):
-    """Each request is held until the others are there, and a little longer, in which one too many would come."""
+    """Each request is held until the others are there, and a little longer, in which one too many
+    would come.
+    """
     asked = threading.Condition()
     active, most = 0, 0
 
@@ -691,7 +846,9 @@ def test_as_many_connections_as_asked_run_at_once_and_no_more(fetch, server, con
 # --- kills
 
 
-LONGEST_PIECE = 500_000  # bytes between two breaks, so that a connection cannot have more of them under way when it is killed
+# bytes between two breaks, so that a connection cannot have more of them under way when it is
+# killed
+LONGEST_PIECE = 500_000
 
 WORKER = """
 import os, sys
@@ -714,7 +871,9 @@ for line in sys.stdin:
 
 
 def test_killed_20_times_it_ends_whole_and_little_is_fetched_twice(tmp_path, mine):
-    """Each kill may lose what is under way: what the sockets hold, and what was read and not yet written."""
+    """Each kill may lose what is under way: what the sockets hold, and what was read and not yet
+    written.
+    """
     kills, size = 20, 20_000_000
     served = tmp_path / "large"
     served.mkdir()
@@ -732,9 +891,16 @@ def test_killed_20_times_it_ends_whole_and_little_is_fetched_twice(tmp_path, min
 
     with Zenodo(served) as server:
         server.always = break_often
-        code = WORKER.format(tests=str(Path(__file__).parent), served=str(served), mine=str(mine), base_url=server.base_url)
+        code = WORKER.format(
+            tests=str(Path(__file__).parent),
+            served=str(served),
+            mine=str(mine),
+            base_url=server.base_url,
+        )
         command = [sys.executable, "-c", code]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as starter:
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        ) as starter:
             assert starter.stdin is not None
             assert starter.stdout is not None
 
@@ -860,7 +1026,9 @@ class TestOffline:
         load(shards=[0])
         hub.requests.clear()
         monkeypatch.setenv(variable, "1")
-        with pytest.raises(RemoteError, match=f"{variable} is set: expected {ONE}, {TWO} on this machine"):
+        with pytest.raises(
+            RemoteError, match=f"{variable} is set: expected {ONE}, {TWO} on this machine"
+        ):
             load()
         assert hub.requests == []
 
@@ -873,19 +1041,25 @@ class TestOffline:
         assert rows(load()) == expected
         assert hub.requests == []
 
-    def test_a_wrong_file_is_named_and_not_asked_for(self, fetch, server, served, mine, monkeypatch, variable):
+    def test_a_wrong_file_is_named_and_not_asked_for(
+        self, fetch, server, served, mine, monkeypatch, variable
+    ):
         for name in SIZES:
             leave(mine, name, (served / name).read_bytes())
         monkeypatch.setenv(variable, "yes")
         fetch(shards=[1, 2])
         leave(mine, ZERO, flip((served / ZERO).read_bytes(), 1))
-        with pytest.raises(RemoteError, match=f"{variable} is set: expected {ZERO} on this machine"):
+        with pytest.raises(
+            RemoteError, match=f"{variable} is set: expected {ZERO} on this machine"
+        ):
             fetch()
         assert server.requests == []
 
     def test_the_folder_is_not_made(self, fetch, mine, monkeypatch, variable):
         monkeypatch.setenv(variable, "TRUE")
-        with pytest.raises(PassError, match=f"expected {CSV}, {ZERO}, {ONE}, {TWO} on this machine"):
+        with pytest.raises(
+            PassError, match=f"expected {CSV}, {ZERO}, {ONE}, {TWO} on this machine"
+        ):
             fetch()
         assert not mine.exists()
 
@@ -893,16 +1067,24 @@ class TestOffline:
         """`datasets` reads these variables once, when it is imported."""
         expected = load(shards=[0])["hash"][:]
         code = (
-            "import sys; from pathlib import Path; import pass_utils; from pass_utils import releases; import datasets\n"
-            f"sys.path.insert(0, {str(Path(__file__).parent)!r}); from zenodo import describe\n"
-            f"releases.RELEASES['v2'] = describe(Path({str(tars)!r}))._replace(name='v2'); datasets.disable_progress_bars()\n"
+            "import sys; from pathlib import Path; import pass_utils; from pass_utils import "
+            f"releases; import datasets\nsys.path.insert(0, {str(Path(__file__).parent)!r}); from "
+            "zenodo import describe\nreleases.RELEASES['v2'] = "
+            f"describe(Path({str(tars)!r}))._replace(name='v2'); datasets.disable_progress_bars()\n"
             "print(*datasets.load_dataset('pass', shards=[0], split='train')['hash'])\n"
             "try: datasets.load_dataset('pass', split='train')\n"
             "except pass_utils.RemoteError as err: print(err)\n"
         )
-        environment = {**os.environ, variable: "1", "HF_DATASETS_CACHE": str(cache), "PASS_BASE_URL": hub.base_url}
+        environment = {
+            **os.environ,
+            variable: "1",
+            "HF_DATASETS_CACHE": str(cache),
+            "PASS_BASE_URL": hub.base_url,
+        }
         hub.requests.clear()
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+        )
         assert done.stderr == ""
         opened, missing = done.stdout.splitlines()
         assert opened.split() == expected

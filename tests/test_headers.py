@@ -1,4 +1,6 @@
-"""image_size: the answer of Pillow for every kind of file, from the leading bytes of a JPEG, and clear errors for the rest."""
+"""image_size: the answer of Pillow for every kind of file, from the leading bytes of a JPEG, and
+clear errors for the rest.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ JPEGS = make_jpegs(2000)
 
 
 def by_pillow(data: bytes) -> tuple[tuple[int, int] | None, bool]:
-    """The upright size as Pillow sees it without decoding, None when it refuses; and whether it found a scan."""
+    """The upright size as Pillow sees it without decoding, None when it refuses; and whether it
+    found a scan.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -63,7 +67,9 @@ def test_generated_jpegs_have_the_size_that_datasets_delivers(kind):
     jpegs = [data for name, data in JPEGS if name == kind]
     assert len(jpegs) >= 90
     for data in jpegs:
-        if kind == "arithmetic tables":  # libjpeg refuses these, when it is built without arithmetic coding
+        if (
+            kind == "arithmetic tables"
+        ):  # libjpeg refuses these, when it is built without arithmetic coding
             assert image_size(data) == by_pillow(data)[0]
         elif kind == "12 bits":  # Pillow refuses these
             height, width = struct.unpack_from(">HH", data, data.index(b"\xff\xc1") + 5)
@@ -74,7 +80,14 @@ def test_generated_jpegs_have_the_size_that_datasets_delivers(kind):
 
 def test_well_formed_jpegs_are_read_without_pillow(monkeypatch):
     monkeypatch.setattr("pass_utils.headers._pillow_size", None)
-    odd = {"junk between segments", "xmp", "exif and xmp", "exif twice", "exif of other types", "exif with a count"}
+    odd = {
+        "junk between segments",
+        "xmp",
+        "exif and xmp",
+        "exif twice",
+        "exif of other types",
+        "exif with a count",
+    }
     odd |= {"exif with two orientations", "thumbnail"}
     for kind, data in JPEGS:
         if kind not in odd:
@@ -116,7 +129,12 @@ def test_a_prefix_asks_for_more_until_it_reaches_the_scan():
 
 def test_bytes_bytearrays_and_memoryviews_are_alike():
     data = save(Image.new("L", (5, 4)))
-    assert image_size(data) == image_size(bytearray(data)) == image_size(memoryview(b"x" + data)[1:]) == (5, 4)
+    assert (
+        image_size(data)
+        == image_size(bytearray(data))
+        == image_size(memoryview(b"x" + data)[1:])
+        == (5, 4)
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,11 +148,16 @@ def test_bytes_bytearrays_and_memoryviews_are_alike():
         SOI + segment(0xDA, b""),  # a scan without a frame
         SOI + b"\xff\x02" + bytes(20),  # no marker
         SOI + b"\xff\xe0\0\1" + bytes(20),  # a length below its own two bytes
-        SOI + segment(0xC0, b"\x08\0\5\0\5\7\1\x11\0") + segment(0xC0, b"\x08\0\5\0\5\7\1\x11\0") + segment(0xDA, b""),
+        SOI
+        + segment(0xC0, b"\x08\0\5\0\5\7\1\x11\0")
+        + segment(0xC0, b"\x08\0\5\0\5\7\1\x11\0")
+        + segment(0xDA, b""),
     ],
 )
 def test_what_is_no_image_is_an_error_that_shows_how_it_begins(data):
-    with pytest.raises(ImageError, match=f"expected an image file, found {len(data):,} bytes that begin with") as caught:
+    with pytest.raises(
+        ImageError, match=f"expected an image file, found {len(data):,} bytes that begin with"
+    ) as caught:
         image_size(data)
     assert isinstance(caught.value, PassError)
     assert not isinstance(caught.value, TruncatedImageError)
@@ -146,7 +169,11 @@ def test_other_formats_have_the_size_that_datasets_delivers():
     profile = PngImagePlugin.PngInfo()
     profile.add_itxt("XML:com.adobe.xmp", 'tiff:Orientation="6"')
     files = [save(image, kind) for kind in ("PNG", "GIF", "BMP", "PPM", "TIFF")]
-    files += [save(image, "PNG", exif=turned), save(image, "PNG", pnginfo=profile), save(image, "TIFF", exif=turned)]
+    files += [
+        save(image, "PNG", exif=turned),
+        save(image, "PNG", pnginfo=profile),
+        save(image, "TIFF", exif=turned),
+    ]
     if features.check("webp"):
         files += [save(image, "WEBP"), save(image, "WEBP", exif=turned)]
     sizes = [image_size(data) for data in files]
@@ -180,7 +207,10 @@ def test_a_file_is_read_no_further_than_its_headers():
     assert len(plain) > 2 * FIRST_BYTES
     assert counted(plain) == ((400, 300), [FIRST_BYTES])
     thumbnail = insert(plain, exif(6, more=bytes(20_000)))
-    assert counted(thumbnail) == ((300, 400), [FIRST_BYTES, thumbnail.index(b"JFIF") - 4 + FIRST_BYTES])
+    assert counted(thumbnail) == (
+        (300, 400),
+        [FIRST_BYTES, thumbnail.index(b"JFIF") - 4 + FIRST_BYTES],
+    )
     assert counted(save(Image.new("L", (9, 8)), "PNG"))[0] == (9, 8)
     odd = insert(plain, segment(0xFE, b"a comment") + b"junk")
     assert counted(odd) == ((400, 300), [FIRST_BYTES, len(odd)])
@@ -188,12 +218,16 @@ def test_a_file_is_read_no_further_than_its_headers():
 
 def test_a_file_that_ends_in_its_headers_is_an_error():
     data = save(Image.new("L", (9, 8)))
-    with pytest.raises(TruncatedImageError, match="expected a JPEG with its headers, found 100 bytes of it"):
+    with pytest.raises(
+        TruncatedImageError, match="expected a JPEG with its headers, found 100 bytes of it"
+    ):
         counted(data[:100])
 
 
 def agrees_with_pillow(data: bytes) -> None:
-    """The one property: an error that is ours, or the size that Pillow gives, where it gives one."""
+    """The one property: an error that is ours, or the size that Pillow gives, where it
+    gives one.
+    """
     size, scan = by_pillow(data)
     try:
         ours = image_size(data)
@@ -205,7 +239,10 @@ def agrees_with_pillow(data: bytes) -> None:
         assert size in (None, ours)
 
 
-BYTES = st.one_of(st.sampled_from([0x00, 0xC0, 0xC2, 0xC4, 0xD8, 0xD9, 0xDA, 0xDC, 0xDE, 0xE1, 0xFF]), st.integers(0, 255))
+BYTES = st.one_of(
+    st.sampled_from([0x00, 0xC0, 0xC2, 0xC4, 0xD8, 0xD9, 0xDA, 0xDC, 0xDE, 0xE1, 0xFF]),
+    st.integers(0, 255),
+)
 EDIT = st.tuples(st.sampled_from(["set", "insert", "delete", "cut"]), st.integers(2, 900), BYTES)
 SMALL = [data for _, data in JPEGS if len(data) < 4000]
 
@@ -227,7 +264,12 @@ def test_mutated_jpegs_never_get_another_answer_than_pillow_gives(data, edits):
 
 
 @settings(max_examples=500, deadline=None)
-@given(st.one_of(st.binary(max_size=200), st.lists(st.binary(max_size=30)).map(lambda parts: SOI + b"\xff".join(parts))))
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.lists(st.binary(max_size=30)).map(lambda parts: SOI + b"\xff".join(parts)),
+    )
+)
 def test_any_bytes_get_an_answer_or_an_error_of_ours(data):
     agrees_with_pillow(data)
 
@@ -235,7 +277,14 @@ def test_any_bytes_get_an_answer_or_an_error_of_ours(data):
 def test_mutated_orientations_never_get_another_answer_than_pillow_gives():
     rng = random.Random(0)
     for _ in range(4000):
-        data = bytearray(insert(save(picture(rng, "L")), exif(rng.randrange(1, 9), order=rng.choice("<>"), more=b"\0\1\2")))
+        data = bytearray(
+            insert(
+                save(picture(rng, "L")),
+                exif(rng.randrange(1, 9), order=rng.choice("<>"), more=b"\0\1\2"),
+            )
+        )
         for _ in range(rng.randrange(1, 4)):
-            data[rng.randrange(6, 60)] = rng.choice([0, 1, 2, 3, 4, 6, 8, 0x12, 0x4D, 0x49, rng.randrange(256)])
+            data[rng.randrange(6, 60)] = rng.choice(
+                [0, 1, 2, 3, 4, 6, 8, 0x12, 0x4D, 0x49, rng.randrange(256)]
+            )
         agrees_with_pillow(bytes(data))

@@ -1,4 +1,6 @@
-"""A push brings everything up once, becomes visible at once, and loads back as it was; whatever the Hub does on the way."""
+"""A push brings everything up once, becomes visible at once, and loads back as it was; whatever the
+Hub does on the way.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +96,9 @@ def test_another_process_loads_it_with_nothing_but_datasets(hub, ds, tmp_path):
     push(ds, ID)
     code = f"import datasets; print(datasets.load_dataset({ID!r}, split='train')['hash'][:])"
     environment = {**hub.environment, "HF_HOME": str(tmp_path / "other"), "PATH": ""}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
     assert done.stdout == f"{ds['hash'][:]}\n", done.stderr
 
 
@@ -103,7 +107,11 @@ def test_the_card_says_what_machines_want_to_know(hub, ds):
     card = front(hub)
     sizes = [len(data) for path, data in hub.files(ID).items() if path.startswith("data/")]
     assert card["dataset_info"]["download_size"] == sum(sizes)
-    assert card["dataset_info"]["splits"][0] | {"num_bytes": 0} == {"name": "train", "num_bytes": 0, "num_examples": 24}
+    assert card["dataset_info"]["splits"][0] | {"num_bytes": 0} == {
+        "name": "train",
+        "num_bytes": 0,
+        "num_examples": 24,
+    }
     assert datasets.Features._from_yaml_list(card["dataset_info"]["features"]) == FEATURES
     files = [{"split": "train", "path": "data/train-*.parquet"}]
     assert card["configs"] == [{"config_name": "default", "data_files": files}]
@@ -117,7 +125,9 @@ def test_the_card_says_what_people_want_to_know(hub, ds):
     sides = [Image.open(io.BytesIO(row["image"]["bytes"])).size for row in raw(ds)]
     shorter, longer = (sorted(map(side, sides)) for side in (min, max))
     for name, values in (("shorter", shorter), ("longer", longer)):
-        assert re.search(rf"\| {name} side \| {values[0]} \|.* {values[11]} \|.* {values[-1]} \|\n", shown)
+        assert re.search(
+            rf"\| {name} side \| {values[0]} \|.* {values[11]} \|.* {values[-1]} \|\n", shown
+        )
     for part in (
         "24 photographs without people of [PASS]",
         "release v2 of 2021-10-14",
@@ -146,10 +156,13 @@ def test_a_stream_gives_the_same_repository(hub, ds):
     push(stream, "me/streamed")
     names = {"README.md", "CREDITS.parquet"}
     once, again = (
-        {path: data for path, data in hub.files(repo_id).items() if path not in names} for repo_id in (ID, "me/streamed")
+        {path: data for path, data in hub.files(repo_id).items() if path not in names}
+        for repo_id in (ID, "me/streamed")
     )
     assert once == again
-    assert len(hub.uploads) == 6  # five files and the credits: what is up is not sent for another name
+    assert (
+        len(hub.uploads) == 6
+    )  # five files and the credits: what is up is not sent for another name
 
 
 def test_splits_are_files_of_their_own(hub, ds):
@@ -161,11 +174,17 @@ def test_splits_are_files_of_their_own(hub, ds):
 
 def test_pictures_that_are_not_of_pass_are_pushed_without_saying_so(hub, tmp_path):
     Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
-    some = Dataset.from_dict({"image": [str(tmp_path / "a.png")], "label": [3]}).cast_column("image", datasets.Image())
+    some = Dataset.from_dict({"image": [str(tmp_path / "a.png")], "label": [3]}).cast_column(
+        "image", datasets.Image()
+    )
     push(some, ID)
     (row,) = load_dataset(ID, split="train")
     assert (row["image"].size, row["label"]) == ((30, 20), 3)
-    assert set(hub.files(ID)) == {".gitattributes", "README.md", "data/train-00000-of-00001.parquet"}
+    assert set(hub.files(ID)) == {
+        ".gitattributes",
+        "README.md",
+        "data/train-00000-of-00001.parquet",
+    }
     assert not re.search("PASS|CC BY|CREDITS", text(hub))
     assert "license" not in front(hub)
 
@@ -194,7 +213,9 @@ def test_the_same_again_sends_and_commits_nothing(hub, ds):
     before = len(hub.requests)
     push(ds, ID)
     assert {request.method for request in hub.requests[before:]} == {"GET", "HEAD", "POST"}
-    assert [request.path for request in hub.requests[before:] if request.method == "POST"] == ["/api/repos/create"]
+    assert [request.path for request in hub.requests[before:] if request.method == "POST"] == [
+        "/api/repos/create"
+    ]
     assert hub.log(ID) == ["initial commit", "Push 24 pictures"]
 
 
@@ -214,9 +235,15 @@ def test_other_rows_replace_those_of_the_same_config_and_nothing_else(hub, ds):
 def test_what_others_wrote_into_the_card_stays(hub, ds):
     push(ds, ID)
     repository = hub.repositories[ID]
-    edited = hub.files(ID)["README.md"].replace(b"pretty_name: Pictures without humAns", b"pretty_name: Mine, not")
+    edited = hub.files(ID)["README.md"].replace(
+        b"pretty_name: Pictures without humAns", b"pretty_name: Mine, not"
+    )
     edited = edited.replace(b"---\n<!-- begin", b"---\n# About me\n\n<!-- begin") + b"\nThe end.\n"
-    files = {**repository.commits[repository.refs["main"]].files, "notes.txt": hub.keep(b"x"), "README.md": hub.keep(edited)}
+    files = {
+        **repository.commits[repository.refs["main"]].files,
+        "notes.txt": hub.keep(b"x"),
+        "README.md": hub.keep(edited),
+    }
     repository.add("main", "by hand", repository.refs["main"], files)
     push(ds.select(range(5)), ID)
     assert front(hub)["pretty_name"] == "Mine, not for Self-Supervision"
@@ -227,10 +254,17 @@ def test_what_others_wrote_into_the_card_stays(hub, ds):
 
 
 def test_killed_ten_times_it_sends_each_file_once(hub, tmp_path, cache):
-    environment = {**os.environ, **hub.environment, "HF_HOME": str(tmp_path / "other"), "HF_DATASETS_CACHE": str(cache)}
+    environment = {
+        **os.environ,
+        **hub.environment,
+        "HF_HOME": str(tmp_path / "other"),
+        "HF_DATASETS_CACHE": str(cache),
+    }
     command = [sys.executable, str(Path(__file__).with_name("pushing.py"))]
     hub.always = lambda request: Fault(silence=0.01) if request.method == "PUT" else None
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True) as pusher:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+    ) as pusher:
 
         def start() -> int:
             print(ID, file=pusher.stdin, flush=True)
@@ -274,7 +308,10 @@ def test_it_ends_whole_when_one_request_in_ten_fails(hub, ds, caplog):
         push(ds.select(range(rows)), ID, max_shard_size=20_000)
         assert f"| train | {rows} |" in text(hub)
     hub.always = lambda request: None
-    assert hub.log(ID) == ["initial commit", *(f"Push {rows} pictures" for rows in (24, 20, 16, 12, 8))]
+    assert hub.log(ID) == [
+        "initial commit",
+        *(f"Push {rows} pictures" for rows in (24, 20, 16, 12, 8)),
+    ]
     assert raw(load_dataset(ID, split="train")) == raw(ds.select(range(8)))
 
 
@@ -284,15 +321,22 @@ def test_a_commit_whose_answer_is_lost_is_not_made_again(hub, ds, create_pr):
     page = push(ds, ID, create_pr=create_pr)
     assert page == f"{hub.host}/datasets/{ID}" + ("/discussions/1" if create_pr else "")
     assert sorted(hub.repositories[ID].refs) == ["main", "refs/pr/1"][: 1 + create_pr]
-    assert hub.log(ID, "refs/pr/1" if create_pr else "main") == ["initial commit", "Push 24 pictures"]
+    assert hub.log(ID, "refs/pr/1" if create_pr else "main") == [
+        "initial commit",
+        "Push 24 pictures",
+    ]
 
 
 def test_a_commit_that_comes_between_is_built_upon(hub, ds):
     def come_between(request):
-        if re.search("POST .*/commit/", f"{request.method} {request.path}") and hub.log(ID) == ["initial commit"]:
+        if re.search("POST .*/commit/", f"{request.method} {request.path}") and hub.log(ID) == [
+            "initial commit"
+        ]:
             repository = hub.repositories[ID]
             files = repository.commits[repository.refs["main"]].files
-            repository.add("main", "between", repository.refs["main"], {**files, "x.txt": hub.keep(b"x")})
+            repository.add(
+                "main", "between", repository.refs["main"], {**files, "x.txt": hub.keep(b"x")}
+            )
 
     hub.always = come_between
     push(ds, ID)
@@ -359,7 +403,10 @@ def test_offline_nothing_is_asked(hub, ds, monkeypatch):
 
 def test_a_second_push_to_the_same_repository_is_refused(hub, ds, cache):
     (cache / "pass" / "push").mkdir(parents=True)
-    with FileLock(cache / "pass" / "push" / "me--pass.lock"), pytest.raises(ExportError, match="found another process"):
+    with (
+        FileLock(cache / "pass" / "push" / "me--pass.lock"),
+        pytest.raises(ExportError, match="found another process"),
+    ):
         push(ds, ID)
     assert hub.requests == []
 
@@ -406,10 +453,19 @@ def test_files_that_the_card_gives_to_another_config_stay(hub, ds):
 
     api = HfApi()
     path = api.hf_hub_download(ID, "data/train-00000-of-00001.parquet", repo_type="dataset")
-    api.upload_file(path_or_fileobj=path, path_in_repo="data/other-00000-of-00001.parquet", repo_id=ID, repo_type="dataset")
+    api.upload_file(
+        path_or_fileobj=path,
+        path_in_repo="data/other-00000-of-00001.parquet",
+        repo_id=ID,
+        repo_type="dataset",
+    )
     card = Path(api.hf_hub_download(ID, "README.md", repo_type="dataset")).read_text()
-    card = card.replace("configs:\n", "configs:\n- config_name: other\n  data_files: data/other-*.parquet\n", 1)
-    api.upload_file(path_or_fileobj=card.encode(), path_in_repo="README.md", repo_id=ID, repo_type="dataset")
+    card = card.replace(
+        "configs:\n", "configs:\n- config_name: other\n  data_files: data/other-*.parquet\n", 1
+    )
+    api.upload_file(
+        path_or_fileobj=card.encode(), path_in_repo="README.md", repo_id=ID, repo_type="dataset"
+    )
     push_to_hub(ds.select(range(6)), ID)
     assert len(load_dataset(ID, "other", split="train")) == 4
     assert len(load_dataset(ID, split="train")) == 6
@@ -419,7 +475,12 @@ def test_a_broken_card_is_known_before_anything_is_sent(hub, ds):
     from huggingface_hub import HfApi
 
     push_to_hub(ds.select(range(2)), ID)
-    HfApi().upload_file(path_or_fileobj=b"---\n- a: [\n---\n", path_in_repo="README.md", repo_id=ID, repo_type="dataset")
+    HfApi().upload_file(
+        path_or_fileobj=b"---\n- a: [\n---\n",
+        path_in_repo="README.md",
+        repo_id=ID,
+        repo_type="dataset",
+    )
     with pytest.raises(RemoteError, match="README.md: expected YAML between two lines of ---"):
         push_to_hub(ds, ID)
 
@@ -443,7 +504,9 @@ def hub_text(hub: Hub) -> str:
 def test_signatures_of_urls_are_not_said():
     from pass_utils.hub.repository import _say
 
-    err = ValueError("503 for url 'https://s3.example/lfs/1?X-Amz-Signature=SECRET&part=1' (Request ID: 1)")
+    err = ValueError(
+        "503 for url 'https://s3.example/lfs/1?X-Amz-Signature=SECRET&part=1' (Request ID: 1)"
+    )
     assert _say(err) == "503 for url 'https://s3.example/lfs/1' (Request ID: 1)"
 
 
@@ -464,7 +527,9 @@ def test_what_datasets_pushed_before_is_replaced(hub, ds):
 
 def test_nothing_at_all_can_be_pushed(hub, ds):
     push(ds.select([]), ID)
-    assert list(load_dataset(ID, split="train", streaming=True)) == []  # `datasets` opens nothing else without rows
+    assert (
+        list(load_dataset(ID, split="train", streaming=True)) == []
+    )  # `datasets` opens nothing else without rows
     assert "CREDITS.parquet" not in hub.files(ID)
 
 

@@ -1,4 +1,6 @@
-"""The server of `hub` does what the real clients expect of the Hub, and the faults that are ordered."""
+"""The server of `hub` does what the real clients expect of the Hub, and the faults that are
+ordered.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,12 @@ import huggingface_hub
 import pytest
 from hub import Fault, Hub, connect
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-from huggingface_hub.utils import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.utils import (
+    EntryNotFoundError,
+    HfHubHTTPError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 
 ID = "me/toy"
 
@@ -28,19 +35,27 @@ def hub(tmp_path, monkeypatch) -> Iterator[Hub]:
 @pytest.fixture
 def toy() -> datasets.Dataset:
     """A thousand rows."""
-    return datasets.Dataset.from_dict({"number": list(range(1000)), "text": [f"row {n}" for n in range(1000)]})
+    return datasets.Dataset.from_dict(
+        {"number": list(range(1000)), "text": [f"row {n}" for n in range(1000)]}
+    )
 
 
 def commit(*operations: object, **options: object):
     """One commit to the repository, which is made where it is not there."""
     HfApi().create_repo(ID, repo_type="dataset", exist_ok=True)
-    return HfApi().create_commit(ID, list(operations), repo_type="dataset", commit_message="a change", **options)
+    return HfApi().create_commit(
+        ID, list(operations), repo_type="dataset", commit_message="a change", **options
+    )
 
 
 def test_datasets_pushes_and_loads_back_streaming_and_not(hub, toy):
     toy.push_to_hub(ID, num_shards=3)
     assert len(hub.uploads) == 3
-    assert set(hub.files(ID)) == {".gitattributes", "README.md", *(f"data/train-0000{n}-of-00003.parquet" for n in range(3))}
+    assert set(hub.files(ID)) == {
+        ".gitattributes",
+        "README.md",
+        *(f"data/train-0000{n}-of-00003.parquet" for n in range(3)),
+    }
     for streaming in (False, True):
         assert list(datasets.load_dataset(ID, split="train", streaming=streaming)) == list(toy)
 
@@ -49,7 +64,9 @@ def test_another_process_is_connected_by_its_environment(hub, toy, tmp_path):
     toy.push_to_hub(ID)
     code = f"import datasets; print(datasets.load_dataset({ID!r}, split='train')[999])"
     environment = {**hub.environment, "HF_HOME": str(tmp_path / "other"), "PATH": ""}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
     assert done.stdout == "{'number': 999, 'text': 'row 999'}\n", done.stderr
 
 
@@ -77,9 +94,14 @@ def test_private_repositories_are_for_their_owner(hub):
 
 
 def test_a_commit_adds_replaces_and_deletes_and_trees_come_in_pages(hub):
-    first = commit(*(CommitOperationAdd(f"in/{n}.txt", b"1") for n in range(3)), CommitOperationAdd("x.parquet", b"large"))
+    first = commit(
+        *(CommitOperationAdd(f"in/{n}.txt", b"1") for n in range(3)),
+        CommitOperationAdd("x.parquet", b"large"),
+    )
     commit(CommitOperationAdd("in/0.txt", b"2"), CommitOperationDelete("in/1.txt"))
-    found = {file.path: file for file in HfApi().list_repo_tree(ID, recursive=True, repo_type="dataset")}
+    found = {
+        file.path: file for file in HfApi().list_repo_tree(ID, recursive=True, repo_type="dataset")
+    }
     assert sorted(found) == [".gitattributes", "in", "in/0.txt", "in/2.txt", "x.parquet"]
     assert (found["x.parquet"].lfs.size, found["x.parquet"].lfs.sha256) == (5, hub.uploads[0])
     assert len(hub.asked("GET .*/tree/main$")) == 3
@@ -119,7 +141,9 @@ def test_a_pull_request_leaves_the_branch_as_it_was(hub):
 def test_files_are_given_in_ranges(hub, tmp_path):
     data = bytes(range(256)) * 40
     commit(CommitOperationAdd("x.parquet", data))
-    with huggingface_hub.HfFileSystem(endpoint=hub.host).open(f"datasets/{ID}/x.parquet", "rb", block_size=100) as file:
+    with huggingface_hub.HfFileSystem(endpoint=hub.host).open(
+        f"datasets/{ID}/x.parquet", "rb", block_size=100
+    ) as file:
         file.seek(5000)
         assert file.read(16) == data[5000:5016]
     (asked,) = hub.asked("GET /cdn")
@@ -128,7 +152,10 @@ def test_files_are_given_in_ranges(hub, tmp_path):
 
 def test_faults_are_obeyed_and_the_clients_own_retries_get_over_them(hub, monkeypatch):
     hub.part_size = None
-    hub.faults += [Fault("PUT", status=500), Fault("PUT", status=503, headers=(("Retry-After", "0"),))]
+    hub.faults += [
+        Fault("PUT", status=500),
+        Fault("PUT", status=503, headers=(("Retry-After", "0"),)),
+    ]
     commit(CommitOperationAdd("x.parquet", b"large"))
     assert [request.status for request in hub.asked("PUT")] == [500, 503, 200]
     hub.faults += [Fault("POST .*commit", cut=10)]

@@ -60,11 +60,15 @@ def test_bytes_that_are_there_are_not_copied():
 
 
 def test_pictures_of_several_shards_are_read_in_the_order_of_the_rows(folder):
-    ds = load_dataset("pass", data_dir=str(folder([range(4), range(4, 9)])), shards=[0, 1], split="train")
+    ds = load_dataset(
+        "pass", data_dir=str(folder([range(4), range(4, 9)])), shards=[0, 1], split="train"
+    )
     order = [8, 0, 7, 1, 3, 3, 4]
     column = ds.data["image"].combine_chunks().take(pa.array(order))
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    assert [row["bytes"] for row in embed(column).to_pylist()] == [jpeg(image_hash(number)) for number in order]
+    assert [row["bytes"] for row in embed(column).to_pylist()] == [
+        jpeg(image_hash(number)) for number in order
+    ]
 
 
 def test_a_shard_that_changed_is_refused(folder):
@@ -80,7 +84,9 @@ def test_a_shard_that_changed_is_refused(folder):
 @pytest.mark.parametrize("path", ["/no/where.jpg", "memory://no/where.jpg", "wrong://x/y.jpg"])
 def test_a_picture_that_cannot_be_read_is_named(path):
     for ask in (embed, lambda array: stored_sizes(pa.chunked_array([array]))):
-        with pytest.raises(ExportError, match=rf"^{path}: expected a picture that can be read, found") as caught:
+        with pytest.raises(
+            ExportError, match=rf"^{path}: expected a picture that can be read, found"
+        ) as caught:
             ask(pictures({"bytes": None, "path": path}))
         assert caught.value.path == path
 

@@ -17,21 +17,46 @@ OTHER = "fff0eece99cc71c2e91fe716051599"
 
 def same(left, right):
     """Whether two Keys hold the same hashes in the same order."""
-    return all((getattr(left, name) == getattr(right, name)).all() for name in ("high", "low", "length"))
+    return all(
+        (getattr(left, name) == getattr(right, name)).all() for name in ("high", "low", "length")
+    )
 
 
 def test_keys_are_the_halves_of_the_number_and_the_number_of_characters():
-    keys = Keys.of(pa.array(["ffd3eb12a16cb83138f26e6f36dec967", "0fd3eb12a16cb831", "1" + "0" * 15 + "2"]))
+    keys = Keys.of(
+        pa.array(["ffd3eb12a16cb83138f26e6f36dec967", "0fd3eb12a16cb831", "1" + "0" * 15 + "2"])
+    )
     assert keys.high.tolist() == [0xFFD3EB12A16CB831, 0, 1]
     assert keys.low.tolist() == [0x38F26E6F36DEC967, 0x0FD3EB12A16CB831, 2]
     assert keys.length.tolist() == [32, 16, 17]
-    assert [column.dtype for column in (keys.high, keys.low, keys.length)] == [np.uint64, np.uint64, np.uint8]
+    assert [column.dtype for column in (keys.high, keys.low, keys.length)] == [
+        np.uint64,
+        np.uint64,
+        np.uint8,
+    ]
 
 
 @pytest.mark.parametrize(
     "bad",
-    [HASH.upper(), "g" * 16, HASH[:-1] + "F", " " + HASH[1:], HASH[:-1] + " ", HASH[:14] + "  " + HASH[16:], HASH[:-1] + "\n"]
-    + [HASH[:-1] + "\0", "0x" + HASH[2:], "+" + HASH[1:], "é" * 8, "é" * 16, "１" * 16, "x" + HASH[1:-1] + "٣", ""]
+    [
+        HASH.upper(),
+        "g" * 16,
+        HASH[:-1] + "F",
+        " " + HASH[1:],
+        HASH[:-1] + " ",
+        HASH[:14] + "  " + HASH[16:],
+        HASH[:-1] + "\n",
+    ]
+    + [
+        HASH[:-1] + "\0",
+        "0x" + HASH[2:],
+        "+" + HASH[1:],
+        "é" * 8,
+        "é" * 16,
+        "１" * 16,
+        "x" + HASH[1:-1] + "٣",
+        "",
+    ]
     + [HASH[:15], HASH + "0", None],
 )
 @pytest.mark.parametrize("before", [0, 3])
@@ -44,7 +69,12 @@ def test_keys_refuse_what_is_not_16_to_32_lower_case_hex_characters(bad, before)
 
 def test_keys_take_no_hashes():
     keys = Keys.of(pa.array([], pa.string()))
-    assert (len(keys), keys.high.dtype, keys.low.dtype, keys.length.dtype) == (0, np.uint64, np.uint64, np.uint8)
+    assert (len(keys), keys.high.dtype, keys.low.dtype, keys.length.dtype) == (
+        0,
+        np.uint64,
+        np.uint64,
+        np.uint8,
+    )
 
 
 @pytest.mark.parametrize(("start", "count"), [(0, 2), (1, 3), (3, 1), (2, 4), (4, 0)])
@@ -52,13 +82,22 @@ def test_keys_of_a_slice_are_those_of_its_hashes(start, count):
     hashes = [image_hash(number)[: 16 + 3 * number] for number in range(6)]
     sliced = pa.array([*hashes[:5], hashes[5], "not a hash, nor in any slice"]).slice(start, count)
     assert same(Keys.of(sliced), Keys.of(pa.array(hashes[start : start + count], pa.string())))
-    assert same(Keys.of(sliced.slice(count // 2)), Keys.of(pa.array(sliced.to_pylist()[count // 2 :], pa.string())))
+    assert same(
+        Keys.of(sliced.slice(count // 2)),
+        Keys.of(pa.array(sliced.to_pylist()[count // 2 :], pa.string())),
+    )
 
 
 def test_sorted_keys_order_by_number_then_length_and_name_the_one_that_repeats():
     hashes = ["0abc" + "0" * 20, "abc" + "0" * 20, "00abc" + "0" * 20, "f" * 16, "1" + "0" * 16]
     keys = Keys.of(pa.array(hashes))
-    assert [hashes[row] for row in keys.order()] == [hashes[3], hashes[4], hashes[1], hashes[0], hashes[2]]
+    assert [hashes[row] for row in keys.order()] == [
+        hashes[3],
+        hashes[4],
+        hashes[1],
+        hashes[0],
+        hashes[2],
+    ]
     assert keys.take(keys.order()).repeated() is None
     for hash in hashes:
         twice = Keys.concat([keys, Keys.of(pa.array([hash]))])

@@ -1,4 +1,6 @@
-"""The manual, which is the README and the pages in docs/, is so: snippets, links, names, and what it says of errors."""
+"""The manual, which is the README and the pages in docs/, is so: snippets, links, names, and what
+it says of errors.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ def test_the_snippets_of_a_page_give_what_it_shows(page, tmp_path, monkeypatch):
             printed = io.StringIO()
             with contextlib.redirect_stdout(printed):
                 exec(compile(text, page.name, "exec"), namespace)
-            assert ADDRESS.sub("0x", printed.getvalue()) == (ADDRESS.sub("0x", shown) if next_kind == "text" else "")
+            assert ADDRESS.sub("0x", printed.getvalue()) == (
+                ADDRESS.sub("0x", shown) if next_kind == "text" else ""
+            )
 
 
 def test_the_first_screen_of_the_readme_has_a_snippet_and_what_it_prints():
@@ -71,10 +75,18 @@ def test_the_names_and_keywords_of_a_page_are_those_of_the_library(page):
         if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "pass_utils":
             module = importlib.import_module(str(node.module))
             assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "pass_utils":
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "pass_utils"
+        ):
             assert node.attr in pass_utils.__all__
         if isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            name = (
+                node.func.attr
+                if isinstance(node.func, ast.Attribute)
+                else getattr(node.func, "id", "")
+            )
             if name in pass_utils.__all__ and callable(getattr(pass_utils, name)):
                 keywords = {str(keyword.arg): None for keyword in node.keywords}
                 inspect.signature(getattr(pass_utils, name)).bind(*node.args, **keywords)
@@ -85,14 +97,22 @@ def test_the_options_of_load_dataset_on_a_page_are_there(page):
     ours = set(PassConfig.__dataclass_fields__) - {"name", "version", "description", "data_files"}
     theirs = {"split", "streaming", "trust_remote_code"}
     for node in code(page):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "load_dataset":
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "load_dataset"
+        ):
             assert {str(keyword.arg) for keyword in node.keywords} <= ours | theirs
 
 
 def anchors(page: Path) -> set[str]:
     """The anchors that GitHub and the Hub give to the headings of a page."""
     tokens = MarkdownIt().parse(_body(page))
-    titles = [after.content for before, after in zip(tokens, tokens[1:], strict=False) if before.type == "heading_open"]
+    titles = [
+        after.content
+        for before, after in zip(tokens, tokens[1:], strict=False)
+        if before.type == "heading_open"
+    ]
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
@@ -102,9 +122,15 @@ def _body(page: Path) -> str:
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=page_id)
 def test_the_links_of_a_page_lead_somewhere(page):
-    inline = [child for token in MarkdownIt().enable("table").parse(_body(page)) for child in token.children or []]
+    inline = [
+        child
+        for token in MarkdownIt().enable("table").parse(_body(page))
+        for child in token.children or []
+    ]
     targets = [
-        str(child.attrs.get("href") or child.attrs.get("src")) for child in inline if child.type in ("link_open", "image")
+        str(child.attrs.get("href") or child.attrs.get("src"))
+        for child in inline
+        if child.type in ("link_open", "image")
     ]
     for target in targets:
         if not target.startswith(("https://", "http://")):
@@ -126,24 +152,43 @@ def strings(module: Path) -> Iterator[str]:
     """The strings in a module; what is filled in is a space."""
     tree = ast.parse(module.read_text())
     parts = {
-        id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node) if part is not node
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for part in ast.walk(node)
+        if part is not node
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
-            yield "".join(str(part.value) if isinstance(part, ast.Constant) else " " for part in node.values)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts:
+            yield "".join(
+                str(part.value) if isinstance(part, ast.Constant) else " " for part in node.values
+            )
+        elif (
+            isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts
+        ):
             yield node.value
 
 
 def test_the_errors_are_on_the_page_of_troubles():
-    raised = {name for name, error in vars(errors).items() if isinstance(error, type) and error.__module__ == errors.__name__}
-    headings = set(re.findall(r"`(\w+Error)`", " ".join(re.findall(r"^## .*", TROUBLE.read_text(), re.MULTILINE))))
+    raised = {
+        name
+        for name, error in vars(errors).items()
+        if isinstance(error, type) and error.__module__ == errors.__name__
+    }
+    headings = set(
+        re.findall(
+            r"`(\w+Error)`", " ".join(re.findall(r"^## .*", TROUBLE.read_text(), re.MULTILINE))
+        )
+    )
     assert headings == raised - {"PassError"}
 
 
 @pytest.mark.parametrize(
     ("quoted", "code"),
-    [(r"`([^`]* [^`]*)`", Path(pass_utils.__file__).parent), (r'"([^"]* [^"]*)"', Path(datasets.__file__).parent)],
+    [
+        (r"`([^`]* [^`]*)`", Path(pass_utils.__file__).parent),
+        (r'"([^"]* [^"]*)"', Path(datasets.__file__).parent),
+    ],
     ids=["ours", "of datasets"],
 )
 def test_the_messages_on_the_page_of_troubles_are_in_the_code(quoted, code):
@@ -151,7 +196,10 @@ def test_the_messages_on_the_page_of_troubles_are_in_the_code(quoted, code):
     first_columns = re.findall(r"^\| (.*?) \| ", TROUBLE.read_text(), re.MULTILINE)
     quotes = [quote for column in first_columns for quote in re.findall(quoted, column)]
     known = [text for module in code.rglob("*.py") for text in strings(module)]
-    wanted = {quote: re.compile(".*".join(map(re.escape, quote.split("..."))), re.DOTALL) for quote in quotes}
+    wanted = {
+        quote: re.compile(".*".join(map(re.escape, quote.split("..."))), re.DOTALL)
+        for quote in quotes
+    }
     assert wanted
     assert [quote for quote, pattern in wanted.items() if not any(map(pattern.search, known))] == []
 
@@ -161,4 +209,6 @@ def test_the_picture_says_in_words_what_it_shows():
     space = {"svg": "http://www.w3.org/2000/svg"}
     assert svg.findtext("svg:title", namespaces=space)
     words = svg.findtext("svg:desc", "", namespaces=space)
-    assert {"Dataset", "IterableDataset", "Zenodo", "credited", "exported", "pushed"} <= set(re.findall(r"\w+", words))
+    assert {"Dataset", "IterableDataset", "Zenodo", "credited", "exported", "pushed"} <= set(
+        re.findall(r"\w+", words)
+    )

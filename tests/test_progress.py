@@ -1,4 +1,6 @@
-"""What people see while bytes come in: bars on a terminal, now and then a line elsewhere, nothing when quiet."""
+"""What people see while bytes come in: bars on a terminal, now and then a line elsewhere, nothing
+when quiet.
+"""
 
 from __future__ import annotations
 
@@ -117,7 +119,9 @@ def test_counts_from_many_threads_add_up():
             for _ in range(10_000):
                 shown.advance(name, 1)
 
-        threads = [threading.Thread(target=count, args=(f"PASS.{number}.tar",)) for number in range(8)]
+        threads = [
+            threading.Thread(target=count, args=(f"PASS.{number}.tar",)) for number in range(8)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -160,7 +164,9 @@ def test_what_is_logged_stands_between_the_bars(caplog):
 
 def test_all_items_are_worked_on_and_what_comes_of_them_is_in_order():
     stopped = threading.Event()
-    assert run_all(lambda number: number * number, range(200), threads=3, stopped=stopped) == [n * n for n in range(200)]
+    assert run_all(lambda number: number * number, range(200), threads=3, stopped=stopped) == [
+        n * n for n in range(200)
+    ]
     assert not stopped.is_set()
     assert run_all(str, [], threads=2, stopped=stopped) == []
 

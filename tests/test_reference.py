@@ -1,4 +1,6 @@
-"""The docstrings say what a user needs, run where they show something, and make a page without a warning."""
+"""The docstrings say what a user needs, run where they show something, and make a page without a
+warning.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,11 @@ from pass_utils import errors
 ROOT = Path(__file__).parent.parent
 MODULES = sorted(path for path in (ROOT / "pass_utils").rglob("*.py") if path.stem != "__init__")
 PUBLIC = {name: getattr(pass_utils, name) for name in pass_utils.__all__}
-ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, errors.PassError)}
+ERRORS = {
+    name
+    for name, value in vars(errors).items()
+    if isinstance(value, type) and issubclass(value, errors.PassError)
+}
 
 
 def dotted(module: Path) -> str:
@@ -29,7 +35,9 @@ def dotted(module: Path) -> str:
 
 
 def test_the_examples_in_docstrings_give_what_they_show():
-    found = {dotted(path): doctest.testmod(importlib.import_module(dotted(path))) for path in MODULES}
+    found = {
+        dotted(path): doctest.testmod(importlib.import_module(dotted(path))) for path in MODULES
+    }
     shown = {dotted(path) for path in MODULES if ">>> " in path.read_text()}
     assert {name for name, result in found.items() if result.attempted} == shown
     assert [name for name, result in found.items() if result.failed] == []
@@ -65,7 +73,9 @@ def page() -> dict[str, str]:
 def test_every_public_name_is_on_the_page_with_what_it_does(page):
     assert set(page) - {"", "front"} == set(PUBLIC)
     for name, value in PUBLIC.items():
-        first = (inspect.getdoc(value) or "").partition("\n\n")[0] if name != "RELEASES" else "RELEASES"
+        first = (
+            (inspect.getdoc(value) or "").partition("\n\n")[0] if name != "RELEASES" else "RELEASES"
+        )
         assert re.sub(r"\W+", "", first) in re.sub(r"\W+", "", page[name]), name
 
 
@@ -78,7 +88,11 @@ def test_functions_are_on_the_page_with_their_types(page):
 
 
 def test_the_front_of_the_page_speaks_of_every_function_and_of_releases(page):
-    wanted = {name for name, value in PUBLIC.items() if inspect.isfunction(value)} | {"RELEASES", "Release", "PassError"}
+    wanted = {name for name, value in PUBLIC.items() if inspect.isfunction(value)} | {
+        "RELEASES",
+        "Release",
+        "PassError",
+    }
     assert wanted <= set(re.findall(r"\w+", page["front"]))
 
 
@@ -88,7 +102,11 @@ def test_every_parameter_and_field_is_spoken_of():
         if callable(value) and (name not in ERRORS or "__init__" in vars(value)):
             spoken = " ".join(re.findall(r"`[^`]+`", inspect.getdoc(value) or ""))
             wanted = set(inspect.signature(value).parameters) - {"message", "args", "kwargs"}
-            silent += [f"{name}: {parameter}" for parameter in wanted if not re.search(rf"\b{parameter}\b", spoken)]
+            silent += [
+                f"{name}: {parameter}"
+                for parameter in wanted
+                if not re.search(rf"\b{parameter}\b", spoken)
+            ]
     assert sorted(silent) == []
 
 
@@ -98,11 +116,19 @@ def test_every_error_that_a_function_raises_is_in_its_docstring():
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
-                calls = [each.exc for each in ast.walk(node) if isinstance(each, ast.Raise) and isinstance(each.exc, ast.Call)]
-                raised = {call.func.id for call in calls if isinstance(call.func, ast.Name)} & ERRORS
+                calls = [
+                    each.exc
+                    for each in ast.walk(node)
+                    if isinstance(each, ast.Raise) and isinstance(each.exc, ast.Call)
+                ]
+                raised = {
+                    call.func.id for call in calls if isinstance(call.func, ast.Name)
+                } & ERRORS
                 named = set(re.findall(r"^    (\w+):", ast.get_docstring(node) or "", re.MULTILINE))
                 silent += [
-                    f"{dotted(path)}.{node.name}: {error}" for error in sorted(raised - named) if "PassError" not in named
+                    f"{dotted(path)}.{node.name}: {error}"
+                    for error in sorted(raised - named)
+                    if "PassError" not in named
                 ]
     assert silent == []
 
@@ -113,11 +139,15 @@ def test_docstrings_name_errors_that_there_are():
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
                 raises = (ast.get_docstring(node) or "").partition("Raises:")[2]
                 named = re.findall(r"^    (\w*Error):", raises, re.MULTILINE)
-                assert [name for name in named if name not in ERRORS and not hasattr(builtins, name)] == []
+                assert [
+                    name for name in named if name not in ERRORS and not hasattr(builtins, name)
+                ] == []
 
 
 def test_the_public_names_are_sorted():
     kinds = [(not name.isupper(), not name[0].isupper(), name) for name in pass_utils.__all__]
     assert kinds == sorted(kinds)
     assert set(pass_utils._MODULE_OF) | ERRORS == set(pass_utils.__all__)
-    assert list(pass_utils._MODULE_OF) == [name for name in pass_utils.__all__ if name in pass_utils._MODULE_OF]
+    assert list(pass_utils._MODULE_OF) == [
+        name for name in pass_utils.__all__ if name in pass_utils._MODULE_OF
+    ]

@@ -18,11 +18,14 @@ import pass_utils.registry
 
 
 def run(code: str, *arguments: str) -> str:
-    return subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 LOAD = (
-    "import sys; print(len(load_dataset('pass', data_dir=sys.argv[1], shards=[0, 1], split='train', cache_dir=sys.argv[2])))"
+    "import sys; print(len(load_dataset('pass', data_dir=sys.argv[1], shards=[0, 1], "
+    "split='train', cache_dir=sys.argv[2])))"
 )
 
 
@@ -31,7 +34,8 @@ LOAD = (
     [
         "import pass_utils; from datasets import load_dataset; ",
         "from datasets import load_dataset; import pass_utils; ",
-        "import pass_utils, importlib; importlib.reload(pass_utils); from datasets import load_dataset; ",
+        "import pass_utils, importlib; importlib.reload(pass_utils); from datasets import "
+        "load_dataset; ",
     ],
 )
 def test_either_import_may_come_first(folder, tmp_path, imports):
@@ -40,7 +44,8 @@ def test_either_import_may_come_first(folder, tmp_path, imports):
 
 def test_importing_pass_utils_imports_nothing_heavy():
     loaded = run(
-        "import pass_utils, sys; print([m for m in ('datasets', 'pyarrow', 'numpy', 'requests') if m in sys.modules])"
+        "import pass_utils, sys; print([m for m in ('datasets', 'pyarrow', 'numpy', 'requests') if "
+        "m in sys.modules])"
     )
     assert loaded == "[]"
 
@@ -67,7 +72,15 @@ def test_other_names_load_as_before(tmp_path, monkeypatch):
         names = datasets.get_dataset_config_names(str(tmp_path))
         with pytest.raises(Exception) as caught:  # what it is depends on the version of datasets
             load_dataset("./no-such-folder")
-        return csv[:], csv._fingerprint, local[:], local._fingerprint, names, type(caught.value), str(caught.value)
+        return (
+            csv[:],
+            csv._fingerprint,
+            local[:],
+            local._fingerprint,
+            names,
+            type(caught.value),
+            str(caught.value),
+        )
 
     with_ours = results()
     for module in (datasets.load, datasets.inspect):
@@ -79,7 +92,9 @@ def test_other_names_load_as_before(tmp_path, monkeypatch):
 @pytest.mark.parametrize("path", ["./pass", "pass/", "user/pass", "Pass", "passes", "pass.csv"])
 def test_only_the_bare_name_is_ours(monkeypatch, path):
     asked = []
-    monkeypatch.setattr(datasets.load, "dataset_module_factory", lambda path, **_: asked.append(path))
+    monkeypatch.setattr(
+        datasets.load, "dataset_module_factory", lambda path, **_: asked.append(path)
+    )
     pass_utils.registry._route(datasets.load)
     datasets.load.dataset_module_factory(path, revision=None)
     assert asked == [path]

@@ -1,4 +1,6 @@
-"""Bytes of a URL through everything that a server and the way to it can do: each fault gives the bytes or says why not."""
+"""Bytes of a URL through everything that a server and the way to it can do: each fault gives the
+bytes or says why not.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ TOKEN = "a-very-secret-token"
 def setting(monkeypatch):
     """A plain environment, and no waiting."""
     clear_environment(monkeypatch)
-    monkeypatch.setattr(retries, "RETRY", Retry(attempts=4, first_wait=0.001, connect_timeout=1, read_timeout=0.3))
+    monkeypatch.setattr(
+        retries, "RETRY", Retry(attempts=4, first_wait=0.001, connect_timeout=1, read_timeout=0.3)
+    )
 
 
 @pytest.fixture
@@ -60,7 +64,9 @@ def read(url: str, offset: int = 0, size: int | None = None, *, stopped=None) ->
         return b"".join(file.read(offset, SIZE - offset if size is None else size))
 
 
-def fails(url: str, match: str, *, offset: int = 0, status: int | None = None, stopped=None) -> RemoteError:
+def fails(
+    url: str, match: str, *, offset: int = 0, status: int | None = None, stopped=None
+) -> RemoteError:
     with pytest.raises(RemoteError, match=match) as caught:
         read(url, offset, stopped=stopped)
     assert caught.value.url == url
@@ -73,7 +79,9 @@ def ranges(server: Zenodo) -> list[str | None]:
     return [request.range for request in server.requests]
 
 
-@pytest.mark.parametrize(("offset", "size"), [(0, SIZE), (0, 1), (1, 511), (65_535, 65_538), (SIZE - 1, 1)])
+@pytest.mark.parametrize(
+    ("offset", "size"), [(0, SIZE), (0, 1), (1, 511), (65_535, 65_538), (SIZE - 1, 1)]
+)
 def test_a_read_asks_for_its_bytes_and_no_more(server, offset, size):
     assert read(server.url(NAME), offset, size) == DATA[offset : offset + size]
     assert ranges(server) == [f"bytes={offset}-{offset + size - 1}"]
@@ -142,13 +150,19 @@ def test_an_answer_that_breaks_or_is_another_goes_on_at_the_next_byte(server, ca
     server.faults = [fault]
     assert read(server.url(NAME), AT) == DATA[AT:]
     assert ranges(server) == [WHOLE, then][: 1 + (then is not None)]
-    notes = [record.getMessage() for record in caplog.records if "going on at" in record.getMessage()]
+    notes = [
+        record.getMessage() for record in caplog.records if "going on at" in record.getMessage()
+    ]
     at = int(then[6:].split("-")[0]) if then else None
-    assert [note.partition("going on at byte ")[2].split(" ")[0] for note in notes] == ([f"{at:,}"] if then else [])
+    assert [note.partition("going on at byte ")[2].split(" ")[0] for note in notes] == (
+        [f"{at:,}"] if then else []
+    )
 
 
 def test_an_answer_that_says_that_it_is_shorter_is_read_as_far_as_it_says(server, caplog):
-    server.faults = [Fault(content_range="bytes 50000-50999/200000", corrupt=51_000)]  # and yet it is longer
+    server.faults = [
+        Fault(content_range="bytes 50000-50999/200000", corrupt=51_000)
+    ]  # and yet it is longer
     assert read(server.url(NAME), AT) == DATA[AT:]
     assert ranges(server) == [WHOLE, "bytes=51000-199999"]
     assert caplog.text == ""
@@ -156,7 +170,9 @@ def test_an_answer_that_says_that_it_is_shorter_is_read_as_far_as_it_says(server
 
 @pytest.mark.parametrize("fault", [Fault(stall=(70_000, 1.0)), Fault(cut=70_000)])
 def test_what_came_before_a_break_is_not_asked_for_again(server, fault):
-    """A read that waits for a full chunk would lose the 70,000 bytes that came before the time-out."""
+    """A read that waits for a full chunk would lose the 70,000 bytes that came before the
+    time-out.
+    """
     server.faults = [fault]
     assert read(server.url(NAME)) == DATA
     assert ranges(server) == ["bytes=0-199999", "bytes=70000-199999"]
@@ -180,11 +196,16 @@ def test_an_older_urllib3_will_do(server, monkeypatch):
 class TestServerThatIgnoresRange:
     def test_it_is_read_from_its_start_and_the_log_says_so_once(self, server, caplog):
         server.always = lambda path, start: Fault(ignore_range=True)
-        server.faults = [Fault(ignore_range=True, cut=60_000), Fault(ignore_range=True, cut=100_000)]
+        server.faults = [
+            Fault(ignore_range=True, cut=60_000),
+            Fault(ignore_range=True, cut=100_000),
+        ]
         assert read(server.url(NAME), AT) == DATA[AT:]
         assert [request.status for request in server.requests] == [200, 200, 200]
         assert ranges(server) == [WHOLE, "bytes=60000-199999", "bytes=100000-199999"]
-        assert [r.levelname for r in caplog.records if "the server ignores Range" in r.getMessage()] == ["WARNING"]
+        assert [
+            r.levelname for r in caplog.records if "the server ignores Range" in r.getMessage()
+        ] == ["WARNING"]
 
     def test_a_long_gap_is_read_over(self, server, monkeypatch):
         monkeypatch.setattr(remote, "_CHUNK", 1000)
@@ -213,7 +234,14 @@ class TestServerThatIgnoresRange:
         monkeypatch.setattr(remote, "_KEPT", 10_000)
         monkeypatch.setattr(remote, "_CHUNK", 1000)
         server.always = lambda path, start: Fault(ignore_range=True)
-        for offset, requests in ((0, 1), (70_000, 1), (69_500, 1), (60_900, 1), (68_000, 1), (40_000, 2)):
+        for offset, requests in (
+            (0, 1),
+            (70_000, 1),
+            (69_500, 1),
+            (60_900, 1),
+            (68_000, 1),
+            (40_000, 2),
+        ):
             with RemoteFile.shared(server.url(NAME), SIZE) as file:
                 assert b"".join(file.read(offset, 900)) == DATA[offset : offset + 900]
             assert len(server.requests) == requests
@@ -231,10 +259,18 @@ class TestServerThatIgnoresRange:
         assert not any(url == server.url(NAME) for _, url in remote._left_open)
 
     def test_an_answer_that_was_refused_is_not_taken_for_the_next_bytes(self, server):
-        """The answer that another file came in is open at its first byte, the one before it was open at byte 100,000."""
+        """The answer that another file came in is open at its first byte, the one before it was
+        open at byte 100,000.
+        """
         server.always = lambda path, start: Fault(ignore_range=True)
-        server.faults = [Fault(ignore_range=True, cut=100_000), Fault(ignore_range=True, etag=OTHER)]
-        with RemoteFile.shared(server.url(NAME), SIZE) as file, pytest.raises(RemoteError, match="another file"):
+        server.faults = [
+            Fault(ignore_range=True, cut=100_000),
+            Fault(ignore_range=True, etag=OTHER),
+        ]
+        with (
+            RemoteFile.shared(server.url(NAME), SIZE) as file,
+            pytest.raises(RemoteError, match="another file"),
+        ):
             list(file.read(0, SIZE))
         with RemoteFile.shared(server.url(NAME), SIZE) as file:
             assert b"".join(file.read(150_000, 1000)) == DATA[150_000:151_000]
@@ -247,7 +283,10 @@ class TestAnotherFile:
     @pytest.mark.parametrize("ignore_range", [False, True])
     def test_of_another_size(self, server, more, ignore_range):
         server.faults = [Fault(extend=more, ignore_range=ignore_range)]
-        fails(server.url(NAME), f"a file of 200,000 bytes, found a file of {SIZE + more:,} bytes: .* another release's")
+        fails(
+            server.url(NAME),
+            f"a file of 200,000 bytes, found a file of {SIZE + more:,} bytes: .* another release's",
+        )
         assert len(server.requests) == 1
 
     def test_of_another_size_where_nothing_is_left_to_give(self, server):
@@ -267,12 +306,18 @@ class TestAnotherFile:
             with pytest.raises(RemoteError, match="it changed on the server") as caught:
                 list(pieces)
         after = server.etag(server.folder / NAME)
-        assert f"200,000 bytes with ETag {before}, found another file of 200,000 bytes (ETag {after})" in str(caught.value)
+        assert (
+            f"200,000 bytes with ETag {before}, found another file of 200,000 bytes (ETag {after})"
+            in str(caught.value)
+        )
         assert [request.status for request in server.requests] == [206, 200]
 
     def test_after_the_file_changed_behind_something_that_drops_if_range(self, server):
         server.faults = [Fault(cut=1000), Fault(headers=(("ETag", OTHER),))]
-        fails(server.url(NAME), f"found another file of 200,000 bytes .ETag {OTHER}.: it changed on the server")
+        fails(
+            server.url(NAME),
+            f"found another file of 200,000 bytes .ETag {OTHER}.: it changed on the server",
+        )
         assert [request.status for request in server.requests] == [206, 206]
 
     def test_a_weak_etag_is_no_condition(self, server):
@@ -304,7 +349,15 @@ class TestRefusal:
     @pytest.mark.parametrize("token", ["", TOKEN])
     @pytest.mark.parametrize(
         "url",
-        ["", "zenodo.org/records", "ftp://zenodo.org/x", "file:///etc/passwd", "http://", "http://[::1", "http://a b/x"]
+        [
+            "",
+            "zenodo.org/records",
+            "ftp://zenodo.org/x",
+            "file:///etc/passwd",
+            "http://",
+            "http://[::1",
+            "http://a b/x",
+        ]
         + ["http://host:port/x", "http://a..b/x", "http://\udc80/x"],
     )
     def test_of_a_url_that_is_none(self, monkeypatch, url, token):
@@ -317,21 +370,43 @@ class TestRefusal:
 class TestWaiting:
     @pytest.mark.parametrize(
         ("retry_after", "seconds"),
-        [("7", 7), (" 30 ", 30), ("+30 s", 30), ("-30 s", None), ("0", None), ("soon", None), ("1.5", None), (None, None)],
+        [
+            ("7", 7),
+            (" 30 ", 30),
+            ("+30 s", 30),
+            ("-30 s", None),
+            ("0", None),
+            ("soon", None),
+            ("1.5", None),
+            (None, None),
+        ],
     )
     def test_a_busy_server_is_left_alone_as_long_as_it_says(self, server, retry_after, seconds):
-        """The signed ones are sent as a date so far from now. Where nothing is said, or now, back-off has its way."""
+        """The signed ones are sent as a date so far from now. Where nothing is said, or now,
+        back-off has its way.
+        """
         if retry_after and retry_after.endswith("s"):
-            retry_after = email.utils.formatdate(time.time() + int(retry_after.split()[0]), usegmt=True)
-        server.faults = [Fault(status=429, headers=(("Retry-After", retry_after),) if retry_after else ())]
+            retry_after = email.utils.formatdate(
+                time.time() + int(retry_after.split()[0]), usegmt=True
+            )
+        server.faults = [
+            Fault(status=429, headers=(("Retry-After", retry_after),) if retry_after else ())
+        ]
         waits = Waits()
         assert read(server.url(NAME), stopped=waits) == DATA
-        assert waits.seconds == [pytest.approx(seconds, abs=3) if seconds else pytest.approx(0.001, rel=0.5)]
+        assert waits.seconds == [
+            pytest.approx(seconds, abs=3) if seconds else pytest.approx(0.001, rel=0.5)
+        ]
 
     def test_a_wait_that_is_too_long_is_an_error_at_once(self, server):
         server.faults = [Fault(status=429, headers=(("Retry-After", "7200"),))]
         waits = Waits()
-        fails(server.url(NAME), "the last: 429 Too Many Requests, Retry-After: 7200", status=429, stopped=waits)
+        fails(
+            server.url(NAME),
+            "the last: 429 Too Many Requests, Retry-After: 7200",
+            status=429,
+            stopped=waits,
+        )
         assert waits.seconds == []
 
     def test_waits_grow_to_the_longest_with_jitter(self, server, monkeypatch):
@@ -340,23 +415,47 @@ class TestWaiting:
         waits, again = Waits(), Waits()
         fails(server.url(NAME), "got none in 9 attempts", status=503, stopped=waits)
         fails(server.url(NAME), "got none in 9 attempts", status=503, stopped=again)
-        assert waits.seconds == [pytest.approx(wait, rel=0.5) for wait in (0.5, 1, 2, 4, 8, 10, 10, 10)]
+        assert waits.seconds == [
+            pytest.approx(wait, rel=0.5) for wait in (0.5, 1, 2, 4, 8, 10, 10, 10)
+        ]
         assert waits.seconds != again.seconds
 
     @pytest.mark.parametrize(
         ("faults", "match", "status"),
         [
             ([Fault(status=503)] * 4, "the last: 503 Service Unavailable", 503),
-            ([Fault(cut=0), Fault(shift=1), Fault(status=503), Fault(status=429)], "the last: 429 Too Many Requests", 429),
-            ([Fault(status=429)] * 3 + [Fault(shift=1)], "asked for bytes from 0, got Content-Range 'bytes 1-199999/2", None),
+            (
+                [Fault(cut=0), Fault(shift=1), Fault(status=503), Fault(status=429)],
+                "the last: 429 Too Many Requests",
+                429,
+            ),
+            (
+                [Fault(status=429)] * 3 + [Fault(shift=1)],
+                "asked for bytes from 0, got Content-Range 'bytes 1-199999/2",
+                None,
+            ),
             ([Fault(status=429)] * 3 + [Fault(stall=(0, 0.8))], "the last: .*Read timed out", None),
-            ([Fault(status=429)] * 3 + [Fault(cut=0)], "the last: .*0 bytes read, 200000 more expected", None),
-            ([Fault(ignore_range=True, framed=False)] * 4, "the answer does not say how long it is", None),
+            (
+                [Fault(status=429)] * 3 + [Fault(cut=0)],
+                "the last: .*0 bytes read, 200000 more expected",
+                None,
+            ),
+            (
+                [Fault(ignore_range=True, framed=False)] * 4,
+                "the answer does not say how long it is",
+                None,
+            ),
         ],
     )
-    def test_after_so_many_attempts_without_a_byte_the_last_reason_is_named(self, server, faults, match, status):
+    def test_after_so_many_attempts_without_a_byte_the_last_reason_is_named(
+        self, server, faults, match, status
+    ):
         server.faults = faults.copy()
-        error = fails(server.url(NAME), f"expected bytes from 0 on, got none in 4 attempts; .*{match}", status=status)
+        error = fails(
+            server.url(NAME),
+            f"expected bytes from 0 on, got none in 4 attempts; .*{match}",
+            status=status,
+        )
         assert error.__cause__ is not None
         assert "try again later" in str(error)
         assert len(server.requests) == 4
@@ -378,7 +477,11 @@ class TestWaiting:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             url = f"http://127.0.0.1:{taken.getsockname()[1]}/records/1/files/{NAME}"
         waits = Waits()
-        fails(url, "expected bytes from 0 on, got none in 4 attempts; the last: .*Connection refused", stopped=waits)
+        fails(
+            url,
+            "expected bytes from 0 on, got none in 4 attempts; the last: .*Connection refused",
+            stopped=waits,
+        )
         assert len(waits.seconds) == 3
 
     def test_stopped_ends_a_wait_at_once(self, server):
@@ -402,7 +505,9 @@ class TestRedirect:
         ]
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-    def test_to_another_host_takes_the_range_along_and_not_the_token(self, server, tmp_path, monkeypatch, host):
+    def test_to_another_host_takes_the_range_along_and_not_the_token(
+        self, server, tmp_path, monkeypatch, host
+    ):
         monkeypatch.setenv("ZENODO_TOKEN", TOKEN)
         with Zenodo(tmp_path) as other:
             away = other.url(NAME).replace("127.0.0.1", host)
@@ -410,13 +515,24 @@ class TestRedirect:
             other.faults = [Fault(cut=1000)]
             assert read(server.url(NAME), AT) == DATA[AT:]
             assert ranges(server) == ranges(other) == [WHOLE, "bytes=51000-199999"]
-            assert [request.headers.get("authorization") for request in server.requests] == [f"Bearer {TOKEN}"] * 2
-            assert [request.headers.get("authorization") for request in other.requests] == [None, None]
+            assert [request.headers.get("authorization") for request in server.requests] == [
+                f"Bearer {TOKEN}"
+            ] * 2
+            assert [request.headers.get("authorization") for request in other.requests] == [
+                None,
+                None,
+            ]
 
     def test_without_end_is_an_error_at_once(self, server):
-        server.always = lambda path, start: Fault(status=302, headers=(("Location", server.url(NAME)),))
+        server.always = lambda path, start: Fault(
+            status=302, headers=(("Location", server.url(NAME)),)
+        )
         waits = Waits()
-        fails(server.url(NAME), "expected an address that can be asked, found: Exceeded 30 redirects", stopped=waits)
+        fails(
+            server.url(NAME),
+            "expected an address that can be asked, found: Exceeded 30 redirects",
+            stopped=waits,
+        )
         assert waits.seconds == []
         assert len(server.requests) == 31
 
@@ -424,8 +540,18 @@ class TestRedirect:
 class TestToken:
     @pytest.mark.parametrize(
         "url",
-        ["https://zenodo.org/records/1", "https://ZENODO.org/x", "https://zenodo.org:443/x", "https://sandbox.zenodo.org/x"]
-        + ["http://127.0.0.1:8000/records", "http://localhost/x", "http://[::1]:80/x", "https://user@zenodo.org/x"],
+        [
+            "https://zenodo.org/records/1",
+            "https://ZENODO.org/x",
+            "https://zenodo.org:443/x",
+            "https://sandbox.zenodo.org/x",
+        ]
+        + [
+            "http://127.0.0.1:8000/records",
+            "http://localhost/x",
+            "http://[::1]:80/x",
+            "https://user@zenodo.org/x",
+        ],
     )
     def test_is_for_zenodo_and_for_this_machine(self, monkeypatch, url):
         monkeypatch.setenv("ZENODO_TOKEN", TOKEN)
@@ -439,9 +565,22 @@ class TestToken:
 
     @pytest.mark.parametrize(
         "url",
-        ["https://evil.org/x", "https://zenodo.org.evil.org/x", "https://evilzenodo.org/x", "https://evil.org/zenodo.org"]
-        + ["https://zenodo.org@evil.org/x", "https://zenodo.org:pass@evil.org/x", "https://evil.org\\@zenodo.org/x"]
-        + ["https://evil.org#@zenodo.org/x", "https://evil.org?@zenodo.org/x", "https://127.0.0.1.evil.org/x"]
+        [
+            "https://evil.org/x",
+            "https://zenodo.org.evil.org/x",
+            "https://evilzenodo.org/x",
+            "https://evil.org/zenodo.org",
+        ]
+        + [
+            "https://zenodo.org@evil.org/x",
+            "https://zenodo.org:pass@evil.org/x",
+            "https://evil.org\\@zenodo.org/x",
+        ]
+        + [
+            "https://evil.org#@zenodo.org/x",
+            "https://evil.org?@zenodo.org/x",
+            "https://127.0.0.1.evil.org/x",
+        ]
         + ["http://zenodo.org/x", "http://[::1", "", "zenodo.org"],
     )
     def test_is_for_nobody_else_and_not_for_the_open_road(self, monkeypatch, url):
@@ -452,9 +591,13 @@ class TestToken:
         monkeypatch.setenv("ZENODO_TOKEN", TOKEN)
         server.faults = [Fault(cut=1000), Fault(status=503)]
         assert read(server.url(NAME)) == DATA
-        assert [request.headers["authorization"] for request in server.requests] == [f"Bearer {TOKEN}"] * 3
+        assert [request.headers["authorization"] for request in server.requests] == [
+            f"Bearer {TOKEN}"
+        ] * 3
 
-    @pytest.mark.parametrize("token", [TOKEN, f"{TOKEN}\n{TOKEN}", f"{TOKEN}…", f"{TOKEN} x", f"{TOKEN}\x7f"])
+    @pytest.mark.parametrize(
+        "token", [TOKEN, f"{TOKEN}\n{TOKEN}", f"{TOKEN}…", f"{TOKEN} x", f"{TOKEN}\x7f"]
+    )
     def test_shows_in_no_log_and_no_error(self, server, monkeypatch, caplog, token):
         monkeypatch.setenv("ZENODO_TOKEN", token)
         caplog.set_level(logging.DEBUG)
@@ -462,7 +605,13 @@ class TestToken:
         if token == TOKEN:
             read(server.url(NAME))
         texts = [caplog.text]
-        for fault in (Fault(status=401), Fault(status=403), Fault(status=503), Fault(extend=1), Fault(cut=0)):
+        for fault in (
+            Fault(status=401),
+            Fault(status=403),
+            Fault(status=503),
+            Fault(extend=1),
+            Fault(cut=0),
+        ):
             server.always = lambda path, start, fault=fault: fault
             with pytest.raises(RemoteError) as caught:
                 read(server.url(NAME))
@@ -472,7 +621,9 @@ class TestToken:
 
     def test_that_cannot_be_sent_is_an_error_that_says_so(self, server, monkeypatch):
         monkeypatch.setenv("ZENODO_TOKEN", f"{TOKEN}…")
-        with pytest.raises(RemoteError, match="ZENODO_TOKEN: expected a token of printable ASCII characters") as caught:
+        with pytest.raises(
+            RemoteError, match="ZENODO_TOKEN: expected a token of printable ASCII characters"
+        ) as caught:
             read(server.url(NAME))
         assert caught.value.url == server.url(NAME)
         assert server.requests == []
@@ -493,7 +644,10 @@ def test_a_proxy_of_the_environment_is_used(server, monkeypatch):
 def test_offline_is_an_error_that_names_what_was_wanted(monkeypatch, variable):
     for value in ("1", "true", "ON", "Yes"):
         monkeypatch.setenv(variable, value)
-        with pytest.raises(RemoteError, match=f"{variable} is set: expected PASS.3.tar on this machine.*`data_dir=`"):
+        with pytest.raises(
+            RemoteError,
+            match=f"{variable} is set: expected PASS.3.tar on this machine.*`data_dir=`",
+        ):
             check_online("PASS.3.tar")
     for value in ("0", "", "false", "off"):
         monkeypatch.setenv(variable, value)
@@ -501,7 +655,9 @@ def test_offline_is_an_error_that_names_what_was_wanted(monkeypatch, variable):
 
 
 def faults() -> st.SearchStrategy[Fault]:
-    """What a way to a server does, each at a place of its own; stalls are rare, as each of them takes its time."""
+    """What a way to a server does, each at a place of its own; stalls are rare, as each of them
+    takes its time.
+    """
     places = st.integers(0, 3000)
     usual = st.one_of(
         st.builds(Fault, cut=places),
@@ -518,7 +674,11 @@ def faults() -> st.SearchStrategy[Fault]:
 
 
 def test_whatever_happens_on_the_way_a_read_gives_the_bytes_of_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(retries, "RETRY", Retry(first_wait=0.0005, longest_wait=0.002, connect_timeout=1, read_timeout=0.2))
+    monkeypatch.setattr(
+        retries,
+        "RETRY",
+        Retry(first_wait=0.0005, longest_wait=0.002, connect_timeout=1, read_timeout=0.2),
+    )
     monkeypatch.setattr(remote, "_CHUNK", 256)
     monkeypatch.setattr(remote, "_KEPT", 1000)
     with Zenodo(tmp_path) as server:

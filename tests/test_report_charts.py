@@ -35,7 +35,9 @@ def squares(svg: str) -> list[tuple[float, list[tuple[float, float]]]]:
         shade = re.search(r"fill: var\(--accent\); opacity: ([\d.]+)", path.get("style", ""))
         if shade or path.get("style") == "fill: var(--accent)":
             corners = re.findall(r"M ([\d.-]+) ([\d.-]+)", path.get("d"))
-            found.append((float(shade[1]) if shade else 1.0, [(float(x), float(y)) for x, y in corners]))
+            found.append(
+                (float(shade[1]) if shade else 1.0, [(float(x), float(y)) for x, y in corners])
+            )
     return found
 
 
@@ -88,7 +90,9 @@ def test_charts_of_one_page_share_no_name():
 
 
 def test_the_same_counts_give_the_same_chart():
-    first, second = (draw_places(places((50, 0, 3), (-35, 150, 1)), "map", "t", "d").svg for _ in range(2))
+    first, second = (
+        draw_places(places((50, 0, 3), (-35, 150, 1)), "map", "t", "d").svg for _ in range(2)
+    )
     assert first == second
 
 
@@ -97,7 +101,10 @@ def test_the_map_has_each_cell_where_it_lies_and_as_dark_as_its_count():
     width, height = 460.0, 460.0 * 140 / 360
     found = squares(chart.svg)
     near = pytest.approx
-    x, y = (lambda degree: (degree + 180) / 360 * width), (lambda degree: (80 - degree) / 140 * height)
+    x, y = (
+        (lambda degree: (degree + 180) / 360 * width),
+        (lambda degree: (80 - degree) / 140 * height),
+    )
     assert [tuple(one) for one in chart.legend] == [
         (1, 1, 0.18),
         (2, 4, 0.36),
@@ -114,7 +121,9 @@ def test_the_map_has_each_cell_where_it_lies_and_as_dark_as_its_count():
 
 def test_the_map_ends_where_pictures_do_but_always_has_the_inhabited_world():
     heights = [
-        float(ElementTree.fromstring(draw_places(cells, "m", "t", "d").svg).get("viewBox").split()[3])
+        float(
+            ElementTree.fromstring(draw_places(cells, "m", "t", "d").svg).get("viewBox").split()[3]
+        )
         for cells in (places((0, 0, 1)), places((-65, 0, 1)), places((85, 0, 1)))
     ]
     assert heights == pytest.approx([460 * 140 / 360, 230, 230], abs=0.1)

@@ -1,4 +1,6 @@
-"""The pictures that a report shows: which they are, and what becomes of those that cannot be shown."""
+"""The pictures that a report shows: which they are, and what becomes of those that cannot
+be shown.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +33,18 @@ def test_a_sample_has_no_row_twice_and_is_as_spread_out_as_can_be(rows, count):
 
 def test_a_sample_is_taken_from_all_parts(tmp_path):
     rows = dataset(*(row(number) for number in range(10)))
-    found = sample(tmp_path, rows.select(range(3)), rows.select([]), rows.select(range(3, 10)), count=5)
-    assert [item.credit.hash for item in found] == [image_hash(number) for number in (1, 3, 5, 7, 9)]
+    found = sample(
+        tmp_path, rows.select(range(3)), rows.select([]), rows.select(range(3, 10)), count=5
+    )
+    assert [item.credit.hash for item in found] == [
+        image_hash(number) for number in (1, 3, 5, 7, 9)
+    ]
 
 
 def test_each_picture_is_small_and_has_its_own_credit(tmp_path):
-    found = sample(tmp_path, dataset(row(0, (640, 480), name="J%C3%B6rg"), row(1, (20, 30), name=None)))
+    found = sample(
+        tmp_path, dataset(row(0, (640, 480), name="J%C3%B6rg"), row(1, (20, 30), name=None))
+    )
     assert [item.credit.creator for item in found] == ["Jörg", "unknown Flickr user"]
     assert [(item.thumbnail.width, item.thumbnail.height) for item in found] == [(32, 24), (20, 30)]
     head, data = found[0].thumbnail.uri.split(",")
@@ -47,7 +55,9 @@ def test_each_picture_is_small_and_has_its_own_credit(tmp_path):
 
 def test_a_picture_that_cannot_be_decoded_is_credited_all_the_same(tmp_path):
     whole = picture(600, 400)
-    found = sample(tmp_path, dataset(row(0), row(1, image=whole[: len(whole) // 2]), {**row(2), "image": None}))
+    found = sample(
+        tmp_path, dataset(row(0), row(1, image=whole[: len(whole) // 2]), {**row(2), "image": None})
+    )
     assert [item.credit.hash for item in found] == [image_hash(number) for number in range(3)]
     assert [item.thumbnail is None for item in found] == [False, True, True]
 
@@ -58,5 +68,7 @@ def test_only_the_pictures_of_the_sample_are_looked_at(tmp_path):
 
 
 def test_rows_of_something_else_are_refused(tmp_path):
-    with pytest.raises(AttributionError, match="hash: expected 16 to 32 lower-case hex characters, found 'x'"):
+    with pytest.raises(
+        AttributionError, match="hash: expected 16 to 32 lower-case hex characters, found 'x'"
+    ):
         sample(tmp_path, dataset({**row(0), "hash": "x"}))

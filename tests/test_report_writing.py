@@ -1,4 +1,6 @@
-"""Reports on datasets of every kind, as an HTML parser and a real browser have them, and what is refused."""
+"""Reports on datasets of every kind, as an HTML parser and a real browser have them, and what is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -44,12 +46,18 @@ def bundled_rows():
 
 def test_a_report_says_what_the_dataset_is_like(bundled_rows, tmp_path):
     path = tmp_path / "report.html"
-    census = write_report(bundled_rows, path, selection="from shard 0; <b>", command="pass-utils report FOLDER --shards 0")
+    census = write_report(
+        bundled_rows,
+        path,
+        selection="from shard 0; <b>",
+        command="pass-utils report FOLDER --shards 0",
+    )
     assert census.pictures == 24
     tree = parsed(path)
     assert text(tree.find(".//h1")) == "Report on 24 pictures"
     assert text(tree.find(".//header/p")) == (
-        "Of PASS (Pictures without humAns for Self-Supervision), release v2 (2021-10-14). They were chosen: from shard 0; <b>."
+        "Of PASS (Pictures without humAns for Self-Supervision), release v2 (2021-10-14). They "
+        "were chosen: from shard 0; <b>."
     )
     figures = {text(one.find("dt")): text(one.find("dd")) for one in tree.findall(".//dl/div")}
     assert figures == {
@@ -61,13 +69,20 @@ def test_a_report_says_what_the_dataset_is_like(bundled_rows, tmp_path):
     }
     found = sections(tree)
     assert list(found) == ["pictures", "sizes", "dates", "places", "licences"]
-    assert [link.get("href") for link in tree.findall(".//nav//a")] == [f"#{name}" for name in found]
+    assert [link.get("href") for link in tree.findall(".//nav//a")] == [
+        f"#{name}" for name in found
+    ]
     assert "All of them, each with its credit." in found["pictures"]
     assert len(tree.findall(".//main//li//img")) == 24
     assert "67% are landscape, 29% are portrait, 4% are square." in found["sizes"]
     assert "too coarse to show where anyone lives" in found["places"]
-    for licence in ("https://creativecommons.org/licenses/by/2.0/", "https://creativecommons.org/licenses/by/4.0/"):
-        assert licence in {link.get("href") for link in tree.find(".//section[@id='licences']").iter("a")}
+    for licence in (
+        "https://creativecommons.org/licenses/by/2.0/",
+        "https://creativecommons.org/licenses/by/4.0/",
+    ):
+        assert licence in {
+            link.get("href") for link in tree.find(".//section[@id='licences']").iter("a")
+        }
     assert "@Article{asano21pass," in found["licences"]
     made = f"Made by pass-utils {pass_utils.__version__}: pass-utils report FOLDER --shards 0."
     assert text(tree.find(".//footer/p")) == made
@@ -76,11 +91,19 @@ def test_a_report_says_what_the_dataset_is_like(bundled_rows, tmp_path):
 def test_all_that_charts_show_is_there_as_tables(bundled_rows, tmp_path):
     write_report(bundled_rows, tmp_path / "r.html")
     tree = parsed(tmp_path / "r.html")
-    assert table(tree, "All sizes")[:3] == [["width × height", "pictures"], ["500 × 375", "7"], ["375 × 500", "5"]]
+    assert table(tree, "All sizes")[:3] == [
+        ["width × height", "pictures"],
+        ["500 × 375", "7"],
+        ["375 × 500", "5"],
+    ]
     years = [taken.year for taken in bundled_rows["date_taken"] if taken]
-    assert table(tree, "Pictures by year")[1:] == [[str(year), str(years.count(year))] for year in sorted(set(years))]
+    assert table(tree, "Pictures by year")[1:] == [
+        [str(year), str(years.count(year))] for year in sorted(set(years))
+    ]
     hours = [taken.hour for taken in bundled_rows["date_taken"] if taken]
-    assert table(tree, "Pictures by hour")[1:] == [[str(hour), str(hours.count(hour))] for hour in range(24)]
+    assert table(tree, "Pictures by hour")[1:] == [
+        [str(hour), str(hours.count(hour))] for hour in range(24)
+    ]
     bands = table(tree, "Pictures by bands of 30 and 60 degrees")
     assert bands[0][1:3] == ["180° W to 120° W", "120° W to 60° W"]
     assert bands[2] == ["30° N to 60° N", "0", "1", "0", "2", "0", "0"]
@@ -94,7 +117,9 @@ def test_an_html_parser_gets_every_hostile_name_back(tmp_path):
     rows = dataset(*(row(number, name=name) for number, name in enumerate(raw_names())))
     write_report(rows, tmp_path / "r.html", pictures=100)
     tree = parsed(tmp_path / "r.html")
-    assert [item.find(".//bdi").text for item in tree.findall(".//main//ul[@class='credits']/li")] == read_names()
+    assert [
+        item.find(".//bdi").text for item in tree.findall(".//main//ul[@class='credits']/li")
+    ] == read_names()
     tags = {element.tag for element in tree.iter() if isinstance(element.tag, str)}
     assert not tags & {"iframe", "object", "link", "base", "form", "b", "i"}
     assert len(tree.findall(".//script")) == 1
@@ -107,9 +132,14 @@ def test_an_html_parser_gets_every_hostile_name_back(tmp_path):
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
 def test_a_browser_shows_all_of_it_in_any_window(browser, bundled_rows, tmp_path, width, dark):
-    names = [{**one, "creator_username": name} for one, name in zip(bundled_rows, raw_names(), strict=False)]
+    names = [
+        {**one, "creator_username": name}
+        for one, name in zip(bundled_rows, raw_names(), strict=False)
+    ]
     path = tmp_path / "r.html"
-    write_report(datasets.Dataset.from_list(names, features=bundled_rows.features), path, selection="x" * 200)
+    write_report(
+        datasets.Dataset.from_list(names, features=bundled_rows.features), path, selection="x" * 200
+    )
     seen = browser(path, width=width, dark=dark)
     assert seen.content_width == seen.width == width
     assert (seen.images, seen.broken) == (24, [])
@@ -124,7 +154,9 @@ def test_the_same_dataset_gives_the_same_page(bundled_rows, tmp_path):
 
 
 def test_no_pictures_are_said_to_be_none(bundled_rows, tmp_path):
-    write_report(bundled_rows.select([]), tmp_path / "r.html", selection="shorter side at least 9,000 pixels")
+    write_report(
+        bundled_rows.select([]), tmp_path / "r.html", selection="shorter side at least 9,000 pixels"
+    )
     found = sections(parsed(tmp_path / "r.html"))
     assert list(found) == ["pictures", "licences"]
     assert found["pictures"] == "There are no pictures in this dataset."
@@ -138,11 +170,16 @@ def test_one_picture_is_spoken_of_as_one(tmp_path):
     assert found["sizes"] == "Sizes It is 60 × 40 pixels."
     assert "All are of 2009." in found["dates"]
     assert "1 of 1 picture (100%) says where." in found["places"]
-    assert "1 cell of 2,592 has pictures; the one from 0° to 5° N and 0° to 5° E has the most, 1." in found["places"]
+    assert (
+        "1 cell of 2,592 has pictures; the one from 0° to 5° N and 0° to 5° E has the most, 1."
+        in found["places"]
+    )
 
 
 def test_no_place_is_said_to_have_the_most_where_two_have_as_many(tmp_path):
-    write_report(dataset(row(0, place=(1, 2)), row(1, place=(51, 2))), tmp_path / "r.html", pictures=0)
+    write_report(
+        dataset(row(0, place=(1, 2)), row(1, place=(51, 2))), tmp_path / "r.html", pictures=0
+    )
     found = sections(parsed(tmp_path / "r.html"))["places"]
     assert "2 cells of 2,592 have pictures." in found
     assert "has the most" not in found
@@ -162,15 +199,17 @@ def test_clocks_that_were_never_set_do_not_stretch_the_chart(tmp_path):
     write_report(dataset(*rows, row(9, date="9999-01-01T00:00:00")), tmp_path / "r.html")
     tree = parsed(tmp_path / "r.html")
     assert (
-        "From 2010 to 2012. Half of the pictures are of 2010 to 2012. 1 picture of other years is in the table only."
-        in text(tree)
+        "From 2010 to 2012. Half of the pictures are of 2010 to 2012. 1 picture of other years is "
+        "in the table only." in text(tree)
     )
     assert table(tree, "Pictures by year")[-1] == ["9999", "1"]
     assert "Not counted: 1 at 0:00:00, which is how a date without a time is kept." in text(tree)
 
 
 def test_a_report_on_splits_is_one_on_all_of_them(bundled_rows, tmp_path):
-    splits = datasets.DatasetDict({"train": bundled_rows.select(range(20)), "rest": bundled_rows.select(range(20, 24))})
+    splits = datasets.DatasetDict(
+        {"train": bundled_rows.select(range(20)), "rest": bundled_rows.select(range(20, 24))}
+    )
     write_report(splits, tmp_path / "splits.html")
     write_report(bundled_rows, tmp_path / "whole.html")
     assert (tmp_path / "splits.html").read_bytes() == (tmp_path / "whole.html").read_bytes()
@@ -217,8 +256,14 @@ def test_what_no_report_can_be_made_of_is_refused(bundled_rows, tmp_path):
         (datasets.IterableDatasetDict({"train": stream}), "found a stream"),
         ("~/pass", "expected a Dataset or a dictionary of them, found str"),
         ({}, "found no splits"),
-        (bundled_rows.remove_columns("hash"), "expected the columns image, hash, creator_username, found .*; hash missing"),
-        (bundled_rows.remove_columns("image").add_column("image", ["x"] * 24), "image: expected a column of pictures"),
+        (
+            bundled_rows.remove_columns("hash"),
+            "expected the columns image, hash, creator_username, found .*; hash missing",
+        ),
+        (
+            bundled_rows.remove_columns("image").add_column("image", ["x"] * 24),
+            "image: expected a column of pictures",
+        ),
     ):
         with pytest.raises(ReportError, match=message):
             write_report(given, path)

@@ -1,4 +1,6 @@
-"""What the repository says of itself is so: the README's commands, the map of the house, the directions of imports."""
+"""What the repository says of itself is so: the README's commands, the map of the house, the
+directions of imports.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,11 @@ def test_the_commands_of_the_manual_are_there():
     readme = (ROOT / "README.md").read_text()
     from pass_utils.cli.main import cli
 
-    commands = set(re.findall(r"^pass-utils (\w+)", (ROOT / "docs" / "command-line.md").read_text(), re.MULTILINE))
+    commands = set(
+        re.findall(
+            r"^pass-utils (\w+)", (ROOT / "docs" / "command-line.md").read_text(), re.MULTILINE
+        )
+    )
     assert commands == set(cli.commands)
     targets = set(re.findall(r"\bmake (\w+)\b(?=`|\s+#)", readme))
     assert targets <= set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -33,7 +39,11 @@ def name(module: Path) -> str:
 
 def house() -> list[str]:
     """The modules in the order of CONTRIBUTING's map, the lowest first."""
-    rows = re.findall(r"^\| \d \| `(?:pass_utils/)?([\w/]+)\.py` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| \d \| `(?:pass_utils/)?([\w/]+)\.py` \|",
+        (ROOT / "CONTRIBUTING.md").read_text(),
+        re.MULTILINE,
+    )
     return [row.replace("/", ".") for row in rows]
 
 
@@ -43,10 +53,18 @@ def imports(module: Path) -> set[str]:
     for node in ast.walk(ast.parse(module.read_text())):
         if not isinstance(node, ast.ImportFrom):
             continue
-        package = ["pass_utils", *module.relative_to(PACKAGE).parent.parts][: None if node.level == 1 else 1]
-        source = ".".join([*package, *filter(None, [node.module])] if node.level else [node.module or ""])
+        package = ["pass_utils", *module.relative_to(PACKAGE).parent.parts][
+            : None if node.level == 1 else 1
+        ]
+        source = ".".join(
+            [*package, *filter(None, [node.module])] if node.level else [node.module or ""]
+        )
         if source.split(".")[0] == "pass_utils":
-            found |= {f"{source}.{alias.name}" for alias in node.names} if _is_package(source) else {source}
+            found |= (
+                {f"{source}.{alias.name}" for alias in node.names}
+                if _is_package(source)
+                else {source}
+            )
     return {source.partition(".")[2] for source in found} - {"__version__"}
 
 
@@ -66,11 +84,23 @@ def test_imports_go_to_lower_modules_only(module):
 def test_the_version_is_said_alike():
     import pass_utils
 
-    assert re.search(r"^version = (.*)$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)[1] == pass_utils.__version__
+    assert (
+        re.search(r"^version = (.*)$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)[1]
+        == pass_utils.__version__
+    )
 
 
 def test_the_loading_script_imports_nothing_of_ours():
     tree = ast.parse((ROOT / "pass.py").read_text())
-    names = {alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    names |= {str(node.module).split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    names = {
+        alias.name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    names |= {
+        str(node.module).split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+    }
     assert names == {"bisect", "dataclasses", "datasets", "json", "os", "pyarrow", "re", "typing"}

@@ -1,4 +1,6 @@
-"""filter_resolution and add_resolution: the answers of decoding, on every kind of dataset, with nothing else changed."""
+"""filter_resolution and add_resolution: the answers of decoding, on every kind of dataset, with
+nothing else changed.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +89,9 @@ def test_decoding_and_format_stay_as_they_were(way):
     arrow = filter_resolution(dataset.with_format("arrow"), min_side=333)
     assert next(iter(arrow)).column_names == list(FEATURES)
     numpy = add_resolution(dataset.with_format("numpy"))
-    assert next(iter(numpy))["image"].shape[:2] == tuple(next(iter(numpy))[side] for side in ("height", "width"))
+    assert next(iter(numpy))["image"].shape[:2] == tuple(
+        next(iter(numpy))[side] for side in ("height", "width")
+    )
 
 
 def test_a_selection_copies_nothing_and_can_be_taken_further():
@@ -99,28 +103,48 @@ def test_a_selection_copies_nothing_and_can_be_taken_further():
     assert [row["hash"] for row in again] == want
     assert [row["hash"] for row in add_resolution(again)] == want
     assert raw(pickle.loads(pickle.dumps(again))) == raw(again)
-    assert [row["hash"] for row in filter_resolution(ds, min_side=333, num_proc=2)] == [row["hash"] for row in kept]
+    assert [row["hash"] for row in filter_resolution(ds, min_side=333, num_proc=2)] == [
+        row["hash"] for row in kept
+    ]
 
 
 def test_2000_jpegs_of_all_kinds_are_chosen_as_decoding_would_choose_them():
-    jpegs = [data for kind, data in make_jpegs(2000) if kind not in ("12 bits", "arithmetic tables")]
+    jpegs = [
+        data for kind, data in make_jpegs(2000) if kind not in ("12 bits", "arithmetic tables")
+    ]
     own = datasets.Features({"jpg": datasets.Image()})
-    ds = datasets.Dataset.from_dict({"jpg": [{"bytes": data, "path": None} for data in jpegs]}, features=own)
+    ds = datasets.Dataset.from_dict(
+        {"jpg": [{"bytes": data, "path": None} for data in jpegs]}, features=own
+    )
     sizes = [row["jpg"].size for row in ds]
     added = add_resolution(ds)
     assert list(zip(added["width"], added["height"], strict=True)) == sizes
     kept = filter_resolution(ds, min_side=20, max_aspect=1.5)
-    want = [data for data, size in zip(jpegs, sizes, strict=True) if keeps(size, {"min_side": 20, "max_aspect": 1.5})]
-    assert [row["jpg"]["bytes"] for row in kept.cast_column("jpg", datasets.Image(decode=False))] == want
+    want = [
+        data
+        for data, size in zip(jpegs, sizes, strict=True)
+        if keeps(size, {"min_side": 20, "max_aspect": 1.5})
+    ]
+    assert [
+        row["jpg"]["bytes"] for row in kept.cast_column("jpg", datasets.Image(decode=False))
+    ] == want
     stream = add_resolution(ds.to_iterable_dataset(num_shards=3))
     assert [(row["width"], row["height"]) for row in stream] == sizes
 
 
 def test_a_dict_of_splits_is_filtered_split_by_split():
     opened = open_all()
-    for kind, dataset in ((datasets.DatasetDict, opened["in place"]), (datasets.IterableDatasetDict, opened["streaming"])):
+    for kind, dataset in (
+        (datasets.DatasetDict, opened["in place"]),
+        (datasets.IterableDatasetDict, opened["streaming"]),
+    ):
         splits = kind(
-            {"train": dataset, "test": dataset.take(5) if kind is datasets.IterableDatasetDict else dataset.select([0])}
+            {
+                "train": dataset,
+                "test": dataset.take(5)
+                if kind is datasets.IterableDatasetDict
+                else dataset.select([0]),
+            }
         )
         kept = filter_resolution(splits, min_side=1)
         assert type(kept) is kind
@@ -131,11 +155,18 @@ def test_a_dict_of_splits_is_filtered_split_by_split():
 
 def test_rows_without_an_image_are_left_out_and_have_no_size():
     own = datasets.Features({"image": datasets.Image(), "n": datasets.Value("int64")})
-    data = {"image": [{"bytes": save(Image.new("L", (4, 3))), "path": None}, None, None], "n": [0, 1, 2]}
+    data = {
+        "image": [{"bytes": save(Image.new("L", (4, 3))), "path": None}, None, None],
+        "n": [0, 1, 2],
+    }
     ds = datasets.Dataset.from_dict(data, features=own)
     for dataset in (ds, ds.to_iterable_dataset()):
         rows = list(add_resolution(dataset))
-        assert [(row["width"], row["height"]) for row in rows] == [(4, 3), (None, None), (None, None)]
+        assert [(row["width"], row["height"]) for row in rows] == [
+            (4, 3),
+            (None, None),
+            (None, None),
+        ]
         for bounds in ({"min_side": 1}, {"max_side": 9}):
             assert [row["n"] for row in filter_resolution(dataset, **bounds)] == [0]
 
@@ -143,10 +174,20 @@ def test_rows_without_an_image_are_left_out_and_have_no_size():
 @pytest.fixture
 def stream(tmp_path):
     """A stream of 120 pictures in small ranges; number n is n + 1 pixels wide."""
-    write_tar(tmp_path / "PASS.0.tar", [(f"{image_hash(n)}.jpg", save(Image.new("L", (n + 1, 9)))) for n in range(120)])
+    write_tar(
+        tmp_path / "PASS.0.tar",
+        [(f"{image_hash(n)}.jpg", save(Image.new("L", (n + 1, 9)))) for n in range(120)],
+    )
     rows = [(n, f"user{n}", "", "Attribution License", image_hash(n), "", "") for n in range(120)]
     write_csv(tmp_path / "pass_metadata.csv", rows)
-    return load_dataset("pass", data_dir=str(tmp_path), shards=[0], split="train", streaming=True, range_size=1 << 14)
+    return load_dataset(
+        "pass",
+        data_dir=str(tmp_path),
+        shards=[0],
+        split="train",
+        streaming=True,
+        range_size=1 << 14,
+    )
 
 
 def names(rows) -> list[str]:
@@ -155,7 +196,9 @@ def names(rows) -> list[str]:
 
 def test_a_stream_is_filtered_lazily_and_without_decoding(stream, monkeypatch):
     calls = []
-    monkeypatch.setattr(module, "image_sizes", lambda images: calls.append(len(images)) or _image_sizes(images))
+    monkeypatch.setattr(
+        module, "image_sizes", lambda images: calls.append(len(images)) or _image_sizes(images)
+    )
     kept = filter_resolution(stream, min_width=100)
     assert calls == []
     monkeypatch.setattr(datasets.Image, "decode_example", None)
@@ -167,7 +210,8 @@ _image_sizes = module.image_sizes
 
 
 @pytest.mark.parametrize(
-    "bounds", [{"min_width": 31}, {"max_width": 70}, {"min_width": 119}, {"min_width": 40, "max_width": 41}]
+    "bounds",
+    [{"min_width": 31}, {"max_width": 70}, {"min_width": 119}, {"min_width": 40, "max_width": 41}],
 )
 def test_a_filtered_stream_resumes_where_it_stopped(stream, bounds):
     kept = filter_resolution(stream, **bounds)
@@ -191,7 +235,9 @@ def test_a_filtered_stream_is_shuffled_split_and_batched_as_any(stream):
     halves = [split_dataset_by_node(kept, rank, 2) for rank in range(2)]
     assert sorted(names(halves[0]) + names(halves[1])) == want
     tables = list(kept.with_format("arrow").iter(7))
-    assert [table["creator_username"].to_pylist() for table in tables][0] == [f"user{n}" for n in range(60, 67)]
+    assert [table["creator_username"].to_pylist() for table in tables][0] == [
+        f"user{n}" for n in range(60, 67)
+    ]
     assert sum(map(len, tables)) == 60
     assert names(kept.take(3)) == ["user60", "user61", "user62"]
 
@@ -204,7 +250,9 @@ def test_a_stream_of_python_examples_is_filtered_too():
     own = datasets.Features({"image": datasets.Image(), "n": datasets.Value("int64")})
     stream = datasets.IterableDataset.from_generator(examples, features=own)
     kept = filter_resolution(stream, min_width=41)
-    assert [(row["n"], row["image"].size) for row in kept] == [(n, (n + 1, 2)) for n in range(40, 50)]
+    assert [(row["n"], row["image"].size) for row in kept] == [
+        (n, (n + 1, 2)) for n in range(40, 50)
+    ]
 
 
 def test_nothing_that_fits_is_an_empty_dataset_and_a_warning_with_the_largest_sizes(caplog):
@@ -214,8 +262,8 @@ def test_nothing_that_fits_is_an_empty_dataset_and_a_warning_with_the_largest_si
             kept = filter_resolution(opened[way], min_side=501)
             assert (len(kept), kept.features) == (0, FEATURES)
     message = (
-        "expected pictures that keep to the bounds, found none among 24 pictures: the largest width is 500, the largest "
-        "height 500, the longest side 500 pixels."
+        "expected pictures that keep to the bounds, found none among 24 pictures: the largest "
+        "width is 500, the largest height 500, the longest side 500 pixels."
     )
     assert [record.message for record in caplog.records] == [message, message]
     assert len(filter_resolution(opened["in place"].select([]), min_side=1)) == 0
@@ -228,7 +276,10 @@ def test_a_stream_in_which_nothing_fits_warns_once_on_the_way(stream, caplog, mo
         assert names(filter_resolution(stream, min_width=121)) == []
         assert names(filter_resolution(stream, max_width=10)) == [f"user{n}" for n in range(10)]
     assert len(caplog.records) == 1
-    assert "found none among the first 64 pictures: the largest width is 64, the largest height 9" in caplog.text
+    assert (
+        "found none among the first 64 pictures: the largest width is 64, the largest height 9"
+        in caplog.text
+    )
 
 
 @pytest.mark.parametrize("num_proc", [0, -3, True, "2"])
@@ -237,20 +288,30 @@ def test_a_number_of_processes_that_makes_no_sense_is_an_error(num_proc):
         lambda ds: filter_resolution(ds, min_side=1, num_proc=num_proc),
         lambda ds: add_resolution(ds, num_proc=num_proc),
     ):
-        with pytest.raises(ResolutionError, match=f"num_proc: expected a number of processes, at least 1, found {num_proc!r}"):
+        with pytest.raises(
+            ResolutionError,
+            match=f"num_proc: expected a number of processes, at least 1, found {num_proc!r}",
+        ):
             work(open_all()["in place"])
 
 
 def test_datasets_without_one_column_of_images_are_an_error():
     numbers = datasets.Dataset.from_dict({"n": [1]})
-    with pytest.raises(ResolutionError, match=r"expected one column of type Image, found none \(n\)"):
+    with pytest.raises(
+        ResolutionError, match=r"expected one column of type Image, found none \(n\)"
+    ):
         filter_resolution(numbers, min_side=1)
     two = datasets.Features({"left": datasets.Image(), "right": datasets.Image()})
     with pytest.raises(ResolutionError, match=r"found several \(left, right\)"):
         add_resolution(datasets.Dataset.from_dict({"left": [], "right": []}, features=two))
     with pytest.raises(ResolutionError, match="found a stream that does not know its features"):
-        filter_resolution(datasets.IterableDataset.from_generator(lambda: iter([{"n": 1}])), min_side=1)
-    with pytest.raises(ResolutionError, match="expected a Dataset, an IterableDataset or a dict of splits, found list"):
+        filter_resolution(
+            datasets.IterableDataset.from_generator(lambda: iter([{"n": 1}])), min_side=1
+        )
+    with pytest.raises(
+        ResolutionError,
+        match="expected a Dataset, an IterableDataset or a dict of splits, found list",
+    ):
         filter_resolution([], min_side=1)
     with pytest.raises(ResolutionError, match="expected no column width yet, found one"):
         add_resolution(add_resolution(open_all()["in place"]))

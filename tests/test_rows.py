@@ -1,4 +1,6 @@
-"""Rows of shards against tarfile: the same in place and with bytes, over any cuts and tables, and what is refused."""
+"""Rows of shards against tarfile: the same in place and with bytes, over any cuts and tables, and
+what is refused.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,10 @@ def write_shard(path, hashes, sizes=None):
 def read_with_tarfile(path):
     """Hash, offset and bytes of each image."""
     with tarfile.open(path) as tar:
-        return [(info.name[-36:].split("/")[-1][:-4], info.offset_data, tar.extractfile(info).read()) for info in tar]
+        return [
+            (info.name[-36:].split("/")[-1][:-4], info.offset_data, tar.extractfile(info).read())
+            for info in tar
+        ]
 
 
 def row_of(hash):
@@ -56,8 +61,20 @@ def row_of(hash):
 def write_metadata(folder, hashes=HASHES):
     """The metadata of these images, in another order than the shards have."""
     lines = []
-    for name, hash, latitude, longitude, date in (row_of(hash).values() for hash in reversed(hashes)):
-        lines.append((None, name, date and f"{date:%Y-%m-%d %H:%M:%S.%f}", "Attribution License", hash, latitude, longitude))
+    for name, hash, latitude, longitude, date in (
+        row_of(hash).values() for hash in reversed(hashes)
+    ):
+        lines.append(
+            (
+                None,
+                name,
+                date and f"{date:%Y-%m-%d %H:%M:%S.%f}",
+                "Attribution License",
+                hash,
+                latitude,
+                longitude,
+            )
+        )
     write_csv(folder / "pass_metadata.csv", lines)
     return open_metadata(folder / "pass_metadata.csv", folder / "kept")
 
@@ -79,7 +96,9 @@ def read(reader, path, join, cuts=()):
     with ShardFile(path) as source:
         bounds = [0, *sorted(min(cut, source.size) for cut in cuts), source.size]
         return [
-            table for start, end in zip(bounds[:-1], bounds[1:], strict=True) for table in reader(source, join, start, end)
+            table
+            for start, end in zip(bounds[:-1], bounds[1:], strict=True)
+            for table in reader(source, join, start, end)
         ]
 
 
@@ -95,7 +114,9 @@ def test_pictures_come_in_tar_order_with_the_place_of_their_bytes(tmp_path):
     shard = write_shard(tmp_path / "a.tar", HASHES[:4], [700, 0, 512, 3])
     with ShardFile(shard) as source:
         pictures = list(list_images(source))
-    assert pictures == [ShardImage(hash, offset, len(data)) for hash, offset, data in read_with_tarfile(shard)]
+    assert pictures == [
+        ShardImage(hash, offset, len(data)) for hash, offset, data in read_with_tarfile(shard)
+    ]
     assert pictures == [
         ShardImage(HASHES[0], 512, 700),
         ShardImage(HASHES[1], 512 + 1024 + 512, 0),
@@ -125,7 +146,10 @@ def test_directories_and_hidden_files_are_passed_over():
         + make_header(b"slash/", 0)  # how tars older than type flags mark a directory
     )
     pictures = list(list_images(MemoryShard(data + END_OF_ARCHIVE)))
-    assert [(picture.hash, picture.size) for picture in pictures] == [(HASHES[0], 5), (HASHES[1], 6)]
+    assert [(picture.hash, picture.size) for picture in pictures] == [
+        (HASHES[0], 5),
+        (HASHES[1], 6),
+    ]
     assert [data[offset:][:size] for _, offset, size in pictures] == [b"first", b"second"]
 
 
@@ -139,13 +163,22 @@ def test_directories_and_hidden_files_are_passed_over():
         HASHES[0],
         HASHES[0] + ".jpg.part",
     ]
-    + ["x" + HASHES[0][1:] + ".jpg", " " + HASHES[0] + ".jpg", HASHES[0] + ".jpg\n", "0" * 15 + ".jpg", "0" * 33 + ".jpg"]
+    + [
+        "x" + HASHES[0][1:] + ".jpg",
+        " " + HASHES[0] + ".jpg",
+        HASHES[0] + ".jpg\n",
+        "0" * 15 + ".jpg",
+        "0" * 33 + ".jpg",
+    ]
     + ["pass_metadata.csv", "README", "PASS.0.tar", "é.jpg", "１" * 16 + ".jpg"],
 )
 def test_files_of_other_names_are_refused(name):
-    shard = MemoryShard(make_tar([(f"PASS_dataset/0/{HASHES[1]}.jpg", b"1"), (f"PASS_dataset/0/{name}", b"2")]))
+    shard = MemoryShard(
+        make_tar([(f"PASS_dataset/0/{HASHES[1]}.jpg", b"1"), (f"PASS_dataset/0/{name}", b"2")])
+    )
     found = re.escape(
-        f"PASS.7.tar: expected files named <hash>.jpg, found a member {f'PASS_dataset/0/{name}'!r} at byte 1,536."
+        f"PASS.7.tar: expected files named <hash>.jpg, found a member {f'PASS_dataset/0/{name}'!r} "
+        "at byte 1,536."
     )
     pictures = list_images(shard)
     assert next(pictures).hash == HASHES[1]
@@ -156,8 +189,12 @@ def test_files_of_other_names_are_refused(name):
 
 @pytest.mark.parametrize("type", [b"1", b"2"], ids=["hard", "symbolic"])
 def test_links_are_refused_even_if_well_named(type):
-    link = make_header(HASHES[0].encode() + b".jpg", type=type, fields={157: HASHES[1].encode() + b".jpg"})
-    with pytest.raises(ShardError, match=f"found '{HASHES[0]}.jpg', which is a link at byte 512") as caught:
+    link = make_header(
+        HASHES[0].encode() + b".jpg", type=type, fields={157: HASHES[1].encode() + b".jpg"}
+    )
+    with pytest.raises(
+        ShardError, match=f"found '{HASHES[0]}.jpg', which is a link at byte 512"
+    ) as caught:
         list(list_images(MemoryShard(link + END_OF_ARCHIVE)))
     assert (caught.value.shard, caught.value.offset) == ("PASS.7.tar", 512)
 
@@ -184,7 +221,9 @@ def test_the_schema_is_the_card_s():
     sizes=st.lists(st.sampled_from([0, 1, 100, 511, 512, 513, 3000]), max_size=len(HASHES)),
     bytes_per_table=st.integers(1, 5000),
     places_per_table=st.integers(1, len(HASHES) + 1),
-    cuts=st.lists(st.integers(0, 40_000) | st.integers(0, 78).map(lambda block: 512 * block), max_size=5),
+    cuts=st.lists(
+        st.integers(0, 40_000) | st.integers(0, 78).map(lambda block: 512 * block), max_size=5
+    ),
     data=st.data(),
 )
 def test_rows_are_those_of_tar_and_csv_in_tar_order_over_any_cuts_and_tables(
@@ -193,36 +232,60 @@ def test_rows_are_those_of_tar_and_csv_in_tar_order_over_any_cuts_and_tables(
     hashes = data.draw(st.permutations(HASHES))[: len(sizes)]
     shard = write_shard(tmp_path_factory.mktemp("shard") / "PASS.0.tar", hashes, sizes)
     expected = read_with_tarfile(shard)
-    assert [(hash, len(content)) for hash, _, content in expected] == list(zip(hashes, sizes, strict=True))
+    assert [(hash, len(content)) for hash, _, content in expected] == list(
+        zip(hashes, sizes, strict=True)
+    )
     with patch.multiple(rows, _BYTES_PER_TABLE=bytes_per_table, _PLACES_PER_TABLE=places_per_table):
         places = read(read_places, shard, Join(lasting_metadata), cuts)
         images = read(read_images, shard, Join(lasting_metadata), cuts)
     for tables in (places, images):
-        assert all(len(table) and table.schema.equals(SCHEMA, check_metadata=True) for table in tables)
+        assert all(
+            len(table) and table.schema.equals(SCHEMA, check_metadata=True) for table in tables
+        )
         assert all(table.validate(full=True) is None for table in tables)
-        assert [row for table in tables for row in table.drop_columns(["image"]).to_pylist()] == list(map(row_of, hashes))
-    assert column(images, "image") == [{"bytes": content, "path": f"{hash}.jpg"} for hash, _, content in expected]
+        assert [
+            row for table in tables for row in table.drop_columns(["image"]).to_pylist()
+        ] == list(map(row_of, hashes))
+    assert column(images, "image") == [
+        {"bytes": content, "path": f"{hash}.jpg"} for hash, _, content in expected
+    ]
     assert [image["bytes"] for image in column(places, "image")] == [None] * len(hashes)
     pointers = [Place.from_url(image["path"]) for image in column(places, "image")]
-    assert [pointer[:3] for pointer in pointers] == [(str(shard), offset, len(content)) for _, offset, content in expected]
+    assert [pointer[:3] for pointer in pointers] == [
+        (str(shard), offset, len(content)) for _, offset, content in expected
+    ]
     assert [pointer.name for pointer in pointers] == [f"{hash}.jpg" for hash in hashes]
     assert [pointer.read() for pointer in pointers] == [content for _, _, content in expected]
 
 
 @pytest.mark.parametrize(
     ("limit", "lengths"),
-    [(1, [2, 1, 1, 1, 2]), (300, [3, 1, 1, 2]), (350, [4, 1, 2]), (1010, [4, 3]), (1359, [5, 2]), (1360, [7]), (9999, [7])],
+    [
+        (1, [2, 1, 1, 1, 2]),
+        (300, [3, 1, 1, 2]),
+        (350, [4, 1, 2]),
+        (1010, [4, 3]),
+        (1359, [5, 2]),
+        (1360, [7]),
+        (9999, [7]),
+    ],
 )
-def test_a_table_of_images_is_cut_before_the_picture_that_would_not_fit(tmp_path, metadata, monkeypatch, limit, lengths):
+def test_a_table_of_images_is_cut_before_the_picture_that_would_not_fit(
+    tmp_path, metadata, monkeypatch, limit, lengths
+):
     sizes = [100, 0, 200, 50, 1000, 10, 0]
     shard = write_shard(tmp_path / "a.tar", HASHES[:7], sizes)
     monkeypatch.setattr(rows, "_BYTES_PER_TABLE", limit)
     tables = read(read_images, shard, Join(metadata))
     assert [len(table) for table in tables] == lengths
-    assert [image["bytes"] for image in column(tables, "image")] == [data for _, _, data in read_with_tarfile(shard)]
+    assert [image["bytes"] for image in column(tables, "image")] == [
+        data for _, _, data in read_with_tarfile(shard)
+    ]
 
 
-@pytest.mark.parametrize(("limit", "lengths"), [(1, [1] * 7), (3, [3, 3, 1]), (6, [6, 1]), (7, [7]), (8, [7])])
+@pytest.mark.parametrize(
+    ("limit", "lengths"), [(1, [1] * 7), (3, [3, 3, 1]), (6, [6, 1]), (7, [7]), (8, [7])]
+)
 def test_a_table_of_places_is_cut_when_it_is_full(tmp_path, metadata, monkeypatch, limit, lengths):
     shard = write_shard(tmp_path / "a.tar", HASHES[:7])
     monkeypatch.setattr(rows, "_PLACES_PER_TABLE", limit)
@@ -243,7 +306,9 @@ def test_a_shard_or_a_range_without_pictures_gives_no_table(tmp_path, metadata, 
 def test_images_can_be_read_from_a_source_that_is_no_file(metadata):
     shard = MemoryShard(make_tar([(f"{hash}.jpg", hash.encode()) for hash in HASHES]))
     tables = list(read_images(shard, Join(metadata)))
-    assert column(tables, "image") == [{"bytes": hash.encode(), "path": f"{hash}.jpg"} for hash in HASHES]
+    assert column(tables, "image") == [
+        {"bytes": hash.encode(), "path": f"{hash}.jpg"} for hash in HASHES
+    ]
 
 
 def test_tables_stay_whole_when_the_next_one_is_read(tmp_path, metadata, monkeypatch):
@@ -268,7 +333,10 @@ def test_an_image_without_a_row_names_hash_shard_and_csv(tmp_path, monkeypatch, 
     metadata = write_metadata(tmp_path, HASHES[:3])
     shard = write_shard(tmp_path / "PASS.0.tar", [HASHES[2], HASHES[4], HASHES[0], HASHES[5]])
     csv = tmp_path / "pass_metadata.csv"
-    match = f"^{re.escape(f'{shard}: {csv}')}: expected a row for image {HASHES[4]}, found none among 3. Do shards and CSV"
+    match = (
+        f"^{re.escape(f'{shard}: {csv}')}: expected a row for image {HASHES[4]}, found none among "
+        "3. Do shards and CSV"
+    )
     with pytest.raises(MetadataError, match=match) as caught:
         read(reader, shard, Join(metadata))
     assert (caught.value.path, caught.value.hash) == (str(csv), HASHES[4])
@@ -282,7 +350,9 @@ def twice(shard, hash):
 @either_way
 @pytest.mark.parametrize("limit", [1, 2, 3, 10_000])
 @pytest.mark.parametrize("cuts", [[], [1536, 3072]], ids=["whole", "in ranges"])
-def test_an_image_twice_in_a_shard_is_refused_within_a_table_and_across(tmp_path, metadata, monkeypatch, reader, limit, cuts):
+def test_an_image_twice_in_a_shard_is_refused_within_a_table_and_across(
+    tmp_path, metadata, monkeypatch, reader, limit, cuts
+):
     monkeypatch.setattr(rows, "_BYTES_PER_TABLE", limit)
     monkeypatch.setattr(rows, "_PLACES_PER_TABLE", limit)
     first, again, between = HASHES[:3]
@@ -294,7 +364,10 @@ def test_an_image_twice_in_a_shard_is_refused_within_a_table_and_across(tmp_path
 
 @either_way
 def test_an_image_in_two_shards_is_refused_if_they_share_a_join(tmp_path, metadata, reader):
-    shards = [write_shard(tmp_path / f"PASS.{number}.tar", HASHES[number : number + 4]) for number in (0, 3)]
+    shards = [
+        write_shard(tmp_path / f"PASS.{number}.tar", HASHES[number : number + 4])
+        for number in (0, 3)
+    ]
     join = Join(metadata)
     assert column(read(reader, shards[0], join), "hash") == HASHES[:4]
     with pytest.raises(ShardError, match=twice(shards[1], HASHES[3])) as caught:
@@ -308,7 +381,10 @@ def test_shards_without_a_common_image_share_a_join(tmp_path, metadata, reader):
     join = Join(metadata)
     for number in (0, 1, 2):
         hashes = HASHES[4 * number : 4 * number + 4]
-        assert column(read(reader, write_shard(tmp_path / f"PASS.{number}.tar", hashes), join), "hash") == hashes
+        assert (
+            column(read(reader, write_shard(tmp_path / f"PASS.{number}.tar", hashes), join), "hash")
+            == hashes
+        )
 
 
 @either_way
@@ -318,6 +394,9 @@ def test_tables_before_the_error_are_given(tmp_path, metadata, monkeypatch, read
     shard = write_shard(tmp_path / "a.tar", [HASHES[0], HASHES[1], HASHES[0]], [1, 1, 1])
     with ShardFile(shard) as source:
         tables = reader(source, Join(metadata))
-        assert [next(tables)["hash"].to_pylist(), next(tables)["hash"].to_pylist()] == [[HASHES[0]], [HASHES[1]]]
+        assert [next(tables)["hash"].to_pylist(), next(tables)["hash"].to_pylist()] == [
+            [HASHES[0]],
+            [HASHES[1]],
+        ]
         with pytest.raises(ShardError, match=twice(shard, HASHES[0])):
             next(tables)

@@ -24,7 +24,8 @@ def rows(dataset):
 
 
 @pytest.mark.skipif(
-    not RUNS_SCRIPTS, reason="datasets 4 and later run no loading scripts; make compat runs this on 2.21 and 3.6"
+    not RUNS_SCRIPTS,
+    reason="datasets 4 and later run no loading scripts; make compat runs this on 2.21 and 3.6",
 )
 class TestAsAScript:
     @pytest.fixture
@@ -43,7 +44,13 @@ class TestAsAScript:
         assert rows(ds) == rows(load_dataset("pass", release, embed_images=True, **options))
 
     def test_opens_some_shards(self, path, folder):
-        ds = load_dataset(path, data_dir=str(folder([[0], [1], [2]])), shards=[2, 0], split="train", trust_remote_code=True)
+        ds = load_dataset(
+            path,
+            data_dir=str(folder([[0], [1], [2]])),
+            shards=[2, 0],
+            split="train",
+            trust_remote_code=True,
+        )
         assert ds["hash"][:] == [image_hash(2), image_hash(0)]
 
     def test_knows_the_size_of_a_whole_release(self, path):
@@ -58,7 +65,10 @@ def builder(folder, tmp_path, **options):
 def test_an_image_without_metadata_names_hash_shard_and_csv(folder, tmp_path):
     shards = folder()
     write_tar(shards / "PASS.1.tar", {f"PASS_dataset/1/{image_hash(77)}.jpg": jpeg("x")})
-    with pytest.raises(ValueError, match=rf"PASS\.1\.tar: image {image_hash(77)} has no row in .*pass_metadata\.csv"):
+    with pytest.raises(
+        ValueError,
+        match=rf"PASS\.1\.tar: image {image_hash(77)} has no row in .*pass_metadata\.csv",
+    ):
         list(builder(shards, tmp_path, shards=[0, 1]).as_streaming_dataset("train"))
 
 
@@ -78,19 +88,31 @@ def test_missing_files_and_unknown_shards_are_named(folder, tmp_path):
 
 
 def test_the_script_needs_nothing_but_datasets_and_pyarrow():
-    code = "import importlib, sys; importlib.import_module('pass'); print('pass_utils' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+    code = (
+        "import importlib, sys; importlib.import_module('pass'); print('pass_utils' in sys.modules)"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        == "False\n"
+    )
 
 
 def test_dataset_infos_is_what_the_script_prints():
-    printed = subprocess.run([sys.executable, str(ROOT / "pass.py")], capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        [sys.executable, str(ROOT / "pass.py")], capture_output=True, text=True, check=True
+    ).stdout
     assert (ROOT / "dataset_infos.json").read_text() == printed
     infos = json.loads(printed)
     assert {name: info["splits"]["train"]["num_examples"] for name, info in infos.items()} == {
         "v2": 1439719,
         "v3": 1439588,
     }
-    assert {name: info["download_size"] for name, info in infos.items()} == {"v2": 179653828984, "v3": 179640190811}
+    assert {name: info["download_size"] for name, info in infos.items()} == {
+        "v2": 179653828984,
+        "v3": 179640190811,
+    }
     assert datasets.Features.from_dict(infos["v2"]["features"]) == FEATURES
     checksums = infos["v3"]["download_checksums"]
     assert checksums["https://zenodo.org/records/6615455/files/PASS.9.tar"] == {
@@ -104,7 +126,10 @@ def test_releases_describe_their_files():
     assert release.doi == "10.5281/zenodo.6615455"
     assert list(release.shards) == list(range(10))
     assert release.metadata == File("pass_metadata.csv", 152590171, release.files[0].sha256)
-    assert release.url(release.shards[9], "http://mirror/x/") == "http://mirror/x/6615455/files/PASS.9.tar"
+    assert (
+        release.url(release.shards[9], "http://mirror/x/")
+        == "http://mirror/x/6615455/files/PASS.9.tar"
+    )
     assert all(len(file.sha256) == 64 and file.size % 512 == 0 for file in release.shards.values())
 
 
@@ -128,4 +153,12 @@ def test_type_checkers_see_the_records_that_the_script_has():
         }
 
     assert shapes(module) == shapes(mirror)
-    assert Release._fields == ("name", "version", "record", "date", "images", "image_bytes", "files")
+    assert Release._fields == (
+        "name",
+        "version",
+        "record",
+        "date",
+        "images",
+        "image_bytes",
+        "files",
+    )

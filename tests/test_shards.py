@@ -1,4 +1,6 @@
-"""A byte range of a tar in, members out: against tarfile, over any cuts, past pictures that hold tars, and on damage."""
+"""A byte range of a tar in, members out: against tarfile, over any cuts, past pictures that hold
+tars, and on damage.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ from pass_utils.sources import ShardFile
 FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
 END = bytes(1024)
 BIG = 1 << 20
-CHECKSUM = range(148, 156)  # of a header; some changes of its leading zeros and of what ends it mean nothing
+CHECKSUM = range(
+    148, 156
+)  # of a header; some changes of its leading zeros and of what ends it mean nothing
 
 examples = settings(
     deadline=None,
@@ -36,7 +40,9 @@ examples = settings(
 
 @pytest.fixture(params=[BIG, 4096, 512], ids="look-back {}".format)
 def lookback(request, monkeypatch) -> int:
-    """What a range reads before its start; with 512 it must mostly go back to the beginning of the tar."""
+    """What a range reads before its start; with 512 it must mostly go back to the beginning of the
+    tar.
+    """
     monkeypatch.setattr(shards, "LOOKBACK", request.param)
     return request.param
 
@@ -77,7 +83,9 @@ def attempt(data: bytes, cuts: Iterable[int]) -> tuple[list[list[Member]], list[
 
 
 def check_every_cut(data: bytes) -> None:
-    """Ranges over every cut in two, at a block and off it, and over many cuts at once, give the whole."""
+    """Ranges over every cut in two, at a block and off it, and over many cuts at once, give the
+    whole.
+    """
     whole = members(data)
     for block in range(0, len(data), 512):
         for cut in (block, block + 1, block + 400):
@@ -90,7 +98,9 @@ def check_every_cut(data: bytes) -> None:
 
 letters = "ab0 ._'%=\\\n~äé漢😀\udce4"  # the last one is a byte that is no UTF-8
 words = st.text(st.sampled_from(letters), min_size=1, max_size=60)
-paths = st.lists(words, min_size=1, max_size=25).map(lambda parts: "/".join(parts)[:300].rstrip("/"))
+paths = st.lists(words, min_size=1, max_size=25).map(
+    lambda parts: "/".join(parts)[:300].rstrip("/")
+)
 mac = st.tuples(paths, words).map(lambda parts: f"{parts[0][:200]}/._{parts[1]}")
 sizes = st.one_of(st.sampled_from([0, 1, 511, 512, 513, 1024, 3000]), st.integers(0, 3000))
 kinds = st.sampled_from(
@@ -105,14 +115,18 @@ kinds = st.sampled_from(
         tarfile.CHRTYPE,
     ]
 )
-pax_records = st.dictionaries(st.sampled_from(["comment", "SCHILY.xattr.user.a", "atime"]), words, max_size=2)
+pax_records = st.dictionaries(
+    st.sampled_from(["comment", "SCHILY.xattr.user.a", "atime"]), words, max_size=2
+)
 
 
 @st.composite
 def entries(draw: st.DrawFn) -> tuple[tarfile.TarInfo, bytes]:
     entry = tarfile.TarInfo(draw(st.one_of(paths, mac)))
     entry.type = draw(kinds)
-    if entry.type == tarfile.AREGTYPE:  # tarfile takes one for a folder when its name happens to be cut after a slash
+    if (
+        entry.type == tarfile.AREGTYPE
+    ):  # tarfile takes one for a folder when its name happens to be cut after a slash
         entry.name = entry.name[:20].rstrip("/")
     data = b""
     if entry.type in tarfile.REGULAR_TYPES:
@@ -138,7 +152,9 @@ class Tar(bytes):
 def tars(draw: st.DrawFn, formats: Sequence[str] = tuple(FORMATS), max_size: int = 12) -> bytes:
     buffer = io.BytesIO()
     chosen = draw(st.lists(entries(), max_size=max_size))
-    general = draw(pax_records) if chosen else {}  # tarfile takes a tar of nothing but them for damaged, and so do we
+    general = (
+        draw(pax_records) if chosen else {}
+    )  # tarfile takes a tar of nothing but them for damaged, and so do we
     with tarfile.open(
         fileobj=buffer,
         mode="w",
@@ -165,15 +181,23 @@ def listing(data: bytes) -> list[tuple]:
 def described(found: Iterable[Member]) -> list[tuple]:
     """Ours, put as tarfile puts it: it takes the slash off a folder's name."""
     return [
-        (m.name.rstrip("/") if m.is_directory else m.name, m.offset, m.size, m.type, m.is_file, m.is_directory) for m in found
+        (
+            m.name.rstrip("/") if m.is_directory else m.name,
+            m.offset,
+            m.size,
+            m.type,
+            m.is_file,
+            m.is_directory,
+        )
+        for m in found
     ]
 
 
 def some_cuts(draw: st.DataObject, data: bytes) -> list[int]:
     """Any cuts, many of them at or beside a block."""
-    beside = st.tuples(st.integers(0, len(data) // 512), st.sampled_from([-1, 0, 1, 256, 257, 262])).map(
-        lambda at: min(max(at[0] * 512 + at[1], 0), len(data))
-    )
+    beside = st.tuples(
+        st.integers(0, len(data) // 512), st.sampled_from([-1, 0, 1, 256, 257, 262])
+    ).map(lambda at: min(max(at[0] * 512 + at[1], 0), len(data)))
     return draw.draw(st.lists(st.one_of(st.integers(0, len(data)), beside), max_size=12))
 
 
@@ -207,7 +231,10 @@ def test_every_single_cut_of_a_tar_like_pass_gives_the_whole(lookback, form):
 
 
 def test_the_bytes_at_a_members_place_are_the_files(tmp_path):
-    files = [(f"PASS_dataset/0/{image_hash(n)}.jpg", random.Random(n).randbytes(n * 300)) for n in range(8)]
+    files = [
+        (f"PASS_dataset/0/{image_hash(n)}.jpg", random.Random(n).randbytes(n * 300))
+        for n in range(8)
+    ]
     path = tmp_path / "PASS.0.tar"
     path.write_bytes(make_tar(files))
     with ShardFile(path) as source:
@@ -223,7 +250,10 @@ def test_the_bytes_at_a_members_place_are_the_files(tmp_path):
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_range_reads_no_more_before_its_start_than_the_look_back(monkeypatch, form):
     monkeypatch.setattr(shards, "LOOKBACK", 4096)
-    data = make_tar([(f"PASS_dataset/0/{image_hash(n)}.jpg", bytes([n]) * 900) for n in range(60)], format=FORMATS[form])
+    data = make_tar(
+        [(f"PASS_dataset/0/{image_hash(n)}.jpg", bytes([n]) * 900) for n in range(60)],
+        format=FORMATS[form],
+    )
     for start in range(20_000, 60_000, 999):
         source = MemoryShard(data)
         assert list(read_members(source, start, start + 5000))
@@ -262,7 +292,10 @@ def test_members_are_read_lazily():
 
 # Pictures that hold tars
 
-INNER = [(f"PASS_dataset/9/{image_hash(n)}.jpg", bytes([n]) * size) for n, size in [(90, 300), (91, 700), (92, 5)]]
+INNER = [
+    (f"PASS_dataset/9/{image_hash(n)}.jpg", bytes([n]) * size)
+    for n, size in [(90, 300), (91, 700), (92, 5)]
+]
 OPEN = make_tar(INNER, end=False)
 HEAD = b"\xff\xd8\xff\xfe".ljust(512, b"c")
 HOLLOW = {
@@ -283,21 +316,31 @@ HOLLOW = {
     "a header that leads to itself": make_header(b"PASS_dataset/9/a.jpg", b"-0000001000\0"),
     "two headers, one of a huge member": make_header(b"a") + make_header(b"b", 0o77777777777),
     "a long name without a member": make_header(b"././@LongLink", 100, type=b"L") + pad(b"x" * 100),
-    "a header of a sparse file": make_header(b"a", 0, type=b"S", fields={482: b"\1"}) + b"\1" * 512 + bytes(512),
+    "a header of a sparse file": make_header(b"a", 0, type=b"S", fields={482: b"\1"})
+    + b"\1" * 512
+    + bytes(512),
     "a damaged header": b"x" + make_header(b"a.jpg")[1:],
 }
 
 
 def around(*pictures: bytes) -> tuple[bytes, list[str]]:
     """A shard with these pictures among plain ones, and the names of its files."""
-    plain = iter((f"PASS_dataset/1/{image_hash(n)}.jpg", bytes([65 + n % 26]) * (200 + 97 * n % 900)) for n in range(99))
+    plain = iter(
+        (f"PASS_dataset/1/{image_hash(n)}.jpg", bytes([65 + n % 26]) * (200 + 97 * n % 900))
+        for n in range(99)
+    )
     files = [next(plain) for _ in range(5)]
     for n, picture in enumerate(pictures):
-        files += [(f"PASS_dataset/1/{image_hash(50 + n)}.jpg", picture), *(next(plain) for _ in range(4))]
+        files += [
+            (f"PASS_dataset/1/{image_hash(50 + n)}.jpg", picture),
+            *(next(plain) for _ in range(4)),
+        ]
     return make_tar(files), [name for name, _ in files]
 
 
-@pytest.mark.parametrize("lookback", [BIG, 12_288], indirect=True)  # the pictures are smaller than both
+@pytest.mark.parametrize(
+    "lookback", [BIG, 12_288], indirect=True
+)  # the pictures are smaller than both
 @pytest.mark.parametrize("tail", [b"", b"\xff\xd9"], ids=["at its end", "within"])
 @pytest.mark.parametrize("inner", HOLLOW.values(), ids=HOLLOW)
 def test_a_picture_that_holds_a_tar_yields_nothing_of_it(lookback, inner, tail):
@@ -315,12 +358,16 @@ def test_two_pictures_that_hold_tars_one_after_the_other_yield_nothing_of_them(m
 
 
 @pytest.mark.parametrize("skipped", range(6))
-def test_a_header_in_a_picture_that_leads_exactly_to_a_later_header_loses_no_member(monkeypatch, skipped):
+def test_a_header_in_a_picture_that_leads_exactly_to_a_later_header_loses_no_member(
+    monkeypatch, skipped
+):
     monkeypatch.setattr(shards, "LOOKBACK", 4096)
     plain = [(f"m{n}.jpg", bytes([65 + n]) * 500) for n in range(20)]  # 1024 bytes each
     picture = HEAD + make_header(b"PASS_dataset/9/a.jpg", 1024 * skipped + 512) + HEAD
     data = make_tar([*plain[:10], ("picture.jpg", picture), *plain[10:]])
-    assert names(data) == [f"m{n}.jpg" for n in range(10)] + ["picture.jpg"] + [f"m{n}.jpg" for n in range(10, 20)]
+    assert names(data) == [f"m{n}.jpg" for n in range(10)] + ["picture.jpg"] + [
+        f"m{n}.jpg" for n in range(10, 20)
+    ]
     check_every_cut(data)
 
 
@@ -335,23 +382,38 @@ def between(blocks: bytes) -> bytes:
 
 
 def test_an_old_gnu_sparse_file_is_passed_over_whole(lookback):
-    data = between(make_header(b"holes", 600, type=b"S", fields={257: b"ustar  \0", 483: b"00000010000\0"}) + pad(b"s" * 600))
+    data = between(
+        make_header(b"holes", 600, type=b"S", fields={257: b"ustar  \0", 483: b"00000010000\0"})
+        + pad(b"s" * 600)
+    )
     assert members(data)[1] == Member("holes", 2048, 600, b"S")
     assert not members(data)[1].is_file
-    assert [offset for _, offset, *_ in listing(data)] == [member.offset for member in members(data)] == [512, 2048, 3584]
+    assert (
+        [offset for _, offset, *_ in listing(data)]
+        == [member.offset for member in members(data)]
+        == [512, 2048, 3584]
+    )
     check_every_cut(data)
 
 
 def test_the_extended_blocks_of_an_old_gnu_sparse_file_are_passed_over(lookback):
     fields = {257: b"ustar  \0", 482: b"\1", 483: b"00000010000\0"}
     more, last = bytes(504) + b"\1" + bytes(7), bytes(512)
-    data = between(make_header(b"holes", 600, type=b"S", fields=fields) + more + last + pad(b"s" * 600))
+    data = between(
+        make_header(b"holes", 600, type=b"S", fields=fields) + more + last + pad(b"s" * 600)
+    )
     assert members(data)[1] == Member("holes", 3072, 600, b"S")
-    assert [offset for _, offset, *_ in listing(data)] == [member.offset for member in members(data)] == [512, 3072, 4608]
+    assert (
+        [offset for _, offset, *_ in listing(data)]
+        == [member.offset for member in members(data)]
+        == [512, 3072, 4608]
+    )
     check_every_cut(data)
 
 
-@pytest.mark.parametrize("version", ["22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n", "30 GNU.sparse.map=0,100,900,1\n"])
+@pytest.mark.parametrize(
+    "version", ["22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n", "30 GNU.sparse.map=0,100,900,1\n"]
+)
 def test_a_sparse_file_of_a_pax_tar_is_no_file(version):
     header = make_header(b"x", len(version), type=b"x") + pad(version.encode())
     data = between(header + make_header(b"GNUSparseFile.1/holes.jpg", 101) + pad(b"s" * 101))
@@ -373,21 +435,37 @@ def test_a_size_left_blank_is_zero(field):
 
 @pytest.mark.parametrize(
     "field",
-    [b"-0000001000\0", b"+0000001000\0", b"0000_001000\0", b"0o000001000\0", b"00000008000\0", b"0000 001000\0"]
+    [
+        b"-0000001000\0",
+        b"+0000001000\0",
+        b"0000_001000\0",
+        b"0o000001000\0",
+        b"00000008000\0",
+        b"0000 001000\0",
+    ]
     + [b"\xff" * 12, b"size unknown"],
     ids=repr,
 )
 def test_a_size_that_is_no_octal_number_is_damage(field):
     data = between(make_header(b"odd", field) + pad(b"o" * 512))
-    with pytest.raises(ShardError, match=r"^PASS\.7\.tar: expected a tar header at byte 1,536, found a damaged one") as info:
+    with pytest.raises(
+        ShardError, match=r"^PASS\.7\.tar: expected a tar header at byte 1,536, found a damaged one"
+    ) as info:
         members(data)
     assert (info.value.shard, info.value.offset) == ("PASS.7.tar", 1536)
 
 
-@pytest.mark.parametrize("lookback", [BIG, 4096], indirect=True)  # the member with its headers is smaller than both
+@pytest.mark.parametrize(
+    "lookback", [BIG, 4096], indirect=True
+)  # the member with its headers is smaller than both
 @pytest.mark.parametrize("field", [0, 11, 1_000_000])
 def test_the_size_of_a_pax_record_stands_over_the_headers(lookback, field):
-    blocks = make_header(b"x", 12, type=b"x") + pad(b"12 size=600\n") + make_header(b"pax", field) + pad(b"p" * 600)
+    blocks = (
+        make_header(b"x", 12, type=b"x")
+        + pad(b"12 size=600\n")
+        + make_header(b"pax", field)
+        + pad(b"p" * 600)
+    )
     assert members(between(blocks))[1] == Member("pax", 3072, 600)
     check_every_cut(between(blocks))
 
@@ -428,10 +506,14 @@ def test_what_gnu_keeps_in_the_prefix_is_no_folder():
 
 def test_a_tar_older_than_ustar_is_refused():
     old = make_header(b"a.jpg", fields={257: bytes(8)})
-    with pytest.raises(ShardError, match=r"^PASS\.7\.tar: expected a tar, found a file that begins with b'a\.jpg") as info:
+    with pytest.raises(
+        ShardError, match=r"^PASS\.7\.tar: expected a tar, found a file that begins with b'a\.jpg"
+    ) as info:
         members(old + END)
     assert info.value.offset == 0
-    with pytest.raises(ShardError, match="expected a tar header at byte 1,536, found a damaged one") as info:
+    with pytest.raises(
+        ShardError, match="expected a tar header at byte 1,536, found a damaged one"
+    ) as info:
         members(between(old))
     assert info.value.offset == 1536
 
@@ -461,14 +543,22 @@ PAX_DAMAGE = {
 @pytest.mark.parametrize("record", PAX_DAMAGE.values(), ids=PAX_DAMAGE)
 def test_a_damaged_pax_record_is_refused(record):
     data = between(make_header(b"x", len(record), type=b"x") + pad(record) + make_header(b"a.jpg"))
-    with pytest.raises(ShardError, match="expected a tar header at byte 1,536, found a damaged one") as info:
+    with pytest.raises(
+        ShardError, match="expected a tar header at byte 1,536, found a damaged one"
+    ) as info:
         members(data)
     assert (info.value.shard, info.value.offset) == ("PASS.7.tar", 1536)
 
 
 def test_a_size_beyond_the_file_is_a_tar_cut_short():
-    for header in (make_header(b"huge.jpg", 0o77777777777), make_header(b"huge.jpg", b"\x80" + b"\xff" * 11)):
-        with pytest.raises(ShardError, match=r"bytes of huge\.jpg at 2,048, found the end of the file at .*cut short") as info:
+    for header in (
+        make_header(b"huge.jpg", 0o77777777777),
+        make_header(b"huge.jpg", b"\x80" + b"\xff" * 11),
+    ):
+        with pytest.raises(
+            ShardError,
+            match=r"bytes of huge\.jpg at 2,048, found the end of the file at .*cut short",
+        ) as info:
             members(between(header))
         assert info.value.offset == 2048
 
@@ -493,7 +583,9 @@ def test_extensions_of_no_member_are_damage(kind):
 
 # Damage
 
-SOUND = make_tar([(f"PASS_dataset/1/{image_hash(n)}.jpg", bytes([n]) * (n * 131 % 1500)) for n in range(24)])
+SOUND = make_tar(
+    [(f"PASS_dataset/1/{image_hash(n)}.jpg", bytes([n]) * (n * 131 % 1500)) for n in range(24)]
+)
 TRUE = members(SOUND)
 
 
@@ -512,15 +604,25 @@ def test_a_changed_byte_in_a_header_is_reported_whatever_the_cuts(draw, lookback
     assert sum(yielded[: first + 1], []) == TRUE[:victim]
     assert set(sum(yielded, [])) <= set(TRUE)
     assert {(error.shard, error.offset) for error in errors if error} == {("PASS.7.tar", header)}
-    found = f" header at byte {header:,}, found a damaged one" if header else ", found a file that begins with "
-    assert all(str(error).startswith(f"PASS.7.tar: expected a tar{found}") for error in errors if error)
+    found = (
+        f" header at byte {header:,}, found a damaged one"
+        if header
+        else ", found a file that begins with "
+    )
+    assert all(
+        str(error).startswith(f"PASS.7.tar: expected a tar{found}") for error in errors if error
+    )
 
 
-@pytest.mark.parametrize("magic", [b"ustar", b"jfif!"], ids=["its checksum is wrong", "its magic is gone"])
+@pytest.mark.parametrize(
+    "magic", [b"ustar", b"jfif!"], ids=["its checksum is wrong", "its magic is gone"]
+)
 def test_every_cut_reports_a_damaged_header(lookback, magic):
     victim = 12
     header = TRUE[victim].offset - 512
-    damaged = SOUND[:header] + b"?" + SOUND[header + 1 : header + 257] + magic + SOUND[header + 262 :]
+    damaged = (
+        SOUND[:header] + b"?" + SOUND[header + 1 : header + 257] + magic + SOUND[header + 262 :]
+    )
     for cut in range(0, len(SOUND), 256):
         yielded, errors = attempt(damaged, [cut])
         assert (yielded[0] + yielded[1])[:victim] == TRUE[:victim]
@@ -536,7 +638,9 @@ def test_a_damaged_header_that_begins_a_range_is_reported_by_the_range_before_it
     header = TRUE[9].offset - 512
     damaged = SOUND[:header] + b"?" + SOUND[header + 1 :]
     found = []
-    with pytest.raises(ShardError, match=f"expected a tar header at byte {header:,}, found a damaged one") as info:
+    with pytest.raises(
+        ShardError, match=f"expected a tar header at byte {header:,}, found a damaged one"
+    ) as info:
         for member in read_members(MemoryShard(damaged), 0, header):
             found.append(member)
     assert info.value.offset == header
@@ -558,7 +662,9 @@ def test_a_changed_byte_anywhere_gives_the_members_or_an_error(at, change, draw)
 def test_changed_bytes_raise_no_other_error(data, draw):
     damaged = bytearray(data)
     for at, value in draw.draw(
-        st.lists(st.tuples(st.integers(0, len(data) - 1), st.integers(0, 255)), min_size=1, max_size=8)
+        st.lists(
+            st.tuples(st.integers(0, len(data) - 1), st.integers(0, 255)), min_size=1, max_size=8
+        )
     ):
         damaged[at] = value
     yielded, errors = attempt(bytes(damaged), some_cuts(draw, data))
@@ -581,10 +687,16 @@ blocks = st.one_of(
         st.one_of(
             st.integers(0, 6).map(lambda n: n * 512),
             st.integers(0, 1500),
-            st.sampled_from([b"-0000001000\0", b"\x80" + bytes(9) + b"\2\0", b"\xff" * 12, b"77777777777\0"]),
+            st.sampled_from(
+                [b"-0000001000\0", b"\x80" + bytes(9) + b"\2\0", b"\xff" * 12, b"77777777777\0"]
+            ),
         ),
-        type=st.sampled_from([b"0"] * 8 + [b"x", b"x", b"g", b"L", b"K", b"S", b"S", b"5", b"1", b"7", b"\0", b"Z"]),
-        fields=st.sampled_from([{}, {}, {482: b"\1"}, {504: b"\1"}, {257: b"ustar  \0", 345: b"123"}, {156: b"\xff"}]),
+        type=st.sampled_from(
+            [b"0"] * 8 + [b"x", b"x", b"g", b"L", b"K", b"S", b"S", b"5", b"1", b"7", b"\0", b"Z"]
+        ),
+        fields=st.sampled_from(
+            [{}, {}, {482: b"\1"}, {504: b"\1"}, {257: b"ustar  \0", 345: b"123"}, {156: b"\xff"}]
+        ),
     ),
 )
 
@@ -616,8 +728,14 @@ def test_headers_in_any_order_give_no_member_when_a_picture_holds_them(made, bef
 
 
 NO_TARS = {
-    "a picture": (jpeg("x") * 9, r"expected a tar, found a file that begins with b'\\xff\\xd8\\xff"),
-    "a page": (b"<!DOCTYPE html>\n<title>404</title>" * 90, r"found a file that begins with b'<!DOCTYPE html>\\n'"),
+    "a picture": (
+        jpeg("x") * 9,
+        r"expected a tar, found a file that begins with b'\\xff\\xd8\\xff",
+    ),
+    "a page": (
+        b"<!DOCTYPE html>\n<title>404</title>" * 90,
+        r"found a file that begins with b'<!DOCTYPE html>\\n'",
+    ),
     "a compressed tar": (gzip.compress(SOUND), r"found a file that begins with b'\\x1f\\x8b"),
     "a few bytes": (b"PASS", "found a file that begins with b'PASS'"),
     "an empty file": (b"", "expected a tar, found an empty file. Fetch it again"),
@@ -635,21 +753,55 @@ def test_what_is_no_tar_is_refused_by_every_range(lookback, data, message):
 def test_a_tar_of_nothing_has_no_members():
     for size in (1024, 10_240):
         assert members(bytes(size)) == []
-    with pytest.raises(ShardError, match="expected two end-of-archive blocks at 0, found one block of zeros"):
+    with pytest.raises(
+        ShardError, match="expected two end-of-archive blocks at 0, found one block of zeros"
+    ):
         members(bytes(512))
 
 
 LAST = TRUE[-1]
 LENGTH = -(-(LAST.offset + LAST.size) // 512) * 512  # without the end-of-archive blocks
 CUT_SHORT = {
-    "in data": (LAST.offset + 7, LAST.offset, r"expected [\d,]+ bytes of PASS_dataset/1/\w+\.jpg at .*the tar is cut short"),
-    "in a header": (LAST.offset - 300, LAST.offset - 512, "expected a tar header at byte .*, found the end of the file at"),
-    "between members": (LAST.offset - 512, LAST.offset - 512, "expected a tar header at byte .*, found the end of the file"),
-    "in what fills the last block": (LENGTH - 1, LENGTH, "expected a tar header at byte .*, found the end of the file"),
-    "after the last member": (LENGTH, LENGTH, "expected a tar header at byte .*, found the end of the file at"),
-    "in the first block of zeros": (LENGTH + 99, LENGTH, "expected a tar header at byte .*, found the end of the file at"),
-    "after one block of zeros": (LENGTH + 512, LENGTH, "expected two end-of-archive blocks at .*, found one block of zeros"),
-    "in the second block of zeros": (LENGTH + 999, LENGTH, "expected two end-of-archive blocks at .*, found one block"),
+    "in data": (
+        LAST.offset + 7,
+        LAST.offset,
+        r"expected [\d,]+ bytes of PASS_dataset/1/\w+\.jpg at .*the tar is cut short",
+    ),
+    "in a header": (
+        LAST.offset - 300,
+        LAST.offset - 512,
+        "expected a tar header at byte .*, found the end of the file at",
+    ),
+    "between members": (
+        LAST.offset - 512,
+        LAST.offset - 512,
+        "expected a tar header at byte .*, found the end of the file",
+    ),
+    "in what fills the last block": (
+        LENGTH - 1,
+        LENGTH,
+        "expected a tar header at byte .*, found the end of the file",
+    ),
+    "after the last member": (
+        LENGTH,
+        LENGTH,
+        "expected a tar header at byte .*, found the end of the file at",
+    ),
+    "in the first block of zeros": (
+        LENGTH + 99,
+        LENGTH,
+        "expected a tar header at byte .*, found the end of the file at",
+    ),
+    "after one block of zeros": (
+        LENGTH + 512,
+        LENGTH,
+        "expected two end-of-archive blocks at .*, found one block of zeros",
+    ),
+    "in the second block of zeros": (
+        LENGTH + 999,
+        LENGTH,
+        "expected two end-of-archive blocks at .*, found one block",
+    ),
 }
 
 
@@ -668,7 +820,9 @@ def test_a_tar_cut_short_anywhere_is_reported(monkeypatch):
     monkeypatch.setattr(shards, "LOOKBACK", 4096)
     for length in range(LENGTH + 1023, 0, -37):
         yielded, errors = attempt(SOUND[:length], [length // 3, length // 2])
-        assert sum(yielded, []) == [member for member in TRUE if member.offset + member.size <= length]
+        assert sum(yielded, []) == [
+            member for member in TRUE if member.offset + member.size <= length
+        ]
         assert any(errors)
     assert members(SOUND[: LENGTH + 1024]) == TRUE
 
@@ -683,8 +837,14 @@ def test_more_zeros_than_needed_after_the_end_are_fine(lookback):
 @pytest.mark.parametrize("zeros", [1024, 1025, 1536, 7000, 100_000])
 def test_bytes_after_the_end_of_the_archive_are_reported(lookback, zeros):
     offset = LENGTH + zeros
-    for data in (SOUND[:LENGTH] + bytes(zeros) + b"more", SOUND[:LENGTH] + bytes(zeros) + b"m" + bytes(9000)):
-        message = f"expected nothing after the end-of-archive blocks, found more bytes at {offset:,}. Fetch it again"
+    for data in (
+        SOUND[:LENGTH] + bytes(zeros) + b"more",
+        SOUND[:LENGTH] + bytes(zeros) + b"m" + bytes(9000),
+    ):
+        message = (
+            f"expected nothing after the end-of-archive blocks, found more bytes at {offset:,}. "
+            "Fetch it again"
+        )
         with pytest.raises(ShardError, match=message) as info:
             members(data)
         assert (info.value.shard, info.value.offset) == ("PASS.7.tar", offset)
@@ -720,7 +880,9 @@ def test_the_reads_of_a_look_back_grow_with_its_headers_not_with_their_square():
 def test_the_reads_of_a_chain_of_extensions_end_soon(kind):
     data, expected = around(make_header(b"ext", type=kind) * 1500)
     source = MemoryShard(data, limit=1000)
-    assert [member.name for member in read_members(source, data.rindex(b"ext") + 1)] == expected[-4:]
+    assert [member.name for member in read_members(source, data.rindex(b"ext") + 1)] == expected[
+        -4:
+    ]
 
 
 def test_a_pax_header_of_many_records_is_read_in_one_pass():
@@ -748,7 +910,8 @@ def write(path, data=b"0123456789"):
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     path = tmp_path / "PASS.0.tar"
     with pytest.raises(
-        ShardError, match=r"PASS\.0\.tar: expected a shard here, found none \(No such file.*Put it back"
+        ShardError,
+        match=r"PASS\.0\.tar: expected a shard here, found none \(No such file.*Put it back",
     ) as info:
         ShardFile(path)
     assert (info.value.shard, info.value.offset) == (str(path), None)
@@ -756,7 +919,9 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
 
 
 def test_a_folder_is_refused(tmp_path):
-    with pytest.raises(ShardError, match=r"expected a shard here, found none \(Is a directory\)") as info:
+    with pytest.raises(
+        ShardError, match=r"expected a shard here, found none \(Is a directory\)"
+    ) as info:
         ShardFile(tmp_path)
     assert info.value.shard == str(tmp_path)
 
@@ -791,7 +956,10 @@ def test_readinto_past_the_end_is_refused(tmp_path):
     path = write(tmp_path / "a.tar")
     with ShardFile(path) as source:
         for offset, found in ((7, 3), (10, 0), (99, 0)):
-            message = f"expected 4 bytes at {offset}, found {found}; the file was cut while it was read. Fetch it again."
+            message = (
+                f"expected 4 bytes at {offset}, found {found}; the file was cut while it was read. "
+                "Fetch it again."
+            )
             with pytest.raises(ShardError, match=message) as info:
                 source.readinto(offset, memoryview(bytearray(4)))
             assert (info.value.shard, info.value.offset) == (str(path), offset)

@@ -35,13 +35,20 @@ def shards(tmp_path) -> Path:
     folder.mkdir()
     for shard in range(3):
         numbers = range(20 * shard, 20 * shard + 20)
-        write_tar(folder / f"PASS.{shard}.tar", [(f"{image_hash(n)}.jpg", picture(n)) for n in numbers])
-    write_csv(folder / "pass_metadata.csv", [(n, "user", "", "Attribution License", image_hash(n), "", "") for n in range(60)])
+        write_tar(
+            folder / f"PASS.{shard}.tar", [(f"{image_hash(n)}.jpg", picture(n)) for n in numbers]
+        )
+    write_csv(
+        folder / "pass_metadata.csv",
+        [(n, "user", "", "Attribution License", image_hash(n), "", "") for n in range(60)],
+    )
     return folder
 
 
 def load(folder: Path, **options) -> datasets.Dataset:
-    return load_dataset("pass", data_dir=str(folder), split="train", **{"shards": [0, 1, 2], **options})
+    return load_dataset(
+        "pass", data_dir=str(folder), split="train", **{"shards": [0, 1, 2], **options}
+    )
 
 
 def sizes_of(dataset, **options) -> list[tuple[int, int]]:
@@ -54,7 +61,9 @@ def reads(monkeypatch) -> list[tuple[str, int, int]]:
     seen = []
     pread = ShardFile.pread
     monkeypatch.setattr(
-        ShardFile, "pread", lambda self, *place: seen.append((Path(self.name).name, *place)) or pread(self, *place)
+        ShardFile,
+        "pread",
+        lambda self, *place: seen.append((Path(self.name).name, *place)) or pread(self, *place),
     )
     return seen
 
@@ -101,7 +110,10 @@ def test_no_more_than_the_first_kilobytes_of_a_picture_are_read(tmp_path, reads)
     noise = save(Image.effect_noise((300, 200), 90).convert("RGB"), quality=95)
     (tmp_path / "pass").mkdir()
     write_tar(tmp_path / "pass" / "PASS.0.tar", {f"{image_hash(0)}.jpg": noise})
-    write_csv(tmp_path / "pass" / "pass_metadata.csv", [(0, "user", "", "Attribution License", image_hash(0), "", "")])
+    write_csv(
+        tmp_path / "pass" / "pass_metadata.csv",
+        [(0, "user", "", "Attribution License", image_hash(0), "", "")],
+    )
     ds = load(tmp_path / "pass", shards=[0])
     reads.clear()
     assert sizes_of(ds) == [(300, 200)]
@@ -145,7 +157,9 @@ def test_a_dataset_in_memory_is_read_by_this_process(monkeypatch):
 def test_a_shard_that_changed_under_the_dataset_is_an_error(shards):
     ds = load(shards)
     os.utime(shards / "PASS.1.tar", ns=(1, 1))
-    with pytest.raises(ShardError, match=r"PASS\.1\.tar: expected the file that the dataset was opened with"):
+    with pytest.raises(
+        ShardError, match=r"PASS\.1\.tar: expected the file that the dataset was opened with"
+    ):
         dataset_sizes(ds, "image")
 
 
@@ -170,10 +184,19 @@ def test_a_cache_that_cannot_be_written_costs_no_more_than_a_warning(shards, mon
 
 
 def test_a_broken_picture_in_a_shard_is_named_by_its_place(shards):
-    write_tar(shards / "PASS.1.tar", {f"{image_hash(20)}.jpg": picture(20), f"{image_hash(21)}.jpg": b"no picture"})
-    with pytest.raises(ImageError, match=r"PASS\.1\.tar, image at byte 1,536: expected an image file, found 10 bytes"):
+    write_tar(
+        shards / "PASS.1.tar",
+        {f"{image_hash(20)}.jpg": picture(20), f"{image_hash(21)}.jpg": b"no picture"},
+    )
+    with pytest.raises(
+        ImageError,
+        match=r"PASS\.1\.tar, image at byte 1,536: expected an image file, found 10 bytes",
+    ):
         dataset_sizes(load(shards), "image")
-    with pytest.raises(ImageError, match=f"{image_hash(21)}.jpg: expected an image file, found 10 bytes that begin with b'no"):
+    with pytest.raises(
+        ImageError,
+        match=f"{image_hash(21)}.jpg: expected an image file, found 10 bytes that begin with b'no",
+    ):
         dataset_sizes(load(shards, embed_images=True), "image")
 
 
@@ -200,7 +223,11 @@ def test_all_ways_in_which_datasets_stores_an_image_are_understood(tmp_path, sha
     want = [SIZES[7], (0, 0), SIZES[30][::-1], (0, 0), (3, 4), SIZES[45], SIZES[8]]
     assert list(map(tuple, image_sizes(array).tolist())) == want
     assert list(map(tuple, image_sizes(array.slice(2, 4)).tolist())) == want[2:6]
-    assert list(map(tuple, image_sizes(array.slice(1), np.array([4, 5, 0])).tolist())) == [want[5], want[6], want[1]]
+    assert list(map(tuple, image_sizes(array.slice(1), np.array([4, 5, 0])).tolist())) == [
+        want[5],
+        want[6],
+        want[1],
+    ]
 
 
 def test_errors_name_the_picture():
@@ -230,7 +257,13 @@ def test_a_dataset_of_ones_own_has_sizes(tmp_path):
     for number in range(5):
         files.append(str(tmp_path / f"{number}.jpg"))
         Path(files[-1]).write_bytes(picture(number))
-    ds = datasets.Dataset.from_dict({"picture": files}, features=datasets.Features({"picture": datasets.Image()}))
+    ds = datasets.Dataset.from_dict(
+        {"picture": files}, features=datasets.Features({"picture": datasets.Image()})
+    )
     assert list(map(tuple, dataset_sizes(ds, "picture").tolist())) == SIZES[:5]
     mixed = datasets.concatenate_datasets([ds, ds.select([3, 1])])
-    assert list(map(tuple, dataset_sizes(mixed, "picture", num_proc=2).tolist())) == [*SIZES[:5], SIZES[3], SIZES[1]]
+    assert list(map(tuple, dataset_sizes(mixed, "picture", num_proc=2).tolist())) == [
+        *SIZES[:5],
+        SIZES[3],
+        SIZES[1],
+    ]

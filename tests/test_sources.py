@@ -1,4 +1,6 @@
-"""A shard behind a URL in, its bytes at any offset out: read forward, with a look around here and there."""
+"""A shard behind a URL in, its bytes at any offset out: read forward, with a look around here and
+there.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,13 @@ examples = settings(deadline=None, max_examples=80, database=None, derandomize=T
 
 @pytest.fixture(autouse=True)
 def setting(monkeypatch):
-    """A plain environment, no waiting, and everything small: 256 bytes at a time, gaps of 500, tails of 200."""
+    """A plain environment, no waiting, and everything small: 256 bytes at a time, gaps of 500,
+    tails of 200.
+    """
     clear_environment(monkeypatch)
-    monkeypatch.setattr(retries, "RETRY", Retry(first_wait=0.001, connect_timeout=1, read_timeout=0.3))
+    monkeypatch.setattr(
+        retries, "RETRY", Retry(first_wait=0.001, connect_timeout=1, read_timeout=0.3)
+    )
     monkeypatch.setattr(remote, "_CHUNK", 256)
     monkeypatch.setattr(remote, "_KEPT", 3000)
     monkeypatch.setattr(sources, "_GAP", 500)
@@ -55,15 +61,22 @@ def readinto(shard: RemoteShard, offset: int, size: int) -> bytes:
     return bytes(buffer)
 
 
-steps = st.tuples(st.booleans(), st.integers(-1500, 1500) | st.integers(0, 100), st.just(0) | st.integers(0, 900))
+steps = st.tuples(
+    st.booleans(), st.integers(-1500, 1500) | st.integers(0, 100), st.just(0) | st.integers(0, 900)
+)
 
 
 def test_any_moves_give_the_bytes_of_the_file(server):
-    faults = st.sampled_from([Fault(cut=0), Fault(cut=100), Fault(cut=700), Fault(status=429), Fault(shift=7)])
+    faults = st.sampled_from(
+        [Fault(cut=0), Fault(cut=100), Fault(cut=700), Fault(status=429), Fault(shift=7)]
+    )
 
     @examples
     @given(
-        st.lists(steps, min_size=2, max_size=20), st.none() | st.integers(0, SIZE), st.lists(faults, max_size=4), st.booleans()
+        st.lists(steps, min_size=2, max_size=20),
+        st.none() | st.integers(0, SIZE),
+        st.lists(faults, max_size=4),
+        st.booleans(),
     )
     def check(moves, end, ordered, ignore_range):
         server.always = lambda path, start: Fault(ignore_range=ignore_range)
@@ -86,7 +99,10 @@ def test_a_read_forward_asks_for_no_byte_twice(server):
     """With gaps of up to 500 bytes between the reads, within the range and behind its end."""
 
     @examples
-    @given(st.lists(st.tuples(st.booleans(), st.integers(0, 500), st.integers(1, 900)), max_size=20), st.integers(0, SIZE))
+    @given(
+        st.lists(st.tuples(st.booleans(), st.integers(0, 500), st.integers(1, 900)), max_size=20),
+        st.integers(0, SIZE),
+    )
     def check(moves, end):
         server.requests.clear()
         offset = 0
@@ -125,7 +141,9 @@ def test_a_long_gap_is_not_read(server):
 
 @pytest.mark.parametrize("cut", [None, 0, 700])
 def test_what_was_looked_at_is_read_again_without_a_request(server, cut):
-    """As the headers before a range are: all at once, then one by one from the last to the first, then on."""
+    """As the headers before a range are: all at once, then one by one from the last to the first,
+    then on.
+    """
     server.faults = [Fault(cut=cut)] if cut is not None else []
     with RemoteShard(server.url(NAME), SIZE, end=9000) as shard:
         assert shard.pread(3000, 2000) == DATA[3000:5000]
@@ -147,7 +165,10 @@ def test_bytes_that_the_shard_does_not_have(server):
 
 
 def test_a_shard_that_is_not_there(server):
-    with RemoteShard(server.url("PASS.1.tar"), SIZE) as shard, pytest.raises(RemoteError, match="404") as caught:
+    with (
+        RemoteShard(server.url("PASS.1.tar"), SIZE) as shard,
+        pytest.raises(RemoteError, match="404") as caught,
+    ):
         shard.pread(0, 512)
     assert caught.value.url == server.url("PASS.1.tar")
 
@@ -158,7 +179,9 @@ class TestServerThatIgnoresRange:
         server.always = lambda path, start: Fault(ignore_range=True)
 
     def read_ranges(self, server: Zenodo, *cuts: int) -> None:
-        """As streams do: look back 1000 bytes, read the range, and a little more for its last member."""
+        """As streams do: look back 1000 bytes, read the range, and a little more for its last
+        member.
+        """
         for start, end in zip(cuts, cuts[1:], strict=False):
             with RemoteShard(server.url(NAME), SIZE, end=end) as shard:
                 base = max(0, start - 1000)
@@ -202,10 +225,17 @@ def test_members_of_any_ranges_are_those_of_the_whole(tmp_path, monkeypatch):
     with Zenodo(tmp_path) as server:
 
         @examples
-        @given(st.data(), st.lists(st.integers(0, 1500), max_size=12), st.lists(st.integers(0, 4000), max_size=3))
+        @given(
+            st.data(),
+            st.lists(st.integers(0, 1500), max_size=12),
+            st.lists(st.integers(0, 4000), max_size=3),
+        )
         def check(data, sizes, faults):
             names = [f"PASS_dataset/0/{n:032x}.jpg" for n in range(len(sizes))]
-            files = [(name, random.Random(name).randbytes(size)) for name, size in zip(names, sizes, strict=True)]
+            files = [
+                (name, random.Random(name).randbytes(size))
+                for name, size in zip(names, sizes, strict=True)
+            ]
             tar = make_tar(files)
             Path(tmp_path / NAME).write_bytes(tar)
             usual = Fault(ignore_range=data.draw(st.booleans()))

@@ -1,4 +1,6 @@
-"""An image's place in a shard in, its bytes out: as a URL, through fsspec, and through `datasets.Image`."""
+"""An image's place in a shard in, its bytes out: as a URL, through fsspec, and through
+`datasets.Image`.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +29,23 @@ HASHES = [image_hash(number) for number in range(3)]
 PICTURES = [jpeg(hash) + bytes(number) for number, hash in enumerate(HASHES)]  # of different sizes
 
 examples = settings(deadline=None, max_examples=60, database=None, derandomize=True)
-words = st.text(st.sampled_from("ab .~%#?*[]{}:|@!&='\"\\\n+;,äé漢😀\udce4"), min_size=1, max_size=40)  # the last: no UTF-8
+words = st.text(
+    st.sampled_from("ab .~%#?*[]{}:|@!&='\"\\\n+;,äé漢😀\udce4"), min_size=1, max_size=40
+)  # the last: no UTF-8
 segments = st.one_of(words, st.sampled_from(["a::b", "x://y", "%2F", "*", "**", "[a-b]", "..."]))
-folders = st.lists(segments.filter(lambda segment: segment not in (".", "..")), min_size=1, max_size=5)
+folders = st.lists(
+    segments.filter(lambda segment: segment not in (".", "..")), min_size=1, max_size=5
+)
 
 
 def write_shard(path: Path) -> Path:
     """A shard with the pictures."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(make_tar([(f"PASS_dataset/0/{h}.jpg", data) for h, data in zip(HASHES, PICTURES, strict=True)]))
+    path.write_bytes(
+        make_tar(
+            [(f"PASS_dataset/0/{h}.jpg", data) for h, data in zip(HASHES, PICTURES, strict=True)]
+        )
+    )
     return path
 
 
@@ -57,7 +67,13 @@ def shard(tmp_path) -> Path:
 def test_a_url_says_where_the_picture_is(shard):
     stamp = ShardFile(shard).stamp
     assert urls_of(shard)[1] == f"pass://2048-{len(PICTURES[1])}-{stamp}{shard}/{HASHES[1]}.jpg"
-    assert Place.from_url(urls_of(shard)[1]) == (str(shard), 2048, len(PICTURES[1]), stamp, f"{HASHES[1]}.jpg")
+    assert Place.from_url(urls_of(shard)[1]) == (
+        str(shard),
+        2048,
+        len(PICTURES[1]),
+        stamp,
+        f"{HASHES[1]}.jpg",
+    )
 
 
 def test_the_place_of_a_url_is_the_same_with_and_without_the_protocol(shard):
@@ -105,7 +121,10 @@ NO_URLS = {
 
 @pytest.mark.parametrize("url", NO_URLS.values(), ids=NO_URLS)
 def test_a_malformed_url_is_refused(url):
-    message = re.escape(f"{url}: expected pass://<offset>-<size>-<stamp>/<shard>/<hash>.jpg. Load the dataset again.")
+    message = re.escape(
+        f"{url}: expected pass://<offset>-<size>-<stamp>/<shard>/<hash>.jpg. Load the dataset "
+        "again."
+    )
     with pytest.raises(ShardError, match=f"^{message}$"):
         Place.from_url(url)
     stripped = url.removeprefix("pass://").rstrip("/")
@@ -145,7 +164,9 @@ def test_a_process_that_never_imported_pass_utils_reads_a_url(shard, tmp_path):
         "with fsspec.open(sys.argv[1]) as file: sys.stdout.buffer.write(file.read())\n"
     )
     for number, url in enumerate(urls_of(shard)[:2]):
-        done = subprocess.run([sys.executable, "-c", code, url], cwd=tmp_path, capture_output=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", code, url], cwd=tmp_path, capture_output=True, check=False
+        )
         assert (done.stdout, done.stderr) == (PICTURES[number], b"")
 
 
@@ -163,7 +184,10 @@ def test_info_gives_name_and_size_without_touching_the_shard(shard):
 def test_a_shard_that_vanished_is_reported(shard):
     url = urls_of(shard)[0]
     shard.unlink()
-    message = re.escape(f"{shard}: expected a shard here, found none (No such file or directory). Put it back, or load the ")
+    message = re.escape(
+        f"{shard}: expected a shard here, found none (No such file or directory). Put it back, or "
+        "load the "
+    )
     with pytest.raises(ShardError, match=message) as info:
         read(url)
     assert info.value.shard == str(shard)
@@ -179,7 +203,8 @@ def test_a_shard_that_changed_is_reported(shard, change):
         shard.write_bytes(shard.read_bytes() + bytes(512))
     os.utime(shard, ns=(status.st_atime_ns, status.st_mtime_ns + (change == "time")))
     message = re.escape(
-        f"{shard}: expected the file that the dataset was opened with, found one of another size or date. Run "
+        f"{shard}: expected the file that the dataset was opened with, found one of another size "
+        "or date. Run "
     )
     with pytest.raises(ShardError, match=message) as info:
         read(url)
@@ -191,7 +216,9 @@ def test_a_shard_that_changed_is_reported(shard, change):
 def test_a_place_past_the_end_of_its_shard_is_reported(shard):
     with ShardFile(shard) as source:
         (url,) = place_urls(source, [("a", source.size - 10, 11)])
-    with pytest.raises(ShardError, match=r"PASS\.0\.tar: expected 11 bytes at [\d,]+, found 10; the file was cut"):
+    with pytest.raises(
+        ShardError, match=r"PASS\.0\.tar: expected 11 bytes at [\d,]+, found 10; the file was cut"
+    ):
         read(url)
 
 
@@ -211,7 +238,10 @@ def test_writing_is_refused(shard, mode):
     url = urls_of(shard)[0]
     data = shard.read_bytes()
     with pytest.raises(
-        ShardError, match=f"{HASHES[0]}.jpg: expected mode 'rb', found '{re.escape(mode)}': shards are only read"
+        ShardError,
+        match=(
+            f"{HASHES[0]}.jpg: expected mode 'rb', found '{re.escape(mode)}': shards are only read"
+        ),
     ):
         fsspec.filesystem("pass").open(url, mode)
     assert shard.read_bytes() == data
@@ -223,7 +253,15 @@ def test_datasets_decodes_the_picture_at_a_url(shard):
         image = datasets.Image().decode_example({"path": url, "bytes": None})
         assert (image.format, image.mode, image.size) == ("JPEG", "RGB", expected.size)
         assert image.tobytes() == expected.tobytes()
-    assert len({datasets.Image().decode_example({"path": url, "bytes": None}).tobytes() for url in urls_of(shard)}) == 3
+    assert (
+        len(
+            {
+                datasets.Image().decode_example({"path": url, "bytes": None}).tobytes()
+                for url in urls_of(shard)
+            }
+        )
+        == 3
+    )
 
 
 def test_datasets_writes_the_bytes_at_a_url_where_it_embeds_files(shard):

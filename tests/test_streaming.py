@@ -1,4 +1,6 @@
-"""load_dataset("pass", streaming=True) from a server and from a folder: faults, workers, resume, and all that streams do."""
+"""load_dataset("pass", streaming=True) from a server and from a folder: faults, workers, resume,
+and all that streams do.
+"""
 
 from __future__ import annotations
 
@@ -58,12 +60,27 @@ def write_folder(made: Path, *, shards: int = SHARDS, images: int = IMAGES) -> P
     """A folder laid out as PASS is, and the metadata in an order of its own."""
     for shard in range(shards):
         numbers = range(shard * images, (shard + 1) * images)
-        write_tar(made / f"PASS.{shard}.tar", [(f"PASS_dataset/{shard}/{image_hash(n)}.jpg", picture(n)) for n in numbers])
+        write_tar(
+            made / f"PASS.{shard}.tar",
+            [(f"PASS_dataset/{shard}/{image_hash(n)}.jpg", picture(n)) for n in numbers],
+        )
     lines = []
     for number in reversed(range(shards * images)):
         row = metadata(number)
-        place = [repr(row[name]) if row[name] is not None else "" for name in ("gps_latitude", "gps_longitude")]
-        lines.append((number, row["creator_username"], f"{row['date_taken']}.0", "Attribution License", row["hash"], *place))
+        place = [
+            repr(row[name]) if row[name] is not None else ""
+            for name in ("gps_latitude", "gps_longitude")
+        ]
+        lines.append(
+            (
+                number,
+                row["creator_username"],
+                f"{row['date_taken']}.0",
+                "Attribution License",
+                row["hash"],
+                *place,
+            )
+        )
     write_csv(made / METADATA_FILE, lines)
     return made
 
@@ -90,7 +107,9 @@ def setting(monkeypatch, cache):
     """A plain environment, no waiting, and everything as small as the tars are."""
     clear_environment(monkeypatch)
     monkeypatch.setattr(datasets.config, "DOWNLOADED_DATASETS_PATH", cache / "downloads")
-    monkeypatch.setattr(retries, "RETRY", Retry(first_wait=0.001, connect_timeout=5, read_timeout=0.5))
+    monkeypatch.setattr(
+        retries, "RETRY", Retry(first_wait=0.001, connect_timeout=5, read_timeout=0.5)
+    )
     for module, name, size in (
         (remote, "_CHUNK", 4096),
         (sources, "_GAP", 4096),
@@ -112,7 +131,9 @@ def server(tars, release, monkeypatch) -> Iterator[Zenodo]:
 def stream(where: Zenodo | Path, **options):
     """The rows from a server, or from a folder."""
     source = {"base_url": where.base_url} if isinstance(where, Zenodo) else {"data_dir": str(where)}
-    return load_dataset("pass", split="train", streaming=True, **{"range_size": RANGE, **source, **options})
+    return load_dataset(
+        "pass", split="train", streaming=True, **{"range_size": RANGE, **source, **options}
+    )
 
 
 def raw(dataset) -> list[dict]:
@@ -157,7 +178,11 @@ class TestServer:
 
     def test_chosen_shards_are_asked_for_and_no_others(self, server):
         assert hashes(stream(server, shards=[7, 2])) == HASHES[210:240] + HASHES[60:90]
-        assert {request.path.rpartition("/")[2] for request in server.requests} == {METADATA_FILE, "PASS.7.tar", "PASS.2.tar"}
+        assert {request.path.rpartition("/")[2] for request in server.requests} == {
+            METADATA_FILE,
+            "PASS.7.tar",
+            "PASS.2.tar",
+        }
 
     def test_the_environment_can_name_the_mirror(self, server, monkeypatch):
         monkeypatch.setenv("PASS_BASE_URL", server.base_url)
@@ -177,20 +202,31 @@ class TestServer:
 
     def test_a_wrong_csv_is_an_error(self, server, release):
         server.faults = [Fault(corrupt=100, name=METADATA_FILE)] * 2
-        with pytest.raises(DownloadError, match=f"{METADATA_FILE}: expected sha256 {release.metadata.sha256}, found"):
+        with pytest.raises(
+            DownloadError,
+            match=f"{METADATA_FILE}: expected sha256 {release.metadata.sha256}, found",
+        ):
             stream(server, shards=[0])
         assert raw(stream(server, shards=[0])) == expected(range(IMAGES))
 
     def test_cuts_stalls_and_rate_limits_lose_and_double_nothing(self, server, caplog):
         chance = random.Random(3)
-        places = [chance.randrange(TAIL, 20_000) for _ in range(55)]  # in ranges, of which all is read, not in their tails
-        faults = [Fault(cut=at) for at in places[:50]] + [Fault(stall=(at, 1.0)) for at in places[50:]]
+        places = [
+            chance.randrange(TAIL, 20_000) for _ in range(55)
+        ]  # in ranges, of which all is read, not in their tails
+        faults = [Fault(cut=at) for at in places[:50]] + [
+            Fault(stall=(at, 1.0)) for at in places[50:]
+        ]
         faults += [Fault(status=429)] * 10
         chance.shuffle(faults)
         server.faults = faults
         assert raw(stream(server)) == expected(ALL)
         assert server.faults == []
-        notes = [record.getMessage() for record in caplog.records if "going on at byte" in record.getMessage()]
+        notes = [
+            record.getMessage()
+            for record in caplog.records
+            if "going on at byte" in record.getMessage()
+        ]
         assert len(notes) == 65
         assert sum("Read timed out" in note for note in notes) == 5
         assert sum("429 Too Many Requests" in note for note in notes) == 10
@@ -199,7 +235,8 @@ class TestServer:
         server.always = lambda path, start: Fault(ignore_range=True)
         assert raw(stream(server)) == expected(ALL)
         assert [(r.status, r.path.rpartition("/")[2]) for r in server.requests] == [
-            (200, name) for name in (METADATA_FILE, *(f"PASS.{shard}.tar" for shard in range(SHARDS)))
+            (200, name)
+            for name in (METADATA_FILE, *(f"PASS.{shard}.tar" for shard in range(SHARDS)))
         ]
         assert server.sent == sum(path.stat().st_size for path in tars.iterdir())
         assert caplog.text.count("the server ignores Range") == 11  # once for each file
@@ -208,13 +245,19 @@ class TestServer:
         server.always = lambda path, start: Fault(ignore_range=True)
         ds = stream(server, shards=[1, 2]).select_columns(["hash"])
         both = list(zip(ds, ds.skip(0), strict=True))
-        assert [(one["hash"], other["hash"]) for one, other in both] == [(hash, hash) for hash in HASHES[30:90]]
+        assert [(one["hash"], other["hash"]) for one, other in both] == [
+            (hash, hash) for hash in HASHES[30:90]
+        ]
         assert sorted(hashes(ds.shuffle(seed=1, buffer_size=8))) == sorted(HASHES[30:90])
 
     def test_a_shard_that_is_not_there_is_an_error_after_the_rows_before_it(self, server):
-        server.always = lambda path, start: Fault(status=404) if path.endswith("PASS.1.tar") else None
+        server.always = lambda path, start: (
+            Fault(status=404) if path.endswith("PASS.1.tar") else None
+        )
         found = []
-        with pytest.raises(RemoteError, match="found 404 Not Found. Check release and base URL") as caught:
+        with pytest.raises(
+            RemoteError, match="found 404 Not Found. Check release and base URL"
+        ) as caught:
             for row in stream(server):
                 found.append(row["hash"])
         assert found == HASHES[:IMAGES]
@@ -222,14 +265,22 @@ class TestServer:
         assert caught.value.status == 404
 
     def test_a_shard_of_another_size_is_an_error(self, server):
-        server.always = lambda path, start: Fault(extend=512) if path.endswith("PASS.0.tar") else None
-        with pytest.raises(RemoteError, match="expected a file of .* it changed on the server, or is another release's"):
+        server.always = lambda path, start: (
+            Fault(extend=512) if path.endswith("PASS.0.tar") else None
+        )
+        with pytest.raises(
+            RemoteError,
+            match="expected a file of .* it changed on the server, or is another release's",
+        ):
             next(iter(stream(server)))
 
     @pytest.mark.parametrize("variable", ["HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"])
     def test_offline_is_an_error_that_names_what_is_missing(self, server, monkeypatch, variable):
         monkeypatch.setenv(variable, "1")
-        with pytest.raises(RemoteError, match=f"{variable} is set: expected the shards on this machine.*`data_dir=`"):
+        with pytest.raises(
+            RemoteError,
+            match=f"{variable} is set: expected the shards on this machine.*`data_dir=`",
+        ):
             stream(server)
         assert server.requests == []
 
@@ -244,13 +295,18 @@ class TestRanges:
 
     @pytest.mark.parametrize("strategy", ["auto", "shards"])
     def test_24_nodes_share_10_tars(self, tars, strategy):
-        """By default `datasets` divides the ranges only where 24 divides their number; else each node reads all of them."""
+        """By default `datasets` divides the ranges only where 24 divides their number; else each
+        node reads all of them.
+        """
         options = {} if strategy == "auto" else {"strategy": strategy}
         if options and "strategy" not in inspect.signature(split_dataset_by_node).parameters:
             pytest.skip("this version of datasets has no other strategy")
         ds = stream(tars).select_columns(["hash"])
         assert num_shards(ds) == 60
-        parts = [hashes(split_dataset_by_node(ds, rank=rank, world_size=24, **options)) for rank in range(24)]
+        parts = [
+            hashes(split_dataset_by_node(ds, rank=rank, world_size=24, **options))
+            for rank in range(24)
+        ]
         assert all(parts)
         assert Counter(hash for part in parts for hash in part) == Counter(HASHES)
 
@@ -260,10 +316,14 @@ class TestRanges:
             pytest.skip("this version of datasets has no IterableDataset.shard")
         next(iter(ds))
         server.requests.clear()
-        parts = [hashes(ds.shard(num_shards=24, index=index, contiguous=False)) for index in range(24)]
+        parts = [
+            hashes(ds.shard(num_shards=24, index=index, contiguous=False)) for index in range(24)
+        ]
         assert all(parts)
         assert Counter(hash for part in parts for hash in part) == Counter(HASHES)
-        around = LOOKBACK + 511 + 2 * TAIL  # before and behind a range; no member is larger than two tails
+        around = (
+            LOOKBACK + 511 + 2 * TAIL
+        )  # before and behind a range; no member is larger than two tails
         assert server.sent <= sum(file.size for file in release.shards.values()) + 60 * around
 
     def test_workers_of_a_data_loader_get_every_row_once(self, server):
@@ -276,7 +336,9 @@ class TestRanges:
 
     def test_an_error_in_a_worker_is_still_ours(self, server):
         data = pytest.importorskip("torch.utils.data")
-        server.always = lambda path, start: Fault(status=410) if path.endswith("PASS.1.tar") else None
+        server.always = lambda path, start: (
+            Fault(status=410) if path.endswith("PASS.1.tar") else None
+        )
         with pytest.raises(RemoteError, match="found 410 Gone"):
             list(data.DataLoader(stream(server, shards=[0, 1]), batch_size=None, num_workers=1))
 
@@ -320,7 +382,9 @@ class TestWhatStreamsDo:
         assert hashes(ds.filter(lambda row: row["gps_latitude"] is not None)) == HASHES[::3]
         widths = ds.map(lambda row: {"width": row["image"].width}, remove_columns=["image"])
         assert [row["width"] for row in widths] == [row["image"].width for row in ds]
-        twice = ds.map(lambda rows: {"again": [hash * 2 for hash in rows["hash"]]}, batched=True, batch_size=7)
+        twice = ds.map(
+            lambda rows: {"again": [hash * 2 for hash in rows["hash"]]}, batched=True, batch_size=7
+        )
         assert [row["again"] for row in twice] == [hash * 2 for hash in HASHES]
 
     def test_batch_and_iter(self, server):
@@ -372,13 +436,17 @@ def without_image(ds):
 
 def mapped_and_filtered(ds):
     ds = ds.map(lambda row: {"first": row["hash"][0]}, remove_columns=["image"])
-    return ds.filter(lambda row: row["first"] not in "05af").map(lambda row: {"again": row["hash"] + row["first"]})
+    return ds.filter(lambda row: row["first"] not in "05af").map(
+        lambda row: {"again": row["hash"] + row["first"]}
+    )
 
 
 def mapped_in_batches(ds):
     """Two rows for each but the first of four."""
     return ds.select_columns(["hash"]).map(
-        lambda rows: {"hash": [name for hash in rows["hash"][1:] for name in (hash, hash[::-1])]}, batched=True, batch_size=4
+        lambda rows: {"hash": [name for hash in rows["hash"][1:] for name in (hash, hash[::-1])]},
+        batched=True,
+        batch_size=4,
     )
 
 
@@ -430,10 +498,21 @@ class TestResume:
     @pytest.mark.parametrize("batch_size", [None, 3])
     @pytest.mark.parametrize(
         "pipeline",
-        [plain, without_image, mapped_and_filtered, mapped_in_batches, batched, skipped, shared_by_ranges, shared_by_rows]
+        [
+            plain,
+            without_image,
+            mapped_and_filtered,
+            mapped_in_batches,
+            batched,
+            skipped,
+            shared_by_ranges,
+            shared_by_rows,
+        ]
         + [arrow, arrow_mapped, arrow_filtered_and_mapped_in_batches, arrow_batched],
     )
-    def test_at_every_row_and_twice_in_a_row_loses_and_doubles_nothing(self, few, pipeline, batch_size):
+    def test_at_every_row_and_twice_in_a_row_loses_and_doubles_nothing(
+        self, few, pipeline, batch_size
+    ):
         ds = pipeline(stream(few, shards=[0, 1]))
         assert num_shards(stream(few, shards=[0, 1])) == 6
 
@@ -461,12 +540,17 @@ class TestResume:
             ds = plain(stream(server))
             if state is not None:
                 ds.load_state_dict(pickle.loads(state))
-            found += [{**row, "image": row["image"]["bytes"]} for _, row in zip(range(count), ds, strict=False)]
+            found += [
+                {**row, "image": row["image"]["bytes"]}
+                for _, row in zip(range(count), ds, strict=False)
+            ]
             state = pickle.dumps(ds.state_dict())
         assert found == expected(ALL)
 
     def test_reads_at_most_one_range_again(self, server, tars):
-        """And all of the range before it, until the second table of a range: `datasets` keeps the state of a table before."""
+        """And all of the range before it, until the second table of a range: `datasets` keeps the
+        state of a table before.
+        """
         with ShardFile(tars / "PASS.0.tar") as shard:
             members = list(read_members(shard))
         range_of = [(member.offset - 512) // RANGE for member in members]
@@ -481,7 +565,9 @@ class TestResume:
             server.requests.clear()
             assert next(iter(again))["hash"] == HASHES[done]
             before = [
-                member.size for member, at in zip(members[: done - 1], range_of, strict=False) if at == range_of[done - 1]
+                member.size
+                for member, at in zip(members[: done - 1], range_of, strict=False)
+                if at == range_of[done - 1]
             ]
             ranges.append(1 if sum(before) > TABLE and range_of[done - 1] == range_of[done] else 2)
             assert server.sent <= ranges[-1] * one
@@ -499,10 +585,15 @@ def big(tmp_path_factory) -> Iterator[Path]:
     noise = random.Random(0).randbytes(2 * PICTURE)
     for shard in range(3):
         numbers = range(shard * BIG_IMAGES, (shard + 1) * BIG_IMAGES)
-        files = [(f"PASS_dataset/{shard}/{image_hash(n)}.jpg", noise[n : n + PICTURE]) for n in numbers]
+        files = [
+            (f"PASS_dataset/{shard}/{image_hash(n)}.jpg", noise[n : n + PICTURE]) for n in numbers
+        ]
         write_tar(made / f"PASS.{shard}.tar", files)
     numbers = range(3 * BIG_IMAGES)
-    write_csv(made / METADATA_FILE, [(n, "u", "", "Attribution License", image_hash(n), "", "") for n in numbers])
+    write_csv(
+        made / METADATA_FILE,
+        [(n, "u", "", "Attribution License", image_hash(n), "", "") for n in numbers],
+    )
     yield made
     shutil.rmtree(made)
 
@@ -534,8 +625,14 @@ class TestSizesOfPass:
         ]
         size = releases.RELEASES["v2"].shards[0].size
         start = size // range_size * range_size
-        assert server.sent <= size - start + shards.LOOKBACK + 511 <= range_size + shards.LOOKBACK + 511
-        assert [request.range for request in server.requests] == [f"bytes={start - shards.LOOKBACK}-{size - 1}"]
+        assert (
+            server.sent
+            <= size - start + shards.LOOKBACK + 511
+            <= range_size + shards.LOOKBACK + 511
+        )
+        assert [request.range for request in server.requests] == [
+            f"bytes={start - shards.LOOKBACK}-{size - 1}"
+        ]
 
     @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
     def test_memory_does_not_grow_with_what_was_read(self, server, tmp_path):
@@ -550,7 +647,8 @@ def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 RELEASES["v2"] = {releases.RELEASES["v2"]!r}
-ds = load_dataset("pass", split="train", streaming=True, base_url={server.base_url!r}, range_size=32 << 20)
+ds = load_dataset("pass", split="train", streaming=True, base_url={server.base_url!r},
+                  range_size=32 << 20)
 rows = images = after_first = most = 0
 for row in ds.cast_column("image", Image(decode=False)):
     rows, images = rows + 1, images + len(row["image"]["bytes"])
@@ -559,7 +657,9 @@ for row in ds.cast_column("image", Image(decode=False)):
 print(rows, images, most - after_first)
 """
         environment = {**os.environ, "HF_HOME": str(tmp_path / "hf")}
-        result = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+        result = subprocess.run(
+            [sys.executable, "-c", script], env=environment, capture_output=True, text=True
+        )
         assert result.returncode == 0, result.stderr
         rows, images, growth = map(int, result.stdout.split())
         assert (rows, images) == (3 * BIG_IMAGES, 3 * BIG_IMAGES * PICTURE)

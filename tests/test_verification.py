@@ -79,8 +79,14 @@ def test_every_kind_of_trouble_is_found_at_once_and_sorted(mine, release):
     (mine / NAMES[1]).write_bytes((mine / NAMES[1]).read_bytes() + b"!!")
     (mine / NAMES[3]).unlink()
     assert verify(mine, release, shards=[3, 2, 1, 0]) == [
-        Finding("PASS.0.tar", f"expected {sizes['PASS.0.tar']:,} bytes, found {sizes['PASS.0.tar'] - 1:,}"),
-        Finding("PASS.1.tar", f"expected {sizes['PASS.1.tar']:,} bytes, found {sizes['PASS.1.tar'] + 2:,}"),
+        Finding(
+            "PASS.0.tar",
+            f"expected {sizes['PASS.0.tar']:,} bytes, found {sizes['PASS.0.tar'] - 1:,}",
+        ),
+        Finding(
+            "PASS.1.tar",
+            f"expected {sizes['PASS.1.tar']:,} bytes, found {sizes['PASS.1.tar'] + 2:,}",
+        ),
         Finding("PASS.3.tar", "expected here, found none"),
         Finding("pass_metadata.csv", f"expected sha256 {right}, found {sha256(wrong)}"),
     ]
@@ -99,7 +105,9 @@ def test_a_file_that_cannot_be_read_is_a_finding_beside_the_others(mine, release
     first, second = verify(mine, release)
     assert first.name == NAMES[1]
     assert first.trouble.startswith("expected to read it, found: [Errno 5] Input/output error")
-    assert second == Finding(NAMES[2], f"expected sha256 {release.shards[2].sha256}, found {sha256(wrong)}")
+    assert second == Finding(
+        NAMES[2], f"expected sha256 {release.shards[2].sha256}, found {sha256(wrong)}"
+    )
 
 
 def test_a_file_that_goes_away_meanwhile_is_a_finding(mine, release, monkeypatch):
@@ -194,7 +202,9 @@ def test_a_file_that_force_finds_wrong_is_no_longer_taken_for_whole(mine, releas
     assert verify(mine, release, force=True) == []
 
 
-def test_a_file_that_changes_while_it_is_read_is_read_again_the_next_time(mine, release, monkeypatch):
+def test_a_file_that_changes_while_it_is_read_is_read_again_the_next_time(
+    mine, release, monkeypatch
+):
     read_file = folders.read_file
 
     def read_and_change(path: Path) -> Iterator[memoryview]:
@@ -208,7 +218,9 @@ def test_a_file_that_changes_while_it_is_read_is_read_again_the_next_time(mine, 
     assert [finding.name for finding in verify(mine, release)] == [NAMES[0]]
 
 
-def test_what_is_verified_when_it_is_interrupted_is_remembered(mine, release, opened, monkeypatch, interruptible):
+def test_what_is_verified_when_it_is_interrupted_is_remembered(
+    mine, release, opened, monkeypatch, interruptible
+):
     """Ctrl-C comes when all but the last file are remembered."""
     read_file = folders.read_file
     once = iter([True])
@@ -217,7 +229,11 @@ def test_what_is_verified_when_it_is_interrupted_is_remembered(mine, release, op
         yield from read_file(path)
         deadline = time.monotonic() + 5
         while path.name == NAMES[3] and time.monotonic() < deadline:
-            known = json.loads((mine / STATE_FILE).read_text())["verified"] if (mine / STATE_FILE).exists() else {}
+            known = (
+                json.loads((mine / STATE_FILE).read_text())["verified"]
+                if (mine / STATE_FILE).exists()
+                else {}
+            )
             if len(known) == 4 and next(once, False):
                 os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.05)
@@ -264,7 +280,9 @@ def test_files_are_read_in_parallel(mine, release, monkeypatch):
 def test_a_folder_that_cannot_be_written_is_verified_all_the_same(mine, release, opened):
     (mine / STATE_FILE).mkdir()
     wrong = change(mine / NAMES[0], 20)
-    expected = [Finding(NAMES[0], f"expected sha256 {release.shards[0].sha256}, found {sha256(wrong)}")]
+    expected = [
+        Finding(NAMES[0], f"expected sha256 {release.shards[0].sha256}, found {sha256(wrong)}")
+    ]
     assert verify(mine, release) == expected
     opened.clear()
     assert verify(mine, release) == expected

@@ -1,7 +1,8 @@
 """A server on this machine with Zenodo's manners, and faults to order.
 
-It says `Accept-Ranges: none` yet serves ranges, gives each file the ETag `"md5:<hex>"`, and redirects `/record/` to
-`/records/`. `server.faults` is a list; each request for a file takes the first fault that wants it, and obeys.
+It says `Accept-Ranges: none` yet serves ranges, gives each file the ETag `"md5:<hex>"`, and
+redirects `/record/` to `/records/`. `server.faults` is a list; each request for a file takes the
+first fault that wants it, and obeys.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ class Fault(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()  # beside the usual ones, or in place of them
     silence: float = 0  # seconds before the answer
     cut: int | None = None  # close the connection after so many bytes
-    stall: tuple[int, float] | None = None  # after so many bytes, be silent for so many seconds, then close
+    stall: tuple[int, float] | None = (
+        None  # after so many bytes, be silent for so many seconds, then close
+    )
     ignore_range: bool = False  # 200 and the whole file
     shift: int = 0  # serve a range so many bytes later than asked
     etag: str | None = None
@@ -65,7 +68,13 @@ class Fault(NamedTuple):
 def clear_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No proxies, no token, no mirror, and not offline."""
     proxies = [f"{scheme}_proxy" for scheme in ("http", "https", "all", "no")]
-    for variable in [*proxies, "ZENODO_TOKEN", "PASS_BASE_URL", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"]:
+    for variable in [
+        *proxies,
+        "ZENODO_TOKEN",
+        "PASS_BASE_URL",
+        "HF_HUB_OFFLINE",
+        "HF_DATASETS_OFFLINE",
+    ]:
         monkeypatch.delenv(variable, raising=False)
         monkeypatch.delenv(variable.upper(), raising=False)
 
@@ -73,7 +82,10 @@ def clear_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def describe(folder: Path, record: int = 1) -> Release:
     """The files of a folder as a release of its own, with their sizes and checksums."""
     paths = sorted(path for path in folder.iterdir() if path.suffix in (".csv", ".tar"))
-    files = tuple(File(path.name, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest()) for path in paths)
+    files = tuple(
+        File(path.name, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in paths
+    )
     return Release("test", "1.0.0", record, "2026-11-01", 0, 0, files)
 
 
@@ -82,7 +94,9 @@ class Zenodo(Loopback):
 
     def __init__(self, folder: Path, record: int = 1) -> None:
         super().__init__(_Handler)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CHUNK)  # what is sent and what is on its way stay close
+        self.socket.setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, CHUNK
+        )  # what is sent and what is on its way stay close
         self.folder, self.record = folder, record
         self.faults: list[Fault] = []
         self.always: Callable[[str, int], Fault | None] = lambda path, start: None
@@ -112,7 +126,9 @@ class Zenodo(Loopback):
         with self.lock:
             for index, fault in enumerate(self.faults):
                 breaks_at = max(fault.cut or 0, fault.stall[0] if fault.stall else 0)
-                if path.endswith(fault.name) and breaks_at < (size if fault.ignore_range else length):
+                if path.endswith(fault.name) and breaks_at < (
+                    size if fault.ignore_range else length
+                ):
                     del self.faults[index]
                     return fault
         return self.always(path, start) or Fault()
@@ -128,7 +144,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         match = re.fullmatch(r"/(records?)/(\d+)/files/([^/?]+)", urlsplit(self.path).path)
-        path = self.server.folder / match[3] if match and int(match[2]) == self.server.record else None
+        path = (
+            self.server.folder / match[3] if match and int(match[2]) == self.server.record else None
+        )
         if match and match[1] == "record":
             self.answer(301, (("Location", self.path.replace("/record/", "/records/")),))
         elif path is None or not path.is_file():
@@ -165,13 +183,19 @@ class _Handler(BaseHTTPRequestHandler):
         etag = fault.etag or self.server.etag(path)
         condition = self.headers.get("If-Range")
         whole = asked is None or fault.ignore_range or (condition is not None and condition != etag)
-        start, end = (0, size) if whole else (max(0, start + fault.shift), min(end + fault.shift, size))
+        start, end = (
+            (0, size) if whole else (max(0, start + fault.shift), min(end + fault.shift, size))
+        )
         total = size + fault.extend
         if start >= size:
             self.answer(416, (("Content-Range", f"bytes */{total}"),))
             return
         length = end - start + fault.surplus + (fault.extend if whole else 0)
-        content_range = f"bytes {start}-{end - 1}/{total}" if fault.content_range is None else fault.content_range
+        content_range = (
+            f"bytes {start}-{end - 1}/{total}"
+            if fault.content_range is None
+            else fault.content_range
+        )
         request = self.note(200 if whole else 206, length)
         self.send_response(request.status)
         for name, value in {"ETag": etag, "Accept-Ranges": "none", **dict(fault.headers)}.items():
@@ -186,7 +210,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send(self, path: Path, start: int, end: int, fault: Fault, request: Request) -> None:
         stop = min(
-            limit for limit in (end, *(start + at for at in (fault.cut, fault.stall and fault.stall[0]) if at is not None))
+            limit
+            for limit in (
+                end,
+                *(
+                    start + at
+                    for at in (fault.cut, fault.stall and fault.stall[0])
+                    if at is not None
+                ),
+            )
         )
         position = start
         with path.open("rb") as file:

@@ -1,7 +1,9 @@
-"""Hashes and usernames in, credits out: who took a picture, where it came from, and under which licence.
+"""Hashes and usernames in, credits out: who took a picture, where it came from, and under which
+licence.
 
-Creative Commons asks whoever shows or passes on a picture for its title, author, source and licence, and a note of changes.
-PASS supplies author and licence; the source follows from the hash; title and Flickr page come from YFCC100M, given a file.
+Creative Commons asks whoever shows or passes on a picture for its title, author, source and
+licence, and a note of changes. PASS supplies author and licence; the source follows from the hash;
+title and Flickr page come from YFCC100M, given a file.
 """
 
 from __future__ import annotations
@@ -19,8 +21,13 @@ from ..releases import Release, find_release
 from .names import readable, readable_all, tidy
 
 UNKNOWN = "unknown Flickr user"  # where PASS has no name
-# Flickr's "Attribution License" of 2004 to 2014, which YFCC100M's own rows name with this URL; 4.0 came to Flickr in 2025.
-LICENSE, LICENSE_URL, SPDX = "CC BY 2.0", "https://creativecommons.org/licenses/by/2.0/", "CC-BY-2.0"
+# Flickr's "Attribution License" of 2004 to 2014, which YFCC100M's own rows name with this URL; 4.0
+# came to Flickr in 2025.
+LICENSE, LICENSE_URL, SPDX = (
+    "CC BY 2.0",
+    "https://creativecommons.org/licenses/by/2.0/",
+    "CC-BY-2.0",
+)
 DATASET_LICENSE, DATASET_LICENSE_URL, DATASET_SPDX = (
     "CC BY 4.0",
     "https://creativecommons.org/licenses/by/4.0/",
@@ -29,11 +36,16 @@ DATASET_LICENSE, DATASET_LICENSE_URL, DATASET_SPDX = (
 DATASET_TITLE = "PASS (Pictures without humAns for Self-Supervision)"
 DATASET_AUTHORS = ("Yuki M. Asano", "Christian Rupprecht", "Andrew Zisserman", "Andrea Vedaldi")
 AUTHORS_LINE = f"{', '.join(DATASET_AUTHORS[:-1])} and {DATASET_AUTHORS[-1]}"
-SOURCE = "https://multimedia-commons.s3-us-west-2.amazonaws.com/data/images/"  # then h[:3]/h[3:6]/h.jpg
+SOURCE = (
+    "https://multimedia-commons.s3-us-west-2.amazonaws.com/data/images/"  # then h[:3]/h[3:6]/h.jpg
+)
 
 # What differs from picture to picture.
 COLUMNS = pa.schema(
-    [(name, pa.string()) for name in ("hash", "creator", "creator_username", "source_url", "title", "page_url")]
+    [
+        (name, pa.string())
+        for name in ("hash", "creator", "creator_username", "source_url", "title", "page_url")
+    ]
 )
 
 
@@ -41,10 +53,11 @@ COLUMNS = pa.schema(
 class Credit:
     """The credit of one picture.
 
-    `hash` names the picture, `creator` its photographer for people, `creator_username` as PASS stores it (None where it has
-    none). `source_url` is where the picture lies in YFCC100M; `license`, `license_url` and `spdx` name its licence by name, by
-    address, and for machines. `changes` is what the user says was done to it. `title` and `page_url` are known with
-    YFCC100M's metadata only.
+    `hash` names the picture, `creator` its photographer for people, `creator_username` as PASS
+    stores it (None where it has none). `source_url` is where the picture lies in YFCC100M;
+    `license`, `license_url` and `spdx` name its licence by name, by address, and for machines.
+    `changes` is what the user says was done to it. `title` and `page_url` are known with YFCC100M's
+    metadata only.
     """
 
     hash: str
@@ -67,7 +80,9 @@ class Credit:
     def text(self) -> str:
         """The credit as one line, as one would write it by hand."""
         row = {name: [value] for name, value in asdict(self).items() if name in COLUMNS.names}
-        line: str = text_lines(pa.RecordBatch.from_pydict(row, schema=COLUMNS), self.changes)[0].as_py()
+        line: str = text_lines(pa.RecordBatch.from_pydict(row, schema=COLUMNS), self.changes)[
+            0
+        ].as_py()
         return line
 
     def __str__(self) -> str:
@@ -92,7 +107,9 @@ def credit_batch(
         Keys.of(hashes)
     except ValueError as err:
         found = hashes[pc.index(are_hashes(hashes), False).as_py()].as_py()
-        raise AttributionError(f"hash: expected {HASH_MEANS}, found {found!r}. Is this a dataset of PASS rows?") from err
+        raise AttributionError(
+            f"hash: expected {HASH_MEANS}, found {found!r}. Is this a dataset of PASS rows?"
+        ) from err
     creators = pc.fill_null(readable_all(usernames), "")
     creators = pc.if_else(pc.equal(creators, ""), UNKNOWN, creators)
     first, second = (pc.utf8_slice_codeunits(hashes, start, start + 3) for start in (0, 3))
@@ -135,11 +152,15 @@ def check_text(name: str, value: Any) -> None:
         AttributionError: it is something else, or cannot be written in UTF-8.
     """
     if not isinstance(value, str):
-        raise AttributionError(f"{name}: expected text, found {type(value).__name__} {value!r}. Give a string.")
+        raise AttributionError(
+            f"{name}: expected text, found {type(value).__name__} {value!r}. Give a string."
+        )
     try:
         value.encode()
     except UnicodeEncodeError as err:
-        raise AttributionError(f"{name}: expected text that UTF-8 can hold, found {value!r}. Write it in UTF-8.") from err
+        raise AttributionError(
+            f"{name}: expected text that UTF-8 can hold, found {value!r}. Write it in UTF-8."
+        ) from err
 
 
 def check_changes(changes: str | None) -> str | None:
@@ -163,8 +184,12 @@ def text_lines(batch: pa.RecordBatch, changes: str | None) -> pa.StringArray:
     """Each credit as a line of plain text: title, author, source, licence, changes."""
     title = pc.binary_join_element_wise('"', batch.column("title"), '"', "")
     what = pc.fill_null(title, "Photo")
-    end = f"), licensed under {LICENSE} ({LICENSE_URL})." + (f" Changes: {sentence(changes)}" if changes else "")
-    return pc.binary_join_element_wise(what, " by ", batch.column("creator"), " (", links(batch), end, "")
+    end = f"), licensed under {LICENSE} ({LICENSE_URL})." + (
+        f" Changes: {sentence(changes)}" if changes else ""
+    )
+    return pc.binary_join_element_wise(
+        what, " by ", batch.column("creator"), " (", links(batch), end, ""
+    )
 
 
 def sentence(changes: str) -> str:
@@ -184,8 +209,8 @@ def dataset_credit(release: str | Release = "v2") -> str:
     """
     release = find_release(release)
     return (
-        f"{DATASET_TITLE}, release {release.name} ({release.date}), by {AUTHORS_LINE} ({doi_url(release)}), "
-        f"licensed under {DATASET_LICENSE} ({DATASET_LICENSE_URL})."
+        f"{DATASET_TITLE}, release {release.name} ({release.date}), by {AUTHORS_LINE} "
+        f"({doi_url(release)}), licensed under {DATASET_LICENSE} ({DATASET_LICENSE_URL})."
     )
 
 

@@ -1,4 +1,6 @@
-"""A place for a file in, the whole file there out, or nothing: with a folder of pages beside it where there is one."""
+"""A place for a file in, the whole file there out, or nothing: with a folder of pages beside it
+where there is one.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +20,15 @@ from .pages import PAGE_NAME
 def whole_list(
     path: Path, pages: Path | None = None, *, error: type[PassError] = AttributionError
 ) -> Iterator[tuple[BinaryIO, Path]]:
-    """A file to write to, and a folder for its pages; both take their names when all went well, and leave no trace otherwise.
+    """A file to write to, and a folder for its pages; both take their names when all went well, and
+    leave no trace otherwise.
 
-    A folder of pages from an earlier time makes way, also when there are no pages now, once the file has its name. A link to
-    a file that can have no pages stays a link.
+    A folder of pages from an earlier time makes way, also when there are no pages now, once the
+    file has its name. A link to a file that can have no pages stays a link.
 
     Raises:
-        PassError: the one given by `error`: they cannot be written, the file is none, or the folder holds something else.
+        PassError: the one given by `error`: they cannot be written, the file is none, or the folder
+        holds something else.
     """
     if pages is None and path.is_symlink():
         path = Path(os.path.realpath(path))
@@ -33,7 +37,10 @@ def whole_list(
         if path.is_dir():
             raise error(f"{path}: expected the name of a file, found a folder. Name a file in it.")
         if path.exists() and not path.is_file():
-            raise error(f"{path}: expected the name of a file, found a device or a pipe. Choose another name.")
+            raise error(
+                f"{path}: expected the name of a file, found a device or a pipe. Choose another "
+                "name."
+            )
         if pages is not None:
             _check_pages(pages)
             folder.mkdir()
@@ -44,7 +51,9 @@ def whole_list(
         else:
             _replace(part, path, folder, pages, old)
     except OSError as err:
-        raise error(f"{path}: expected to write it, found: {err}. Mend that, or choose another place.") from err
+        raise error(
+            f"{path}: expected to write it, found: {err}. Mend that, or choose another place."
+        ) from err
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
@@ -70,9 +79,12 @@ def _replace(part: Path, path: Path, folder: Path, pages: Path, old: Path) -> No
 
 def _check_pages(folder: Path) -> None:
     there = sorted(folder.iterdir()) if folder.is_dir() else []
-    foreign = [entry.name for entry in there if not (PAGE_NAME.fullmatch(entry.name) and entry.is_file())]
+    foreign = [
+        entry.name for entry in there if not (PAGE_NAME.fullmatch(entry.name) and entry.is_file())
+    ]
     if foreign or (os.path.lexists(folder) and not folder.is_dir()):
         raise AttributionError(
-            f"{folder}: expected none, or the pages of an earlier list, found {', '.join(foreign[:3]) or 'a file'}. Choose "
+            f"{folder}: expected none, or the pages of an earlier list, found "
+            f"{', '.join(foreign[:3]) or 'a file'}. Choose "
             "another name for the list."
         )

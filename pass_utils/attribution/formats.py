@@ -1,7 +1,7 @@
 """Batches of credits in, the bytes of a credit list out: tables for programs, and lists for people.
 
-A line is put together for a whole batch at once, by Arrow; what other people wrote is escaped for the format that it goes
-into.
+A line is put together for a whole batch at once, by Arrow; what other people wrote is escaped for
+the format that it goes into.
 """
 
 from __future__ import annotations
@@ -20,13 +20,18 @@ from .credit import FIELDS, LICENSE, LICENSE_URL, SPDX, dataset_credit, links, s
 
 _PLAIN = {"hash", "source_url"}  # nothing to escape in them, and each is different
 _GROUP_ROWS = 1 << 16  # of a Parquet row group
-_FORMULA = "^[=+@\t\r\n\uff0b\uff0d\uff1d\uff20-]"  # what makes a spreadsheet compute a cell; the wide ones in East Asia
+# what makes a spreadsheet compute a cell; the wide ones in East Asia
+_FORMULA = "^[=+@\t\r\n\uff0b\uff0d\uff1d\uff20-]"
 _MARKDOWN = r"([\\`*_\[\]<>&~|!#@:$])"
-_WHAT_PHOTOS_ARE_UNDER = f"Each photo is its photographer's, and licensed under {LICENSE} ({LICENSE_URL})."
+_WHAT_PHOTOS_ARE_UNDER = (
+    f"Each photo is its photographer's, and licensed under {LICENSE} ({LICENSE_URL})."
+)
 
 
 class Sheet(NamedTuple):
-    """What a list says beside its credits, and how: the release, the user's changes, whether spreadsheets may open it."""
+    """What a list says beside its credits, and how: the release, the user's changes, whether
+    spreadsheets may open it.
+    """
 
     release: Release
     changes: str | None = None
@@ -38,7 +43,9 @@ Writer = Callable[[Batches, Sheet, BinaryIO], None]
 
 
 def write_csv(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
-    """RFC 4180, in UTF-8; for spreadsheets with a byte order mark, and an apostrophe before what they would compute."""
+    """RFC 4180, in UTF-8; for spreadsheets with a byte order mark, and an apostrophe before what
+    they would compute.
+    """
 
     def cell(texts: pa.StringArray) -> pa.StringArray | str:
         if texts.null_count == len(texts):
@@ -56,10 +63,15 @@ def write_csv(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
     fixed = f",{LICENSE},{LICENSE_URL},{SPDX},{word(sheet.changes)},"
     for batch in batches:
         creator, username, title, page = (
-            cell(batch.column(name)) for name in ("creator", "creator_username", "title", "page_url")
+            cell(batch.column(name))
+            for name in ("creator", "creator_username", "title", "page_url")
         )
         hashes, sources = batch.column("hash"), batch.column("source_url")
-        file.write(joined(hashes, ",", creator, ",", username, ",", sources, fixed, title, ",", page, "\r\n"))
+        file.write(
+            joined(
+                hashes, ",", creator, ",", username, ",", sources, fixed, title, ",", page, "\r\n"
+            )
+        )
 
 
 def write_jsonl(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
@@ -73,7 +85,9 @@ def write_jsonl(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
                 parts += ['"', batch.column(name), '"']
             else:
                 parts.append(
-                    json.dumps(fixed[name], ensure_ascii=False) if name in fixed else json_strings(batch.column(name))
+                    json.dumps(fixed[name], ensure_ascii=False)
+                    if name in fixed
+                    else json_strings(batch.column(name))
                 )
         file.write(joined(*parts, "}\n"))
 
@@ -81,14 +95,22 @@ def write_jsonl(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
 def write_parquet(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
     """All fields as strings; the file's metadata says how to credit the dataset."""
     fixed = _fixed(sheet)
-    schema = pa.schema([(name, pa.string()) for name in FIELDS], metadata={"dataset_credit": dataset_credit(sheet.release)})
+    schema = pa.schema(
+        [(name, pa.string()) for name in FIELDS],
+        metadata={"dataset_credit": dataset_credit(sheet.release)},
+    )
     with pq.ParquetWriter(
-        file, schema, compression="zstd", use_dictionary=[name for name in FIELDS if name not in _PLAIN]
+        file,
+        schema,
+        compression="zstd",
+        use_dictionary=[name for name in FIELDS if name not in _PLAIN],
     ) as writer:
         waiting: list[pa.RecordBatch] = []
         for batch in batches:
             columns = [
-                pa.repeat(pa.scalar(fixed[name], pa.string()), len(batch)) if name in fixed else batch.column(name)
+                pa.repeat(pa.scalar(fixed[name], pa.string()), len(batch))
+                if name in fixed
+                else batch.column(name)
                 for name in FIELDS
             ]
             waiting.append(pa.RecordBatch.from_arrays(columns, schema=schema))
@@ -104,19 +126,44 @@ def write_txt(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
     file.write(f"{dataset_credit(sheet.release)}\n{_WHAT_PHOTOS_ARE_UNDER}\n\n".encode())
     for batch in batches:
         heading = headings(batch, "\n", batch.column("creator"), "\n")
-        file.write(joined(heading, batch.column("hash"), ".jpg: ", text_lines(batch, sheet.changes), "\n"))
+        file.write(
+            joined(heading, batch.column("hash"), ".jpg: ", text_lines(batch, sheet.changes), "\n")
+        )
 
 
 def write_md(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
     """A Markdown list with links."""
-    file.write(f"# Credits\n\n{dataset_credit(sheet.release)}\n\n{_WHAT_PHOTOS_ARE_UNDER}\n\n".encode())
-    changes = markdown(pa.array([sentence(sheet.changes)], pa.string()))[0].as_py() if sheet.changes else None
-    end = f", licensed under [{LICENSE}]({LICENSE_URL})." + (f" Changes: {changes}" if changes else "") + "\n"
+    file.write(
+        f"# Credits\n\n{dataset_credit(sheet.release)}\n\n{_WHAT_PHOTOS_ARE_UNDER}\n\n".encode()
+    )
+    changes = (
+        markdown(pa.array([sentence(sheet.changes)], pa.string()))[0].as_py()
+        if sheet.changes
+        else None
+    )
+    end = (
+        f", licensed under [{LICENSE}]({LICENSE_URL})."
+        + (f" Changes: {changes}" if changes else "")
+        + "\n"
+    )
     for batch in batches:
         creator = markdown(batch.column("creator"))
         what = pc.fill_null(join('"', markdown(batch.column("title")), '"'), "Photo")
         heading = headings(batch, "\n## ", creator, "\n\n")
-        file.write(joined(heading, "- `", batch.column("hash"), ".jpg`: [", what, "](<", links(batch), ">) by ", creator, end))
+        file.write(
+            joined(
+                heading,
+                "- `",
+                batch.column("hash"),
+                ".jpg`: [",
+                what,
+                "](<",
+                links(batch),
+                ">) by ",
+                creator,
+                end,
+            )
+        )
 
 
 def _fixed(sheet: Sheet) -> dict[str, str | None]:
@@ -124,8 +171,12 @@ def _fixed(sheet: Sheet) -> dict[str, str | None]:
     return {"license": LICENSE, "license_url": LICENSE_URL, "spdx": SPDX, "changes": sheet.changes}
 
 
-def headings(batch: pa.RecordBatch, before: str, creator: pa.StringArray, after: str) -> pa.StringArray | str:
-    """What stands above the first picture of each creator where the batch is grouped: the name and the count."""
+def headings(
+    batch: pa.RecordBatch, before: str, creator: pa.StringArray, after: str
+) -> pa.StringArray | str:
+    """What stands above the first picture of each creator where the batch is grouped: the name and
+    the count.
+    """
     if "pictures" not in batch.schema.names:
         return ""
     count = batch.column("pictures")
@@ -136,7 +187,9 @@ def headings(batch: pa.RecordBatch, before: str, creator: pa.StringArray, after:
 def markdown(texts: pa.StringArray) -> pa.StringArray:
     """Texts whose every sign stands for itself, in CommonMark and on GitHub, within a line."""
     escaped = pc.replace_substring_regex(texts, _MARKDOWN, r"\\\1")
-    return pc.replace_substring_regex(escaped, r"(?i)(www)\.", r"\1\\.")  # or GitHub makes a link of it
+    return pc.replace_substring_regex(
+        escaped, r"(?i)(www)\.", r"\1\\."
+    )  # or GitHub makes a link of it
 
 
 def json_strings(texts: pa.StringArray) -> pa.StringArray | str:
@@ -148,7 +201,10 @@ def json_strings(texts: pa.StringArray) -> pa.StringArray | str:
     with_controls = pc.fill_null(pc.match_substring_regex(texts, r"[\x00-\x1f]"), False)
     if not pc.any(with_controls).as_py():
         return quoted
-    rare = pa.array([json.dumps(text, ensure_ascii=False) for text in texts.filter(with_controls).to_pylist()], pa.string())
+    rare = pa.array(
+        [json.dumps(text, ensure_ascii=False) for text in texts.filter(with_controls).to_pylist()],
+        pa.string(),
+    )
     return pc.replace_with_mask(quoted, with_controls, rare)
 
 

@@ -1,7 +1,9 @@
-"""A dataset, several, or a folder of PASS in, the hashes and usernames of its pictures out, batch by batch.
+"""A dataset, several, or a folder of PASS in, the hashes and usernames of its pictures out, batch
+by batch.
 
-No image is read: datasets in memory or on disk give only the two columns, and a folder only its CSV. A stream gives its rows
-by reading its shards, so the bytes of the images pass by there, unopened.
+No image is read: datasets in memory or on disk give only the two columns, and a folder only its
+CSV. A stream gives its rows by reading its shards, so the bytes of the images pass by there,
+unopened.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ _STREAMED_ROWS_AT_A_TIME = 500  # with their images, about 60 MB
 
 
 class Images(NamedTuple):
-    """What is to be credited: batches of hash and creator_username, how many rows if known, and of which release if known.
+    """What is to be credited: batches of hash and creator_username, how many rows if known, and of
+    which release if known.
 
     `files` are those that the batches are read from, where they are CSVs.
     """
@@ -65,7 +68,8 @@ def find_images(target: Any) -> Images:
         )
     if not hasattr(target, "with_format"):
         raise AttributionError(
-            f"target: expected a dataset of PASS rows or the path of a folder with {METADATA_FILE}, found "
+            "target: expected a dataset of PASS rows or the path of a folder with "
+            f"{METADATA_FILE}, found "
             f'{type(target).__name__}. Load one with `load_dataset("pass", ...)`.'
         )
     return _from_dataset(target)
@@ -75,11 +79,16 @@ def _from_path(path: Path) -> Images:
     csv = path / METADATA_FILE if path.is_dir() else path
     if not csv.is_file():
         raise ReleaseError(
-            f"{path}: expected a folder with {METADATA_FILE}, found {'none in it' if path.is_dir() else 'nothing there'}. "
-            f"`pass-utils download {path}` fetches a release."
+            f"{path}: expected a folder with {METADATA_FILE}, found "
+            f"{'none in it' if path.is_dir() else 'nothing there'}. `pass-utils download {path}` "
+            "fetches a release."
         )
     size, record = csv.stat().st_size, read_state(csv.parent)["record"]
-    known = [release.name for release in RELEASES.values() if size == release.metadata.size or record == release.record]
+    known = [
+        release.name
+        for release in RELEASES.values()
+        if size == release.metadata.size or record == release.record
+    ]
     return Images(
         batches=lambda: read_rows(str(csv), KEY_COLUMNS),
         rows=None,
@@ -89,7 +98,9 @@ def _from_path(path: Path) -> Images:
 
 
 def _from_dataset(dataset: Any) -> Images:
-    if dataset.column_names is not None:  # of a stream that a function generates they may not be known
+    if (
+        dataset.column_names is not None
+    ):  # of a stream that a function generates they may not be known
         _check_columns(dataset.column_names)
         dataset = dataset.select_columns(list(KEY_COLUMNS))
     rows = len(dataset) if hasattr(dataset, "__len__") else None
@@ -109,8 +120,9 @@ def _check_columns(names: list[str]) -> None:
     lacking = [name for name in KEY_COLUMNS if name not in names]
     if lacking:
         raise AttributionError(
-            f"target: expected the columns {' and '.join(KEY_COLUMNS)}, found {', '.join(map(repr, names)) or 'none'}; "
-            f"{' and '.join(lacking)} missing. Keep {'both' if len(lacking) > 1 else 'it'} when you map or select columns."
+            f"target: expected the columns {' and '.join(KEY_COLUMNS)}, found "
+            f"{', '.join(map(repr, names)) or 'none'}; {' and '.join(lacking)} missing. Keep "
+            f"{'both' if len(lacking) > 1 else 'it'} when you map or select columns."
         )
 
 
@@ -118,23 +130,36 @@ def _text(column: pa.ChunkedArray, name: str) -> pa.StringArray:
     """A column as one array of strings, also where it came as a dictionary or as large strings."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if str(kind) not in _TEXT_TYPES:  # a ClassLabel is a number here
-        raise AttributionError(f"{name}: expected text, found {column.type}. Is this a dataset of PASS rows?")
+        raise AttributionError(
+            f"{name}: expected text, found {column.type}. Is this a dataset of PASS rows?"
+        )
     array = column.cast(pa.string()).combine_chunks()
     return pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
 
 
-def leave_out(batches: Iterable[pa.RecordBatch], exclude: Iterable[str]) -> Iterator[pa.RecordBatch]:
+def leave_out(
+    batches: Iterable[pa.RecordBatch], exclude: Iterable[str]
+) -> Iterator[pa.RecordBatch]:
     """The pictures whose hash, username or creator is not in the list.
 
-    Names are compared as they read: without what cannot be seen, and however their accents are stored.
+    Names are compared as they read: without what cannot be seen, and however their accents are
+    stored.
 
     Raises:
         AttributionError: the list holds something else than text.
     """
-    listed = [exclude] if isinstance(exclude, str) else list(exclude) if isinstance(exclude, Iterable) else [exclude]
+    listed = (
+        [exclude]
+        if isinstance(exclude, str)
+        else list(exclude)
+        if isinstance(exclude, Iterable)
+        else [exclude]
+    )
     for value in listed:
         check_text("exclude", value)
-    excluded = dict(zip(_comparable(pa.array(listed, pa.string())).to_pylist(), listed, strict=True))
+    excluded = dict(
+        zip(_comparable(pa.array(listed, pa.string())).to_pylist(), listed, strict=True)
+    )
     excluded.pop("", None)
     return _left(batches, excluded) if excluded else iter(batches)
 
@@ -149,7 +174,11 @@ def _left(batches: Iterable[pa.RecordBatch], excluded: dict[str, str]) -> Iterat
     for batch in batches:
         keep = pa.array([True] * len(batch), pa.bool_())
         username = batch.column("creator_username")
-        for column in (batch.column("hash"), _comparable(username), _comparable(readable_all(username))):
+        for column in (
+            batch.column("hash"),
+            _comparable(username),
+            _comparable(readable_all(username)),
+        ):
             hit = pc.is_in(column, values)
             met.update(pc.unique(column.filter(hit)).to_pylist())
             keep = pc.and_not(keep, hit)

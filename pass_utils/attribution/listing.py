@@ -1,6 +1,8 @@
-"""Pictures as they come in, all of them in memory out, so that they can be counted, looked up and put in another order.
+"""Pictures as they come in, all of them in memory out, so that they can be counted, looked up and
+put in another order.
 
-A picture takes some 60 bytes here: its hash and the number of its creator. Lists in the dataset's order need none of this.
+A picture takes some 60 bytes here: its hash and the number of its creator. Lists in the dataset's
+order need none of this.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ _ROWS_AT_A_TIME = 20_000
 
 
 class Order(NamedTuple):
-    """Pictures by their creators: their rows, and the creators' names (empty where there is none) and counts."""
+    """Pictures by their creators: their rows, and the creators' names (empty where there is none)
+    and counts.
+    """
 
     rows: Rows
     names: list[str]
@@ -43,7 +47,9 @@ class Listing:
         del hashes
         encoded = pa.chunked_array(usernames, pa.string()).dictionary_encode().combine_chunks()
         del usernames
-        self._usernames = pa.concat_arrays(encoded.chunks) if isinstance(encoded, pa.ChunkedArray) else encoded
+        self._usernames = (
+            pa.concat_arrays(encoded.chunks) if isinstance(encoded, pa.ChunkedArray) else encoded
+        )
         if once:
             first = pc.index_in(self.hashes, self.hashes.unique()).to_numpy()
             rows = pa.array(np.unique(first, return_index=True)[1])
@@ -54,12 +60,18 @@ class Listing:
         return len(self.hashes)
 
     def by_creator(self) -> Order:
-        """The pictures of each creator together, creators by the alphabet; who reads alike counts as one."""
+        """The pictures of each creator together, creators by the alphabet; who reads alike counts
+        as one.
+        """
         texts = pc.fill_null(readable_all(self._usernames.dictionary), "").to_pylist()
         names = sorted({*texts, ""}, key=_sorting_key)
         ranks = {name: rank for rank, name in enumerate(names)}
-        rank_of = np.array([*(ranks[text] for text in texts), ranks[""]])  # the last one is for null
-        rank = rank_of[pc.fill_null(self._usernames.indices, len(texts)).to_numpy(zero_copy_only=False)]
+        rank_of = np.array(
+            [*(ranks[text] for text in texts), ranks[""]]
+        )  # the last one is for null
+        rank = rank_of[
+            pc.fill_null(self._usernames.indices, len(texts)).to_numpy(zero_copy_only=False)
+        ]
         counts = np.bincount(rank, minlength=len(names))
         return Order(
             np.argsort(rank, kind="stable"),
@@ -70,7 +82,8 @@ class Listing:
     def batches(self, order: Order | None = None) -> Iterator[pa.RecordBatch]:
         """The pictures as they came, or in an order.
 
-        Then the column `pictures` holds, at the first of each creator, how many there are, and is null elsewhere.
+        Then the column `pictures` holds, at the first of each creator, how many there are, and is
+        null elsewhere.
         """
         if order is None:
             yield from self._take(np.arange(len(self)))
@@ -92,9 +105,11 @@ class Listing:
 
 
 def _sorting_key(text: str) -> tuple[int, str, str, str]:
-    """Where a name stands in the alphabet: A to Z without regard to case and accents, digits, other scripts, and no name.
+    """Where a name stands in the alphabet: A to Z without regard to case and accents, digits, other
+    scripts, and no name.
 
-    Names of one letter stand together, also those whose first character is not beside that letter, such as ı.
+    Names of one letter stand together, also those whose first character is not beside that letter,
+    such as ı.
     """
     letter = letter_of(text)
     return "0#".find(letter) + 1 if text else 3, letter, _alphabetical(text), text
@@ -111,7 +126,11 @@ def letter_of(text: str) -> str:
 
 
 def _alphabetical(text: str) -> str:
-    """A name as it is sorted: without case, accents and what stands before its first letter or digit."""
-    plain = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char)).casefold()
+    """A name as it is sorted: without case, accents and what stands before its first letter or
+    digit.
+    """
+    plain = "".join(
+        char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char)
+    ).casefold()
     start = next((place for place, char in enumerate(plain) if char.isalnum()), 0)
     return plain[start:]

@@ -1,6 +1,8 @@
-"""A dataset or a folder of PASS in, the credits of its pictures out: one by one, or as a list in the form that one needs.
+"""A dataset or a folder of PASS in, the credits of its pictures out: one by one, or as a list in
+the form that one needs.
 
-No image is read, except for `thumbnails`. A list is written beside its target and takes its name when it is whole.
+No image is read, except for `thumbnails`. A list is written beside its target and takes its name
+when it is whole.
 """
 
 from __future__ import annotations
@@ -18,7 +20,15 @@ import pyarrow.compute as pc
 from ..errors import AttributionError
 from ..progress import count_bar
 from ..releases import METADATA_FILE, Release, find_release
-from .credit import UNKNOWN, Credit, check_changes, credit_batch, credit_records, dataset_credit, nameless
+from .credit import (
+    UNKNOWN,
+    Credit,
+    check_changes,
+    credit_batch,
+    credit_records,
+    dataset_credit,
+    nameless,
+)
 from .files import whole_list
 from .formats import WRITERS, Sheet
 from .inputs import Images, find_images, leave_out
@@ -54,11 +64,12 @@ def credits(
 ) -> Iterator[Credit]:
     """The credits of a dataset's pictures, in its order, as they are asked for.
 
-    `target` is a Dataset, an IterableDataset, a dictionary of them, or the path of a folder with PASS's CSV (then all pictures
-    of the CSV are meant). `changes` says what was done to the pictures. `exclude` holds hashes, or names of creators who do
-    not want to be named, whose pictures are left out. `yfcc` is a file of YFCC100M's metadata (tab-separated or
-    Parquet, packed or not), from which come titles and Flickr pages; then all pictures are gone through before the first
-    credit.
+    `target` is a Dataset, an IterableDataset, a dictionary of them, or the path of a folder with
+    PASS's CSV (then all pictures of the CSV are meant). `changes` says what was done to the
+    pictures. `exclude` holds hashes, or names of creators who do not want to be named, whose
+    pictures are left out. `yfcc` is a file of YFCC100M's metadata (tab-separated or Parquet, packed
+    or not), from which come titles and Flickr pages; then all pictures are gone through before the
+    first credit.
 
     >>> import pass_utils
     >>> credit = next(credits(pass_utils.dummy_folder()))
@@ -75,7 +86,9 @@ def credits(
     return (credit for batch in _credited(found, yfcc) for credit in credit_records(batch, changes))
 
 
-def _credited(found: Iterator[pa.RecordBatch], yfcc: str | os.PathLike[str] | None) -> Iterator[pa.RecordBatch]:
+def _credited(
+    found: Iterator[pa.RecordBatch], yfcc: str | os.PathLike[str] | None
+) -> Iterator[pa.RecordBatch]:
     if yfcc is None:
         yield from (_credit(batch, None) for batch in found)
     else:
@@ -100,17 +113,21 @@ def write_attribution(
 ) -> int:
     """Write the credits of a dataset's pictures into a file, and return how many they are.
 
-    `target`, `changes`, `exclude` and `yfcc` are as in `credits`. The format follows from the end of `path` (.csv, .jsonl,
-    .parquet, .txt, .md, .html, .spdx.json or REUSE.toml) or is given, as in `format="csv"`. `release` is whose line credits
-    the dataset; by default the target's own where it says so, else v2. `group_by="creator"` puts the pictures of each creator
-    together, under a heading where the format has any. `thumbnails` shows the pictures themselves in HTML, the longer side so
-    many pixels long; this reads each image. `spreadsheet_safe` keeps spreadsheets from computing what a CSV holds.
+    `target`, `changes`, `exclude` and `yfcc` are as in `credits`. The format follows from the end
+    of `path` (.csv, .jsonl, .parquet, .txt, .md, .html, .spdx.json or REUSE.toml) or is given, as
+    in `format="csv"`. `release` is whose line credits the dataset; by default the target's own
+    where it says so, else v2. `group_by="creator"` puts the pictures of each creator together,
+    under a heading where the format has any. `thumbnails` shows the pictures themselves in HTML,
+    the longer side so many pixels long; this reads each image. `spreadsheet_safe` keeps
+    spreadsheets from computing what a CSV holds.
 
-    HTML of more than 2,000 credits becomes many pages, in a folder `NAME.html_files` beside the index `NAME.html`.
-    SPDX and REUSE have a picture once, also where the dataset has it twice. `quiet` shows no progress.
+    HTML of more than 2,000 credits becomes many pages, in a folder `NAME.html_files` beside the
+    index `NAME.html`. SPDX and REUSE have a picture once, also where the dataset has it twice.
+    `quiet` shows no progress.
 
     Raises:
-        AttributionError: no such format, pictures that cannot be credited, or a file that cannot be written.
+        AttributionError: no such format, pictures that cannot be credited, or a file that cannot be
+        written.
         ShardError: thumbnails are wanted of a shard that is gone or has changed.
         ReleaseError: there is no such release or folder.
         MetadataError: the folder's CSV is not one of PASS, or the file not one of YFCC100M.
@@ -120,9 +137,15 @@ def write_attribution(
     if group_by not in (None, "creator"):
         raise AttributionError(f'group_by: expected "creator" or None, found {group_by!r}.')
     if thumbnails is not None and form != "html":
-        raise AttributionError(f"thumbnails: expected a list in HTML, found {form}. Write to a file that ends in .html.")
+        raise AttributionError(
+            f"thumbnails: expected a list in HTML, found {form}. Write to a file that ends in "
+            ".html."
+        )
     if spreadsheet_safe and form != "csv":
-        raise AttributionError(f"spreadsheet_safe: expected a list in CSV, found {form}. Write to a file that ends in .csv.")
+        raise AttributionError(
+            f"spreadsheet_safe: expected a list in CSV, found {form}. Write to a file that ends in "
+            ".csv."
+        )
     changes = check_changes(changes)
     pictures = find_images(target)
     _check_place(where, [*pictures.files, *([] if yfcc is None else [Path(yfcc).expanduser()])])
@@ -140,20 +163,33 @@ def write_attribution(
             titles = None if yfcc is None else Titles(yfcc, listing.hashes, quiet=quiet)
             many = form == "html" and len(listing) > PAGE_CREDITS
             grouped = bool(group_by) or many or form == "reuse"
-            batches = count.written(_credit(batch, titles) for batch in listing.batches(order if grouped else None))
+            batches = count.written(
+                _credit(batch, titles) for batch in listing.batches(order if grouped else None)
+            )
             if form != "html":
                 _WRITERS[form](batches, sheet, file)
             else:
                 show = (
-                    held.enter_context(Thumbnails(target, thumbnails, where.parent)).find if thumbnails is not None else None
+                    held.enter_context(Thumbnails(target, thumbnails, where.parent)).find
+                    if thumbnails is not None
+                    else None
                 )
                 if many:
                     names = (where.name, beside.name)
                     write_pages(
-                        batches, sheet, file, order=order, size=PAGE_CREDITS, folder=folder, named=names, thumbnail=show
+                        batches,
+                        sheet,
+                        file,
+                        order=order,
+                        size=PAGE_CREDITS,
+                        folder=folder,
+                        named=names,
+                        thumbnail=show,
                     )
                 else:
-                    write_page(batches, sheet, file, creators=sum(map(bool, order.names)), thumbnail=show)
+                    write_page(
+                        batches, sheet, file, creators=sum(map(bool, order.names)), thumbnail=show
+                    )
     if count.unnamed:
         logger.warning(
             "%s: %s of %s pictures have no creator's name; they are credited to %r.",
@@ -168,14 +204,20 @@ def write_attribution(
 def _credit(batch: pa.RecordBatch, titles: Titles | None) -> pa.RecordBatch:
     """The credits of a batch of pictures, with the counts that it may hold."""
     hashes = batch.column("hash")
-    made = credit_batch(hashes, batch.column("creator_username"), *(titles.find(hashes) if titles else ()))
+    made = credit_batch(
+        hashes, batch.column("creator_username"), *(titles.find(hashes) if titles else ())
+    )
     if "pictures" not in batch.schema.names:
         return made
-    return pa.RecordBatch.from_arrays([*made.columns, batch.column("pictures")], names=[*made.schema.names, "pictures"])
+    return pa.RecordBatch.from_arrays(
+        [*made.columns, batch.column("pictures")], names=[*made.schema.names, "pictures"]
+    )
 
 
 class _Count:
-    """Counts credits on their way, and shows progress on a terminal when it takes long; a context manager."""
+    """Counts credits on their way, and shows progress on a terminal when it takes long; a context
+    manager.
+    """
 
     def __init__(self, pictures: Images, title: str, quiet: bool) -> None:
         self.credits = self.unnamed = 0
@@ -209,7 +251,8 @@ def _check_place(path: Path, inputs: list[Path]) -> None:
             same = same or path.samefile(file)
     if same or path.name == METADATA_FILE:
         raise AttributionError(
-            f"{path}: expected a place for a new list, found {'what the credits are made from' if same else 'the metadata'}. "
+            f"{path}: expected a place for a new list, found "
+            f"{'what the credits are made from' if same else 'the metadata'}. "
             "Choose another name for the list."
         )
 
@@ -220,8 +263,11 @@ def _format_of(path: Path, format: str | None) -> str:
     if found not in _FORMATS.values():
         if format is None:
             raise AttributionError(
-                f"{path.name}: expected a name that ends in {', '.join(_FORMATS)}, found {path.suffix or 'no suffix'}. Choose "
+                f"{path.name}: expected a name that ends in {', '.join(_FORMATS)}, found "
+                f"{path.suffix or 'no suffix'}. Choose "
                 'one, or give `format="csv"`.'
             )
-        raise AttributionError(f"format: expected one of {', '.join(_FORMATS.values())}, found {format!r}.")
+        raise AttributionError(
+            f"format: expected one of {', '.join(_FORMATS.values())}, found {format!r}."
+        )
     return found

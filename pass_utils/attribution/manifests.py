@@ -1,4 +1,6 @@
-"""Batches of credits in, licence manifests out, for people who publish pictures of PASS: SPDX 2.3 and REUSE 3.3."""
+"""Batches of credits in, licence manifests out, for people who publish pictures of PASS: SPDX 2.3
+and REUSE 3.3.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ _AUTHORS = ", ".join(DATASET_AUTHORS)
 
 
 def write_spdx(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
-    """An SPDX 2.3 document in JSON; each picture is a package, as a file would need a checksum, and so its bytes.
+    """An SPDX 2.3 document in JSON; each picture is a package, as a file would need a checksum, and
+    so its bytes.
 
     A picture may come once, as its hash is its id.
     """
@@ -58,19 +61,31 @@ def write_spdx(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
         "attributionTexts": [dataset_credit(release)],
     }
     fixed = (
-        f', "filesAnalyzed": false, "licenseConcluded": "{SPDX}", "licenseDeclared": "{SPDX}", "copyrightText": '
+        f', "filesAnalyzed": false, "licenseConcluded": "{SPDX}", '
+        f'"licenseDeclared": "{SPDX}", "copyrightText": '
     )  # fmt: skip
     with tempfile.TemporaryFile() as described:  # the ids once more, for the end of the document
-        file.write(json.dumps(document)[:-1].encode() + b', "packages": [\n' + json.dumps(dataset).encode())
+        file.write(
+            json.dumps(document)[:-1].encode() + b', "packages": [\n' + json.dumps(dataset).encode()
+        )
         described.write(b'"SPDXRef-PASS"')
         for batch in batches:
             hashes = batch.column("hash")
             creators = batch.column("creator")
             nobody = nameless(batch)
             owner = pc.if_else(nobody, '"NOASSERTION"', json_strings(creators))
-            originator = pc.if_else(nobody, '"NOASSERTION"', json_strings(join("Person: ", creators)))
+            originator = pc.if_else(
+                nobody, '"NOASSERTION"', json_strings(join("Person: ", creators))
+            )
             lines = json_strings(text_lines(batch, sheet.changes))
-            names = ',\n{"SPDXID": "SPDXRef-', hashes, '", "name": "', hashes, '.jpg", "packageFileName": "', hashes
+            names = (
+                ',\n{"SPDXID": "SPDXRef-',
+                hashes,
+                '", "name": "',
+                hashes,
+                '.jpg", "packageFileName": "',
+                hashes,
+            )
             place = '.jpg", "downloadLocation": "', batch.column("source_url"), '"'
             people = fixed, owner, ', "originator": ', originator
             file.write(joined(*names, *place, *people, ', "attributionTexts": [', lines, "]}"))
@@ -82,11 +97,15 @@ def write_spdx(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
 
 
 def write_reuse(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
-    """A REUSE.toml that covers `<hash>.jpg` in any folder, and the CSV; the batches are grouped by creator."""
+    """A REUSE.toml that covers `<hash>.jpg` in any folder, and the CSV; the batches are grouped by
+    creator.
+    """
     changes = f"# Changes: {sentence(sheet.changes)}\n" if sheet.changes else ""
     file.write(
-        f'version = 1\n\n{changes}# {dataset_credit(sheet.release)}\n[[annotations]]\nprecedence = "override"\n'
-        f'SPDX-FileCopyrightText = {json.dumps(_AUTHORS)}\nSPDX-License-Identifier = "{DATASET_SPDX}"\n'
+        f"version = 1\n\n{changes}# {dataset_credit(sheet.release)}\n"
+        '[[annotations]]\nprecedence = "override"\n'
+        f"SPDX-FileCopyrightText = {json.dumps(_AUTHORS)}\n"
+        f'SPDX-License-Identifier = "{DATASET_SPDX}"\n'
         f'path = [\n  "**{METADATA_FILE}",\n'.encode()
     )
     for batch in batches:

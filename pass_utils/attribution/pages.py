@@ -1,7 +1,8 @@
 """Batches of credits in, HTML out: one page that holds everything, or many with an index by letter.
 
-People read the credits; programs find each of them as ccREL in RDFa and the page's as schema.org JSON-LD. Nothing is fetched
-and nothing runs: the page forbids it to the browser, whatever a name may hold.
+People read the credits; programs find each of them as ccREL in RDFa and the page's as schema.org
+JSON-LD. Nothing is fetched and nothing runs: the page forbids it to the browser, whatever a name
+may hold.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ FindThumbnail = Callable[[str], Thumbnail | None]
 
 
 class Item(NamedTuple):
-    """What a page shows of a picture; `pictures` is its creator's count where a heading stands above."""
+    """What a page shows of a picture; `pictures` is its creator's count where a heading stands
+    above.
+    """
 
     credit: Credit
     link: str
@@ -53,7 +56,9 @@ class Item(NamedTuple):
 
 
 class Page(NamedTuple):
-    """One of many pages: its file's name, its letter, its rows, and the names that it begins and ends with."""
+    """One of many pages: its file's name, its letter, its rows, and the names that it begins and
+    ends with.
+    """
 
     name: str
     letter: str
@@ -64,7 +69,9 @@ class Page(NamedTuple):
 
 
 def plan_pages(order: Order, size: int) -> list[Page]:
-    """Cut pictures that are ordered by creator into pages of at most `size`, none with creators of two letters."""
+    """Cut pictures that are ordered by creator into pages of at most `size`, none with creators of
+    two letters.
+    """
     pages: list[Page] = []
     numbers: Counter[str] = Counter()
     place = 0
@@ -84,12 +91,19 @@ def plan_pages(order: Order, size: int) -> list[Page]:
 
 
 def write_page(
-    batches: Iterable[pa.RecordBatch], sheet: Sheet, file: BinaryIO, *, creators: int, thumbnail: FindThumbnail | None = None
+    batches: Iterable[pa.RecordBatch],
+    sheet: Sheet,
+    file: BinaryIO,
+    *,
+    creators: int,
+    thumbnail: FindThumbnail | None = None,
 ) -> None:
     """All credits on one page."""
     items = list(_items(batches, sheet, thumbnail))
     grouped = any(item.pictures for item in items)
-    _render(file, "page.html.j2", sheet, items, pictures=len(items), creators=creators, grouped=grouped)
+    _render(
+        file, "page.html.j2", sheet, items, pictures=len(items), creators=creators, grouped=grouped
+    )
 
 
 def write_pages(
@@ -127,7 +141,9 @@ def write_pages(
                 previous=pages[number - 1].name if number else None,
                 next=pages[number + 1].name if number + 1 < len(pages) else None,
             )
-    sections = [(letter, [page for page in pages if page.letter == letter]) for letter, _ in letters]
+    sections = [
+        (letter, [page for page in pages if page.letter == letter]) for letter, _ in letters
+    ]
     _render(
         file,
         "index.html.j2",
@@ -141,7 +157,9 @@ def write_pages(
     )
 
 
-def _items(batches: Iterable[pa.RecordBatch], sheet: Sheet, thumbnail: FindThumbnail | None) -> Iterator[Item]:
+def _items(
+    batches: Iterable[pa.RecordBatch], sheet: Sheet, thumbnail: FindThumbnail | None
+) -> Iterator[Item]:
     for batch in batches:
         grouped = "pictures" in batch.schema.names
         counts = batch.column("pictures").to_pylist() if grouped else [None] * len(batch)
@@ -201,7 +219,12 @@ def structured(sheet: Sheet, items: list[Item], *, name: str = "Picture credits"
         "license": DATASET_LICENSE_URL,
         "creator": [{"@type": "Person", "name": name} for name in DATASET_AUTHORS],
     }
-    page = {"@context": "https://schema.org", "@type": "CollectionPage", "name": name, "isBasedOn": dataset}
+    page = {
+        "@context": "https://schema.org",
+        "@type": "CollectionPage",
+        "name": name,
+        "isBasedOn": dataset,
+    }
     return {**page, "hasPart": [_image_object(item) for item in items]} if items else page
 
 

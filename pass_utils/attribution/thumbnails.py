@@ -28,7 +28,8 @@ class Thumbnail(NamedTuple):
 
 
 class Thumbnails:
-    """Small JPEGs of a dataset's pictures by hash, at most `size` pixels wide and high, without metadata; a context manager.
+    """Small JPEGs of a dataset's pictures by hash, at most `size` pixels wide and high, without
+    metadata; a context manager.
 
     This reads and decodes every image once.
 
@@ -38,7 +39,9 @@ class Thumbnails:
 
     def __init__(self, target: Any, size: int, folder: Path) -> None:
         if isinstance(size, bool) or not isinstance(size, int) or not SIZES[0] <= size <= SIZES[1]:
-            raise AttributionError(f"thumbnails: expected {SIZES[0]} to {SIZES[1]} pixels, found {size!r}.")
+            raise AttributionError(
+                f"thumbnails: expected {SIZES[0]} to {SIZES[1]} pixels, found {size!r}."
+            )
         self._places: dict[str, tuple[int, int, int, int]] = {}
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  (__exit__ closes it)
         try:
@@ -59,7 +62,11 @@ class Thumbnails:
             return None
         begin, length, width, height = self._places[hash]
         self._file.seek(begin)
-        return Thumbnail(f"data:image/jpeg;base64,{base64.b64encode(self._file.read(length)).decode()}", width, height)
+        return Thumbnail(
+            f"data:image/jpeg;base64,{base64.b64encode(self._file.read(length)).decode()}",
+            width,
+            height,
+        )
 
     def __enter__(self) -> Thumbnails:
         return self
@@ -76,7 +83,8 @@ def _images(target: Any) -> Iterator[tuple[str, Image.Image]]:
     if not hasattr(target, "with_format") or "image" not in (target.column_names or ["image"]):
         raise AttributionError(
             "thumbnails: expected a dataset with a column image, found "
-            f'{"none" if hasattr(target, "with_format") else "a path"}. Open the shards with `load_dataset("pass", ...)`.'
+            f"{'none' if hasattr(target, 'with_format') else 'a path'}. "
+            'Open the shards with `load_dataset("pass", ...)`.'
         )
     wanted = target.select_columns(["hash", "image"]) if target.column_names is not None else target
     rows = iter(wanted.with_format(None))
@@ -85,14 +93,15 @@ def _images(target: Any) -> Iterator[tuple[str, Image.Image]]:
             row = next(rows, None)
         except _UNDECODABLE as err:
             raise AttributionError(
-                f"thumbnails: expected images that can be decoded, found: {err}. Leave the row out with "
-                "`ds.select`, or write the list without thumbnails."
+                f"thumbnails: expected images that can be decoded, found: {err}. Leave the row out "
+                "with `ds.select`, or write the list without thumbnails."
             ) from err
         if row is None:
             return
         if not isinstance(row.get("image"), Image.Image):
             raise AttributionError(
-                f"thumbnails: expected a column image that is decoded, found {type(row.get('image')).__name__} with "
-                f"{row['hash']}. Cast it to `datasets.Image()`."
+                "thumbnails: expected a column image that is decoded, found "
+                f"{type(row.get('image')).__name__} with {row['hash']}. Cast it to "
+                "`datasets.Image()`."
             )
         yield row["hash"], row["image"]

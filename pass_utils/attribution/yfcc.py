@@ -1,8 +1,10 @@
-"""A file of YFCC100M's own metadata in, titles and Flickr pages of PASS's pictures out, found by hash.
+"""A file of YFCC100M's own metadata in, titles and Flickr pages of PASS's pictures out, found by
+hash.
 
-The hash that PASS uses is the MD5 of YFCC100M's `downloadurl`, printed byte by byte without leading zeros. That was checked
-on the row with which descriptions of the file begin (see `hash_of_url`), and it is how other readers of YFCC100M compute it.
-So rows are joined by their column `hash` where the file has one, and by their `downloadurl` where not. Nothing is fetched.
+The hash that PASS uses is the MD5 of YFCC100M's `downloadurl`, printed byte by byte without leading
+zeros. That was checked on the row with which descriptions of the file begin (see `hash_of_url`),
+and it is how other readers of YFCC100M compute it. So rows are joined by their column `hash` where
+the file has one, and by their `downloadurl` where not. Nothing is fetched.
 """
 
 from __future__ import annotations
@@ -28,11 +30,15 @@ logger = logging.getLogger(__name__)
 
 # The columns of the file's two editions, which have no header.
 _LATER = [
-    "uid", "unickname", "datetaken", "dateuploaded", "capturedevice", "title", "description", "usertags", "machinetags",
-    "longitude", "latitude", "accuracy", "pageurl", "downloadurl", "licensename", "licenseurl", "serverid", "farmid", "secret",
-    "secretoriginal", "ext", "marker",
-]  # fmt: skip
-_EDITIONS = {len(columns): columns for columns in (["photoid", *_LATER], ["line", "photoid", "hash", *_LATER])}
+    *("uid", "unickname", "datetaken", "dateuploaded", "capturedevice", "title", "description"),
+    *("usertags", "machinetags", "longitude", "latitude", "accuracy", "pageurl", "downloadurl"),
+    *("licensename", "licenseurl", "serverid", "farmid", "secret", "secretoriginal", "ext"),
+    "marker",
+]
+_EDITIONS = {
+    len(columns): columns
+    for columns in (["photoid", *_LATER], ["line", "photoid", "hash", *_LATER])
+}
 _NEEDED = ("title", "pageurl")
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bz2"}
 _LICENSE = "Attribution License"  # that all of PASS has; other rows need not be looked at
@@ -49,20 +55,25 @@ def hash_of_url(download_url: str) -> str:
     '4e2f7a26a1dfbf165a7e30bdabf7e72a'
     """
     url = download_url.replace("https://", "http://", 1)  # as the file had it at first
-    return "".join([_HEX[byte] for byte in hashlib.md5(url.encode(), usedforsecurity=False).digest()])
+    return "".join(
+        [_HEX[byte] for byte in hashlib.md5(url.encode(), usedforsecurity=False).digest()]
+    )
 
 
 class Titles:
-    """Titles and Flickr pages of those of `hashes` that a file of YFCC100M has, held in memory; `len()` is their number.
+    """Titles and Flickr pages of those of `hashes` that a file of YFCC100M has, held in memory;
+    `len()` is their number.
 
-    The file is tab-separated, plain or packed by gzip or bzip2, with YFCC100M's 23 or 25 columns or with a header; or it is
-    Parquet with columns of these names. It is read once, in a stream.
+    The file is tab-separated, plain or packed by gzip or bzip2, with YFCC100M's 23 or 25 columns or
+    with a header; or it is Parquet with columns of these names. It is read once, in a stream.
 
     Raises:
         MetadataError: there is no such file, or it has other columns.
     """
 
-    def __init__(self, path: str | os.PathLike[str], hashes: pa.StringArray, *, quiet: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], hashes: pa.StringArray, *, quiet: bool = False
+    ) -> None:
         keys = Keys.of(hashes)
         self._keys = keys.take(keys.order())
         self._row_of = np.full(len(keys), -1, dtype=np.int64)
@@ -77,7 +88,9 @@ class Titles:
                 titles.append(pc.if_else(pc.equal(title, ""), None, title))
                 page = wanted.column("pageurl").cast(pa.string())
                 pages.append(pc.if_else(pc.match_substring_regex(page, _FLICKR_PAGE), page, None))
-        self._titles, self._pages = (pa.concat_arrays([pa.array([], pa.string()), *parts]) for parts in (titles, pages))
+        self._titles, self._pages = (
+            pa.concat_arrays([pa.array([], pa.string()), *parts]) for parts in (titles, pages)
+        )
         if not len(self):
             logger.warning("%s: none of the %s pictures is in it.", path, f"{len(hashes):,}")
 
@@ -99,7 +112,9 @@ class Titles:
             hashes = batch.column("hash").cast(pa.string())
         else:
             urls = batch.column("downloadurl").cast(pa.string())
-            hashes = pa.array([hash_of_url(url) if url else None for url in urls.to_pylist()], pa.string())
+            hashes = pa.array(
+                [hash_of_url(url) if url else None for url in urls.to_pylist()], pa.string()
+            )
         good = are_hashes(hashes)
         batch, hashes = batch.filter(good), hashes.filter(good)
         found = self._keys.find(Keys.of(hashes)) if len(self._keys) else np.full(len(hashes), -1)
@@ -115,11 +130,15 @@ def _read(path: Path) -> Iterator[pa.RecordBatch]:
             parquet = pq.ParquetFile(path)
             yield from parquet.iter_batches(columns=_columns(path, parquet.schema_arrow.names))
         else:
-            packed = next((name for begin, name in _COMPRESSIONS.items() if magic.startswith(begin)), None)
+            packed = next(
+                (name for begin, name in _COMPRESSIONS.items() if magic.startswith(begin)), None
+            )
             yield from _read_lines(path, packed)
     except (OSError, pa.ArrowInvalid) as err:
         raise MetadataError(
-            f"{path}: expected YFCC100M's metadata, tab-separated or as Parquet, found: {err}. Check the file.", path=str(path)
+            f"{path}: expected YFCC100M's metadata, tab-separated or as Parquet, found: {err}. "
+            "Check the file.",
+            path=str(path),
         ) from err
 
 
@@ -129,7 +148,13 @@ def _read_lines(path: Path, packed: str | None) -> Iterator[pa.RecordBatch]:
         return pa.CompressedInputStream(file, packed) if packed else file
 
     with opened() as stream:
-        first = stream.read(_FIRST_LINE_BYTES).partition(b"\n")[0].decode("utf-8", "replace").rstrip("\r").split("\t")
+        first = (
+            stream.read(_FIRST_LINE_BYTES)
+            .partition(b"\n")[0]
+            .decode("utf-8", "replace")
+            .rstrip("\r")
+            .split("\t")
+        )
     header = {"title", "pageurl"} <= {name.lower() for name in first}
     names = [name.lower() for name in first] if header else _EDITIONS.get(len(first), [])
     columns = _columns(path, names or [f"{len(first)} columns without names"])
@@ -142,22 +167,33 @@ def _read_lines(path: Path, packed: str | None) -> Iterator[pa.RecordBatch]:
 
     yield from pa.csv.open_csv(
         opened(),
-        read_options=pa.csv.ReadOptions(column_names=names, skip_rows=int(header), block_size=_BLOCK_BYTES, use_threads=False),
-        parse_options=pa.csv.ParseOptions(delimiter="\t", quote_char=False, invalid_row_handler=skip),
+        read_options=pa.csv.ReadOptions(
+            column_names=names, skip_rows=int(header), block_size=_BLOCK_BYTES, use_threads=False
+        ),
+        parse_options=pa.csv.ParseOptions(
+            delimiter="\t", quote_char=False, invalid_row_handler=skip
+        ),
         convert_options=pa.csv.ConvertOptions(
-            include_columns=columns, column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False
+            include_columns=columns,
+            column_types=dict.fromkeys(columns, pa.string()),
+            strings_can_be_null=False,
         ),
     )
     if skipped:
-        logger.warning("%s: %s lines have another number of columns; they were passed over.", path, f"{skipped:,}")
+        logger.warning(
+            "%s: %s lines have another number of columns; they were passed over.",
+            path,
+            f"{skipped:,}",
+        )
 
 
 def _columns(path: Path, names: list[str]) -> list[str]:
     key = next((name for name in ("hash", "downloadurl") if name in names), None)
     if key is None or not set(_NEEDED) <= set(names):
         raise MetadataError(
-            f"{path}: expected YFCC100M's 23 or 25 columns, or by name at least {', '.join(_NEEDED)} and one of hash and "
-            f"downloadurl, found {', '.join(names)}. Check the file.",
+            f"{path}: expected YFCC100M's 23 or 25 columns, or by name at least "
+            f"{', '.join(_NEEDED)} and one of hash and downloadurl, found {', '.join(names)}. "
+            "Check the file.",
             path=str(path),
         )
     return [key, *_NEEDED, *(name for name in ("licensename",) if name in names)]

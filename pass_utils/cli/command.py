@@ -1,4 +1,6 @@
-"""A function in, a command of `pass-utils` out: with examples in its help, and with what to say when it is interrupted."""
+"""A function in, a command of `pass-utils` out: with examples in its help, and with what to say
+when it is interrupted.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,13 @@ class Interrupted(Exception):  # noqa: N818  (as KeyboardInterrupt is called)
 
 
 class Command(click.Command):
-    """A command with examples that run, which the tests do, and with advice for whoever interrupts it."""
+    """A command with examples that run, which the tests do, and with advice for whoever interrupts
+    it.
+    """
 
-    def __init__(self, *args: Any, examples: Sequence[str], interrupted: str, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, examples: Sequence[str], interrupted: str, **options: Any
+    ) -> None:
         super().__init__(*args, **options)
         self.examples = tuple(examples)
         self.interrupted = interrupted
@@ -27,7 +33,11 @@ class Command(click.Command):
         """Write the options, those that choose pictures under a heading of their own."""
         options = [option for option in self.get_params(ctx) if isinstance(option, click.Option)]
         for heading, choosing in (("Which pictures", True), ("Options", False)):
-            lines = [option.get_help_record(ctx) for option in options if (option.name in CHOOSING) == choosing]
+            lines = [
+                option.get_help_record(ctx)
+                for option in options
+                if (option.name in CHOOSING) == choosing
+            ]
             if lines:
                 with formatter.section(heading):
                     formatter.write_dl([line for line in lines if line is not None])
@@ -50,8 +60,12 @@ class Command(click.Command):
             raise Interrupted(self.interrupted) from err
 
 
-def command(*examples: str, interrupted: str = "Run the same command again.") -> Callable[[Callable[..., None]], Command]:
-    """Makes a function the command of its name, with its docstring as help; `interrupted` is what to do after Ctrl-C."""
+def command(
+    *examples: str, interrupted: str = "Run the same command again."
+) -> Callable[[Callable[..., None]], Command]:
+    """Makes a function the command of its name, with its docstring as help; `interrupted` is what
+    to do after Ctrl-C.
+    """
 
     def decorate(function: Callable[..., None]) -> Command:
         made = click.command(cls=Command, examples=examples, interrupted=interrupted)(function)
@@ -62,9 +76,18 @@ def command(*examples: str, interrupted: str = "Run the same command again.") ->
 
 
 def add_verbose(made: click.Command) -> None:
-    """Give a command the option `-v`: the group and each command have it, since people type it at either place."""
+    """Give a command the option `-v`: the group and each command have it, since people type it at
+    either place.
+    """
     text = "Log what is done, and the traceback of what nobody expected."
-    option = click.Option(["-v", "--verbose"], is_flag=True, is_eager=True, expose_value=False, callback=_log_more, help=text)
+    option = click.Option(
+        ["-v", "--verbose"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_log_more,
+        help=text,
+    )
     made.params.append(option)
 
 

@@ -22,18 +22,39 @@ from .terminal import print_json
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 @selection
 @filters
-@click.option("--group-by", type=click.Choice(["creator"]), help="Put the pictures of each creator together.")
-@click.option("--changes", metavar="TEXT", help="What was done to the pictures, such as 'cropped to 224 × 224'.")
-@click.option("--exclude", metavar="TEXT", multiple=True, help="A hash or a creator to leave out; may be repeated.")
-@click.option("--exclude-from", type=click.File(encoding="utf-8-sig"), help="A file of these, one in each line.")
-@click.option("--yfcc", type=click.Path(dir_okay=False, path_type=Path), help="YFCC100M's metadata, for titles and pages.")
+@click.option(
+    "--group-by", type=click.Choice(["creator"]), help="Put the pictures of each creator together."
+)
+@click.option(
+    "--changes",
+    metavar="TEXT",
+    help="What was done to the pictures, such as 'cropped to 224 × 224'.",
+)
+@click.option(
+    "--exclude",
+    metavar="TEXT",
+    multiple=True,
+    help="A hash or a creator to leave out; may be repeated.",
+)
+@click.option(
+    "--exclude-from",
+    type=click.File(encoding="utf-8-sig"),
+    help="A file of these, one in each line.",
+)
+@click.option(
+    "--yfcc",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="YFCC100M's metadata, for titles and pages.",
+)
 @click.option(
     "--thumbnails",
     type=click.IntRange(16, 1024),
     metavar="PIXELS",
     help="Show the pictures in HTML, their longer side that long.",
 )
-@click.option("--spreadsheet-safe", is_flag=True, help="Keep spreadsheets from computing what a CSV holds.")
+@click.option(
+    "--spreadsheet-safe", is_flag=True, help="Keep spreadsheets from computing what a CSV holds."
+)
 @as_json
 @quiet
 def credits(
@@ -51,8 +72,9 @@ def credits(
 ) -> None:
     """Write the credits of pictures into OUT.
 
-    They are those of FOLDER's pictures. OUT ends in .html, .csv, .jsonl, .parquet, .txt, .md or .spdx.json, or is REUSE.toml.
-    Without a choice of shards or sizes all pictures of the CSV are credited, and the shards need not be there.
+    They are those of FOLDER's pictures. OUT ends in .html, .csv, .jsonl, .parquet, .txt, .md or
+    .spdx.json, or is REUSE.toml. Without a choice of shards or sizes all pictures of the CSV are
+    credited, and the shards need not be there.
     """
     from ..attribution.lists import write_attribution
 
@@ -70,11 +92,16 @@ def credits(
     if as_json:
         print_json({"path": str(out), "credits": count})
     else:
-        click.echo(f"{out}: {count:,} credits, {'of the chosen pictures' if chosen else 'of all pictures in the CSV'}.")
+        click.echo(
+            f"{out}: {count:,} credits, "
+            f"{'of the chosen pictures' if chosen else 'of all pictures in the CSV'}."
+        )
 
 
 def _lines(file: TextIO | None) -> list[str]:
     try:
         return [line.strip() for line in file or ()]
     except UnicodeDecodeError as err:
-        raise click.UsageError(f"--exclude-from: expected text in UTF-8, found: {err}. Save the file in UTF-8.") from err
+        raise click.UsageError(
+            f"--exclude-from: expected text in UTF-8, found: {err}. Save the file in UTF-8."
+        ) from err

@@ -21,7 +21,12 @@ from .terminal import GO_ON, print_json, print_plan
 @selection
 @base_url
 @click.option(
-    "--connections", type=click.IntRange(1, 8), default=2, show_default=True, metavar="N", help="Files fetched at a time."
+    "--connections",
+    type=click.IntRange(1, 8),
+    default=2,
+    show_default=True,
+    metavar="N",
+    help="Files fetched at a time.",
 )
 @dry_run
 @as_json
@@ -61,7 +66,9 @@ def download(
     elif dry_run:
         print_plan(plan, base_url)
     else:
-        where = download(folder, release, shards=shards, base_url=base_url, connections=connections, quiet=quiet)
+        where = download(
+            folder, release, shards=shards, base_url=base_url, connections=connections, quiet=quiet
+        )
         if as_json:
             print_json({**facts, "files": [task.file._asdict() for task in plan.tasks]})
         else:

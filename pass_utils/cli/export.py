@@ -26,9 +26,16 @@ from .terminal import GO_ON, print_files, print_planned_files
 @filters
 @max_shard_size("500MB of Parquet, 1GB of WebDataset")
 @click.option(
-    "--num-proc", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Processes, a file each."
+    "--num-proc",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes, a file each.",
 )
-@click.option("--scheduler", metavar="tcp://HOST:PORT", help="Have the workers of a Dask cluster do it.")
+@click.option(
+    "--scheduler", metavar="tcp://HOST:PORT", help="Have the workers of a Dask cluster do it."
+)
 @dry_run
 @as_json
 @quiet
@@ -48,14 +55,16 @@ def export(
 ) -> None:
     """Write pictures for other tools.
 
-    KIND is parquet, webdataset or imagefolder. The pictures of FOLDER go to OUT, a folder or a URL. Run it again to go on
-    after a break.
+    KIND is parquet, webdataset or imagefolder. The pictures of FOLDER go to OUT, a folder or a URL.
+    Run it again to go on after a break.
     """
     from ..export import writing as exports
     from ..export.workers import cluster
 
     if kind == "imagefolder" and max_shard_size is not None:
-        raise click.UsageError("--max-shard-size: expected none, since an image folder has a file for each picture.")
+        raise click.UsageError(
+            "--max-shard-size: expected none, since an image folder has a file for each picture."
+        )
     size: dict[str, Any] = {} if max_shard_size is None else {"max_shard_size": max_shard_size}
     ds = load(folder, release, shards, bounds, quiet=quiet)
     facts = {"kind": kind, "out": out} if as_json else None

@@ -23,11 +23,17 @@ from .terminal import print_json, print_summary
 @as_json
 @quiet
 def info(
-    folder: Path, release: str | None, shards: list[int] | None, bounds: dict[str, Any], as_json: bool, quiet: bool
+    folder: Path,
+    release: str | None,
+    shards: list[int] | None,
+    bounds: dict[str, Any],
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Describe the pictures of FOLDER.
 
-    FOLDER holds the shards and the CSV. The first time reads the first kilobytes of each picture, to learn its size.
+    FOLDER holds the shards and the CSV. The first time reads the first kilobytes of each picture,
+    to learn its size.
     """
     from ..summary import summarize
 

@@ -32,7 +32,9 @@ class _Group(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(package_name="pass-utils", message="%(prog)s %(version)s")
 def cli() -> None:
     """PASS: 1.4 million CC-BY pictures without people, for self-supervised pretraining."""
@@ -44,20 +46,28 @@ for each in COMMANDS:
 
 
 def main() -> None:
-    """Run the command; exit 0, 1 (what went wrong, and what to do), 2 (usage) or 130 (interrupted)."""
+    """Run the command; exit 0, 1 (what went wrong, and what to do), 2 (usage) or 130
+    (interrupted).
+    """
     _open_streams()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal cannot show is no reason to fail
+    if isinstance(
+        sys.stdout, io.TextIOWrapper
+    ):  # a name that the terminal cannot show is no reason to fail
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = cli.main(prog_name="pass-utils", standalone_mode=False, color=colours())  # exits 1 when nobody reads on
+        code = cli.main(
+            prog_name="pass-utils", standalone_mode=False, color=colours()
+        )  # exits 1 when nobody reads on
     except (Exception, KeyboardInterrupt) as err:
         code = tell(err)
     sys.exit(code or 0)
 
 
 def _open_streams() -> None:
-    """Have all standard streams, also those that are closed, as by `2>&-`: or a file would get the number of one of them."""
+    """Have all standard streams, also those that are closed, as by `2>&-`: or a file would get the
+    number of one of them.
+    """
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(number)

@@ -22,7 +22,9 @@ def describe_selection(shards: Iterable[int] | None, bounds: Mapping[str, Any]) 
     chosen = []
     if shards is not None:
         *others, last = map(str, shards)
-        chosen.append(f"from shards {', '.join(others)} and {last}" if others else f"from shard {last}")
+        chosen.append(
+            f"from shards {', '.join(others)} and {last}" if others else f"from shard {last}"
+        )
     for what, (_, least, greatest) in BOUNDED.items():
         for end, text, name in (("min", "at least", least), ("max", "at most", greatest)):
             bound = bounds.get(f"{end}_{what}")
@@ -33,7 +35,8 @@ def describe_selection(shards: Iterable[int] | None, bounds: Mapping[str, Any]) 
 
 
 def choose_release(folder: Path, release: str | None) -> str:
-    """The release that was asked for; else the one whose files the folder holds, as far as it is known, else v2.
+    """The release that was asked for; else the one whose files the folder holds, as far as it is
+    known, else v2.
 
     Raises:
         DownloadError: the folder holds another one.
@@ -58,7 +61,9 @@ def load(
     quiet: bool = False,
     **options: Any,
 ) -> datasets.Dataset:
-    """The rows that the shared options speak of, opened in place; progress is shown on terminals only."""
+    """The rows that the shared options speak of, opened in place; progress is shown on terminals
+    only.
+    """
     import datasets
 
     release = choose_release(folder, release)
@@ -66,7 +71,9 @@ def load(
         datasets.disable_progress_bars()
     else:
         datasets.enable_progress_bars()
-    ds = datasets.load_dataset("pass", release, data_dir=str(folder), shards=shards, split="train", **options)
+    ds = datasets.load_dataset(
+        "pass", release, data_dir=str(folder), shards=shards, split="train", **options
+    )
     if bounds:
         from ..resolution import filter_resolution
 

@@ -1,4 +1,6 @@
-"""Options that commands share in, arguments of their functions out: each option has one name and one meaning everywhere."""
+"""Options that commands share in, arguments of their functions out: each option has one name and
+one meaning everywhere.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class _FiniteRange(click.FloatRange):
     """A range that `nan` and `inf` are not in."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
         """`"1.5"` as `1.5`."""
         number: float = super().convert(value, param, ctx)
         if not math.isfinite(number):
@@ -26,7 +30,8 @@ class _FiniteRange(click.FloatRange):
         return number
 
 
-# The bounds of `filter_resolution`: the option's type, and what its least and its greatest value are of.
+# The bounds of `filter_resolution`: the option's type, and what its least and its greatest value
+# are of.
 BOUNDED = {
     "side": (click.IntRange(min=1), "Shorter side in pixels", "Longer side in pixels"),
     "width": (click.IntRange(min=1), "Width in pixels", "Width in pixels"),
@@ -39,12 +44,15 @@ BOUNDS = tuple(f"{end}_{what}" for what in BOUNDED for end in ("min", "max"))
 CHOOSING = ("release", "shards", *BOUNDS)  # the options that choose pictures
 
 
-class ShardNumbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic since click 8.4
+# generic since click 8.4
+class ShardNumbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """Shard numbers as people write them: `0,3-5`."""
 
     name = "numbers"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[int]:
         """`"0,3-5"` as `[0, 3, 4, 5]`."""
         if isinstance(value, list):
             return value
@@ -55,26 +63,42 @@ class ShardNumbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # 
                 self.fail(f"expected shard numbers such as 0,3-5, found {value!r}.", param, ctx)
             begin, end = int(first), int(last if dash else first)
             if not begin <= end <= _GREATEST_SHARD:
-                self.fail(f"expected shard numbers from small to large, such as 0,3-5, found {value!r}.", param, ctx)
+                self.fail(
+                    f"expected shard numbers from small to large, such as 0,3-5, found {value!r}.",
+                    param,
+                    ctx,
+                )
             numbers += range(begin, end + 1)
         if len(set(numbers)) < len(numbers):
-            self.fail(f"expected shard numbers once each, such as 0,3-5, found {value!r}.", param, ctx)
+            self.fail(
+                f"expected shard numbers once each, such as 0,3-5, found {value!r}.", param, ctx
+            )
         return numbers
 
 
 folder = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-shards = click.option("--shards", type=ShardNumbers(), help="Shards by number, such as 0,3-5.  [default: all]")
-quiet = click.option("-q", "--quiet", is_flag=True, help="Show no progress; results and trouble are told as ever.")
-as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document, for programs.")
+shards = click.option(
+    "--shards", type=ShardNumbers(), help="Shards by number, such as 0,3-5.  [default: all]"
+)
+quiet = click.option(
+    "-q", "--quiet", is_flag=True, help="Show no progress; results and trouble are told as ever."
+)
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as one JSON document, for programs."
+)
 dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 base_url = click.option(
-    "--base-url", metavar="URL", help="A mirror laid out as Zenodo's /records.  [default: $PASS_BASE_URL, or Zenodo]"
+    "--base-url",
+    metavar="URL",
+    help="A mirror laid out as Zenodo's /records.  [default: $PASS_BASE_URL, or Zenodo]",
 )
 
 
 def release_of(default: str) -> Callable[[Function], Function]:
     """The option that names a release, where it is so by default."""
-    return click.option("--release", type=click.Choice(RELEASES), help=f"Release of PASS.  [default: {default}]")
+    return click.option(
+        "--release", type=click.Choice(RELEASES), help=f"Release of PASS.  [default: {default}]"
+    )
 
 
 def selection(function: Function) -> Function:
@@ -89,15 +113,21 @@ def max_shard_size(default: str) -> Callable[[Function], Function]:
 
 
 def filters(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that choose pictures by their size; the function gets those that were given as its argument `bounds`."""
+    """The options that choose pictures by their size; the function gets those that were given as
+    its argument `bounds`.
+    """
 
     @functools.wraps(function)
     def filtered(**options: Any) -> Any:
         given = {name: options.pop(name) for name in BOUNDS}
-        return function(bounds={name: bound for name, bound in given.items() if bound is not None}, **options)
+        return function(
+            bounds={name: bound for name, bound in given.items() if bound is not None}, **options
+        )
 
     decorated: Callable[..., Any] = filtered
     for what, (kind, least, greatest) in reversed(BOUNDED.items()):
         for end, text in (("max", f"{greatest}, at most."), ("min", f"{least}, at least.")):
-            decorated = click.option(f"--{end}-{what}", type=kind, metavar="N", help=text)(decorated)
+            decorated = click.option(f"--{end}-{what}", type=kind, metavar="N", help=text)(
+                decorated
+            )
     return decorated

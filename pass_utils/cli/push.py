@@ -24,8 +24,15 @@ from .terminal import print_json, print_planned_files
 @filters
 @click.option("--private", is_flag=True, help="Make the repository a private one, if it is new.")
 @click.option("--revision", metavar="BRANCH", help="The branch to push to.  [default: main]")
-@click.option("--create-pr", is_flag=True, help="Open a pull request instead of changing the branch.")
-@click.option("--config-name", default="default", show_default=True, help="What to call these pictures beside others there.")
+@click.option(
+    "--create-pr", is_flag=True, help="Open a pull request instead of changing the branch."
+)
+@click.option(
+    "--config-name",
+    default="default",
+    show_default=True,
+    help="What to call these pictures beside others there.",
+)
 @max_shard_size("500MB")
 @dry_run
 @as_json
@@ -44,8 +51,8 @@ def push(
 ) -> None:
     """Push pictures to the Hub.
 
-    The pictures of FOLDER go to REPOSITORY, such as me/pass-large, with a card and their credits. Run it again to go on
-    after a break.
+    The pictures of FOLDER go to REPOSITORY, such as me/pass-large, with a card and their credits.
+    Run it again to go on after a break.
     """
     from ..export.parquet import plan_parquet
     from ..hub.push import push_to_hub

@@ -22,7 +22,12 @@ from .terminal import print_json
 @selection
 @filters
 @click.option(
-    "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), default="report.html", show_default=True, help="The page."
+    "-o",
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default="report.html",
+    show_default=True,
+    help="The page.",
 )
 @click.option(
     "--pictures",
@@ -46,13 +51,16 @@ def report(
 ) -> None:
     """Show on one page what pictures there are.
 
-    The page is about those of FOLDER: some of them with their credits, their sizes, dates, places on a map, and licences.
-    It needs nothing but a browser. To make it takes `pip install 'pass-utils[report]'`.
+    The page is about those of FOLDER: some of them with their credits, their sizes, dates, places
+    on a map, and licences. It needs nothing but a browser. To make it takes `pip install
+    'pass-utils[report]'`.
     """
     from ..report.svg import new_figure
     from ..report.writing import write_report
 
-    new_figure(1, 1)  # when it cannot be drawn, say so before the folder is read, which takes its time
+    new_figure(
+        1, 1
+    )  # when it cannot be drawn, say so before the folder is read, which takes its time
     census = write_report(
         load(folder, release, shards, bounds, quiet=quiet),
         out,
@@ -65,7 +73,10 @@ def report(
     if as_json:
         print_json({"path": str(out), "pictures": census.pictures, "shown": shown})
     else:
-        click.echo(f"{out}: {census.pictures:,} {'picture' if census.pictures == 1 else 'pictures'}, {shown} of them shown.")
+        click.echo(
+            f"{out}: {census.pictures:,} {'picture' if census.pictures == 1 else 'pictures'}, "
+            f"{shown} of them shown."
+        )
 
 
 def _as_typed(release: str | None, shards: list[int] | None, bounds: dict[str, Any]) -> str:

@@ -1,4 +1,6 @@
-"""The bundled miniature of PASS in, all that the library does with it out, for people to look at."""
+"""The bundled miniature of PASS in, all that the library does with it out, for people to
+look at.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ _OUT = "pass-demo"  # a folder of its own, so that no list of the user's is in i
 
 
 def show() -> None:
-    """Open the miniature, stream it, choose from it, credit and export it; the credits stay in the folder `pass-demo` here."""
+    """Open the miniature, stream it, choose from it, credit and export it; the credits stay in the
+    folder `pass-demo` here.
+    """
     folder = dummy_folder()
     ds = _open(folder)
     _stream(folder)
@@ -59,12 +63,17 @@ def _stream(folder: Path) -> None:
     stream = load(folder, "v2", None, quiet=True, streaming=True, range_size=1 << 15)
     for row in stream.take(1):
         print_row(row)
-    print_code("state = stream.state_dict()  # after ten rows; later: stream.load_state_dict(state)")
+    print_code(
+        "state = stream.state_dict()  # after ten rows; later: stream.load_state_dict(state)"
+    )
     rows = iter(stream)
     seen = [next(rows)["hash"] for _ in range(10)]
     stream.load_state_dict(stream.state_dict())
     rest = [row["hash"] for row in stream]
-    click.echo(f"{len(seen)} rows, and after a restart the other {len(rest)}: {len({*seen, *rest})} different ones")
+    click.echo(
+        f"{len(seen)} rows, and after a restart the other {len(rest)}: {len({*seen, *rest})} "
+        "different ones"
+    )
 
 
 def _plan_download() -> None:
@@ -77,7 +86,10 @@ def _plan_download() -> None:
 def _choose(ds: Any) -> None:
     print_heading("Choose: by the size of the pictures, without decoding one")
     print_code("pass_utils.filter_resolution(ds, min_side=375)")
-    click.echo(f"{len(filter_resolution(ds, min_side=375))} of {len(ds)} pictures have a shorter side of 375 pixels or more")
+    click.echo(
+        f"{len(filter_resolution(ds, min_side=375))} of {len(ds)} pictures have a shorter side of "
+        "375 pixels or more"
+    )
 
 
 def _credit(ds: Any) -> None:
@@ -85,8 +97,12 @@ def _credit(ds: Any) -> None:
     with contextlib.suppress(OSError):  # the list says what is wrong
         Path(_OUT).mkdir(exist_ok=True)
     for name, thumbnails in ((f"{_OUT}/CREDITS.html", 160), (f"{_OUT}/CREDITS.csv", None)):
-        print_code(f'pass_utils.write_attribution(ds, "{name}"{f", thumbnails={thumbnails}" if thumbnails else ""})')
-        click.echo(f"{write_attribution(ds, name, thumbnails=thumbnails)} credits in {Path(name).absolute()}")
+        option = f", thumbnails={thumbnails}" if thumbnails else ""
+        print_code(f'pass_utils.write_attribution(ds, "{name}"{option})')
+        click.echo(
+            f"{write_attribution(ds, name, thumbnails=thumbnails)} credits in "
+            f"{Path(name).absolute()}"
+        )
     click.echo(f"\n{next(credits(ds))}")
 
 

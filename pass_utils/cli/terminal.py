@@ -28,22 +28,34 @@ def span(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
 
-def print_files(out: str, rows: int, written: Sequence[Written], facts: Mapping[str, Any] | None) -> None:
+def print_files(
+    out: str, rows: int, written: Sequence[Written], facts: Mapping[str, Any] | None
+) -> None:
     """What was exported to `out`: in a line, or as JSON that begins with the facts."""
     size = sum(file.size for file in written)
     if facts is not None:
-        print_json({**facts, "rows": rows, "bytes": size, "files": [file._asdict() for file in written]})
+        print_json(
+            {**facts, "rows": rows, "bytes": size, "files": [file._asdict() for file in written]}
+        )
     else:
-        click.echo(f"{out}: {rows:,} rows, {human_bytes(size)}, as {span([file.name for file in written])}")
+        click.echo(
+            f"{out}: {rows:,} rows, {human_bytes(size)}, as {span([file.name for file in written])}"
+        )
 
 
 def print_planned_files(out: str, plan: Pieces, facts: Mapping[str, Any] | None) -> None:
-    """What would be written to `out`: in a line, or as JSON that begins with the facts; sizes are about right."""
+    """What would be written to `out`: in a line, or as JSON that begins with the facts; sizes are
+    about right.
+    """
     if facts is not None:
-        files = [{"name": name, "size": plan.size(number)} for number, name in enumerate(plan.names)]
+        files = [
+            {"name": name, "size": plan.size(number)} for number, name in enumerate(plan.names)
+        ]
         print_json({**facts, "rows": plan.rows, "bytes": plan.bytes, "files": files})
     else:
-        click.echo(f"{out}: {plan.rows:,} rows, about {human_bytes(plan.bytes)}, as {span(plan.names)}")
+        click.echo(
+            f"{out}: {plan.rows:,} rows, about {human_bytes(plan.bytes)}, as {span(plan.names)}"
+        )
 
 
 def print_plan(made: Plan, base_url: str | None) -> None:
@@ -51,9 +63,13 @@ def print_plan(made: Plan, base_url: str | None) -> None:
     from ..releases import file_url
 
     for task in made.tasks:
-        of = f"  {human_bytes(task.to_go)} of it to fetch" if 0 < task.to_go < task.file.size else ""
+        of = (
+            f"  {human_bytes(task.to_go)} of it to fetch" if 0 < task.to_go < task.file.size else ""
+        )
         click.echo(f"{task.state.value:<10} {human_bytes(task.file.size):>9}  {task.file.name}{of}")
-    source = file_url(made.release, made.release.metadata, base_url).removesuffix(made.release.metadata.name)
+    source = file_url(made.release, made.release.metadata, base_url).removesuffix(
+        made.release.metadata.name
+    )
     click.echo(f"\n{human_bytes(made.to_go)} ({made.to_go:,} bytes) to fetch from {source}")
 
 
@@ -69,7 +85,10 @@ def print_summary(summary: Summary) -> None:
     width = len(f"{summary.images:,}")
     lines = {
         "images": f"{summary.images:,}",
-        **{name: f"{count:>{width},} {count / max(summary.images, 1):>5.0%}" for name, count in counts.items()},
+        **{
+            name: f"{count:>{width},} {count / max(summary.images, 1):>5.0%}"
+            for name, count in counts.items()
+        },
         "creators": f"{summary.creators:>{width},}",
         "width": _spread(summary.width, " pixels"),
         "height": _spread(summary.height, " pixels"),
@@ -86,7 +105,10 @@ def _spread(values: Quartiles | None, unit: str = "") -> str:
         return "-"
     if values.min == values.max:
         return f"{values.min}{unit}"
-    return f"{values.min} to {values.max}{unit}, median {values.median}, half {values.lower} to {values.upper}"
+    return (
+        f"{values.min} to {values.max}{unit}, median {values.median}, half {values.lower} to "
+        f"{values.upper}"
+    )
 
 
 def human_bytes(count: int) -> str:

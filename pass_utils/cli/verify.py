@@ -16,16 +16,27 @@ from .terminal import print_json
 @command(
     "pass-utils verify ~/pass",
     "pass-utils verify ~/pass --shards 0 --quick",
-    interrupted="Run the same command again: files that were read to their end are not read again, unless --force says so.",
+    interrupted=(
+        "Run the same command again: files that were read to their end are not read again, unless "
+        "--force says so."
+    ),
 )
 @folder
 @selection
-@click.option("--quick", is_flag=True, help="Compare sizes, and read no more of the tars than their headers.")
+@click.option(
+    "--quick", is_flag=True, help="Compare sizes, and read no more of the tars than their headers."
+)
 @click.option("--force", is_flag=True, help="Read files again that were verified before.")
 @as_json
 @quiet
 def verify(
-    folder: Path, release: str | None, shards: list[int] | None, quick: bool, force: bool, as_json: bool, quiet: bool
+    folder: Path,
+    release: str | None,
+    shards: list[int] | None,
+    quick: bool,
+    force: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Find damaged files in FOLDER.
 
@@ -37,7 +48,9 @@ def verify(
     findings = verify(folder, release, shards=shards, quick=quick, force=force, quiet=quiet)
     if as_json:
         found = [finding._asdict() for finding in findings]
-        print_json({"folder": str(folder), "release": release, "whole": not findings, "findings": found})
+        print_json(
+            {"folder": str(folder), "release": release, "whole": not findings, "findings": found}
+        )
     elif findings:
         click.echo("\n".join(f"{finding.name}: {finding.trouble}" for finding in findings))
     else:
@@ -51,14 +64,22 @@ def _advise(folder: Path, release: str, shards: list[int] | None) -> str:
     from ..releases import RELEASES, dummy_folder
 
     if folder.expanduser().resolve() in {dummy_folder(name).resolve() for name in RELEASES}:
-        return "this is a bundled miniature, drawings laid out as a release is. Nothing of it needs mending."
+        return (
+            "this is a bundled miniature, drawings laid out as a release is. Nothing of it needs "
+            "mending."
+        )
     shards = shards or _held_shards(folder, release)
     chosen = f" --shards {','.join(map(str, shards))}" if shards else ""
-    return f"run `pass-utils download {shlex.quote(str(folder))} --release {release}{chosen}` to mend it."
+    return (
+        f"run `pass-utils download {shlex.quote(str(folder))} --release {release}{chosen}` to mend "
+        "it."
+    )
 
 
 def _held_shards(folder: Path, release: str) -> list[int]:
-    """The shards that are there, which are those that were compared; none where all are, or where nothing is."""
+    """The shards that are there, which are those that were compared; none where all are, or where
+    nothing is.
+    """
     from ..releases import find_release
 
     known = find_release(release).shards

@@ -1,7 +1,7 @@
 """The names of the splits in a folder in, whether and how `load_dataset` finds them out.
 
-By itself it finds a few names, anywhere in those of files: what is called train_small is merged with train, and of train and
-large only one is found.
+By itself it finds a few names, anywhere in those of files: what is called train_small is merged
+with train, and of train and large only one is found.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ _FOUND_AS = {  # the names that `datasets` looks for, and what it calls them
 
 
 def check_splits(splits: Sequence[str]) -> None:
-    """Refuse names of splits that a reader which goes by the names of files would merge, or not find.
+    """Refuse names of splits that a reader which goes by the names of files would merge, or not
+    find.
 
     Raises:
         ExportError: there are such names.
@@ -28,13 +29,15 @@ def check_splits(splits: Sequence[str]) -> None:
     found = [_FOUND_AS.get(split) for split in splits]
     if len(splits) > 1 and (None in found or len(set(found)) < len(found)):
         raise ExportError(
-            f"split: expected names that `load_dataset` tells apart by itself, such as train, validation and test, found "
-            f"{', '.join(splits)}. Rename them, write each into a folder of its own, or write Parquet, with any names."
+            "split: expected names that `load_dataset` tells apart by itself, such as train, "
+            f"validation and test, found {', '.join(splits)}. Rename them, write each into a "
+            "folder of its own, or write Parquet, with any names."
         )
 
 
 def write_configs(output: Output, splits: Sequence[str]) -> None:
-    """Say in the folder's README.md which Parquet files are which split, unless there is train only; keep what else it says.
+    """Say in the folder's README.md which Parquet files are which split, unless there is train
+    only; keep what else it says.
 
     Raises:
         ExportError: it cannot be written, or is no card.
@@ -47,12 +50,15 @@ def write_configs(output: Output, splits: Sequence[str]) -> None:
     before = output.read(CARD_FILE) if CARD_FILE in output.names() else None
     files = [{"split": split, "path": f"{split}-*.parquet"} for split in splits]
     try:
-        card = DatasetCard(before.decode() if before is not None else f"---\n{DatasetCardData()}\n---\n")
+        card = DatasetCard(
+            before.decode() if before is not None else f"---\n{DatasetCardData()}\n---\n"
+        )
         MetadataConfigs({"default": {"data_files": files}}).to_dataset_card_data(card.data)
         after = str(card).encode()
     except (ValueError, TypeError) as err:
         raise ExportError(
-            f"{output}/{CARD_FILE}: expected a dataset card, found: {err}. Mend or delete it, and run the same again.",
+            f"{output}/{CARD_FILE}: expected a dataset card, found: {err}. Mend or delete it, and "
+            "run the same again.",
             path=str(output),
         ) from err
     if after != before:

@@ -1,4 +1,6 @@
-"""An Arrow column in, bytes for a digest out that are the same for equal values, however they lie in memory."""
+"""An Arrow column in, bytes for a digest out that are the same for equal values, however they lie
+in memory.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,11 @@ import pyarrow.compute as pc
 
 
 def feed(digest: Any, column: pa.ChunkedArray) -> None:
-    """Give a digest the values of a column, of which chunks, offsets and what lies below a null are no part.
+    """Give a digest the values of a column, of which chunks, offsets and what lies below a null are
+    no part.
 
-    Numbers that say how long something is come before it, so that no two columns of one type give the same bytes.
+    Numbers that say how long something is come before it, so that no two columns of one type give
+    the same bytes.
     """
     array = column.combine_chunks()
     _feed(digest, pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array)
@@ -33,7 +37,9 @@ def _feed(digest: Any, array: pa.Array) -> None:
     elif pa.types.is_struct(kind):
         for values in array.flatten():
             _feed(digest, values)
-    elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+    elif (
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    ):
         digest.update(pc.list_value_length(array).to_numpy(zero_copy_only=False).astype(np.int64))
         _feed(digest, array.flatten())
     elif pa.types.is_boolean(kind):
@@ -42,16 +48,26 @@ def _feed(digest: Any, array: pa.Array) -> None:
         _feed_bytes(digest, array, np.int32)
     elif pa.types.is_large_string(kind) or pa.types.is_large_binary(kind):
         _feed_bytes(digest, array, np.int64)
-    elif pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_fixed_size_binary(kind):
+    elif (
+        pa.types.is_primitive(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_fixed_size_binary(kind)
+    ):
         width = kind.bit_width // 8
-        digest.update(memoryview(array.buffers()[1])[array.offset * width : (array.offset + len(array)) * width])
+        digest.update(
+            memoryview(array.buffers()[1])[
+                array.offset * width : (array.offset + len(array)) * width
+            ]
+        )
     else:  # no feature of `datasets` is stored as one of these
         digest.update(repr(array.to_pylist()).encode())
 
 
 def _feed_bytes(digest: Any, array: pa.Array, kind: type[np.signedinteger[Any]]) -> None:
     _, offsets, data = array.buffers()
-    ends = np.frombuffer(offsets, kind)[array.offset : array.offset + len(array) + 1].astype(np.int64)
+    ends = np.frombuffer(offsets, kind)[array.offset : array.offset + len(array) + 1].astype(
+        np.int64
+    )
     digest.update(ends - ends[0])
     if data is not None:
         digest.update(memoryview(data)[ends[0] : ends[-1]])

@@ -1,4 +1,6 @@
-"""Rows and their bytes in, groups out that are held in memory together, and the bytes of their pictures in them."""
+"""Rows and their bytes in, groups out that are held in memory together, and the bytes of their
+pictures in them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ import pyarrow as pa
 from ..errors import ExportError
 from ..images import ByteCounts, embed, image_columns
 
-GROUP_BYTES = 256 << 20  # of pictures that are held in memory together, whatever the number of rows asked for
+GROUP_BYTES = (
+    256 << 20
+)  # of pictures that are held in memory together, whatever the number of rows asked for
 ROW_BYTES = 200  # what a row of PASS takes beside its picture
 
 
@@ -41,7 +45,8 @@ def check_rows(rows: int) -> None:
 
 
 def cut_groups(sizes: ByteCounts, rows: int, limit: int) -> list[int]:
-    """Rows in each group: `rows`, fewer in the last one and where that many are larger than `limit` bytes together.
+    """Rows in each group: `rows`, fewer in the last one and where that many are larger than `limit`
+    bytes together.
 
     >>> import numpy as np
     >>> cut_groups(np.array([1, 1, 1, 5, 9, 1, 1]), rows=3, limit=6)
@@ -74,7 +79,9 @@ def embed_table(table: pa.Table, features: datasets.Features) -> pa.Table:
         array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
         if field.name in pictures:
             array = embed(features[field.name].cast_storage(array))
-        elif datasets.features.features.require_storage_embed(features[field.name]):  # audio, pictures in lists
+        elif datasets.features.features.require_storage_embed(
+            features[field.name]
+        ):  # audio, pictures in lists
             array = datasets.table.embed_array_storage(array, features[field.name])
         columns.append(array.cast(field.type))
     return pa.Table.from_arrays(columns, schema=schema)

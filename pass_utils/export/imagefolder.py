@@ -1,10 +1,12 @@
-"""A dataset of pictures in, a tree of files out that torchvision's and `datasets`' image folders read.
+"""A dataset of pictures in, a tree of files out that torchvision's and `datasets`' image folders
+read.
 
-    <folder>/train/metadata.jsonl        file_name and the other columns, a line for each picture, in the order of the rows
-    <folder>/train/00000/<hash>.jpg      a thousand pictures in each of the folders 00000, 00001, ...
+    <folder>/train/metadata.jsonl        file_name and the other columns, a line for each picture,
+    in the order of the rows <folder>/train/00000/<hash>.jpg      a thousand pictures in each of the
+    folders 00000, 00001, ...
 
-torchvision takes the numbered folders for classes, which PASS does not have; `datasets` sees that there is metadata, and does
-not.
+torchvision takes the numbered folders for classes, which PASS does not have; `datasets` sees that
+there is metadata, and does not.
 """
 
 from __future__ import annotations
@@ -21,15 +23,20 @@ from .pieces import FileTask, Pieces, Seen
 from .samples import check_keys, read_samples, single_image_column, to_json
 
 LINES_FILE = "metadata.jsonl"
-_FOLDER_LINES_FILE = ".metadata.jsonl"  # the lines of one folder of pictures; hidden, so that no reader takes them for its own
-_FILES = re.compile(r"(.+_)?file_names?", re.DOTALL)  # columns that `datasets` replaces by the content of such files
+# the lines of one folder of pictures; hidden, so that no reader takes them for its own
+_FOLDER_LINES_FILE = ".metadata.jsonl"
+_FILES = re.compile(
+    r"(.+_)?file_names?", re.DOTALL
+)  # columns that `datasets` replaces by the content of such files
 _ROWS = 100  # held in memory together
 _FOLDER_ROWS = 1000
 _FOLDER_BYTES = 1 << 62
 
 
 class ImageFolderTask(FileTask):
-    """A folder of pictures, with their lines of metadata, to be written; `seen` is told of each picture."""
+    """A folder of pictures, with their lines of metadata, to be written; `seen` is told of each
+    picture.
+    """
 
     def _write(self, output: Output, seen: Seen) -> Written:
         lines = bytearray()
@@ -39,7 +46,10 @@ class ImageFolderTask(FileTask):
             for sample in read_samples(self.piece):
                 file = f"{sample.key}.{sample.suffix}"
                 put(file, sample.image)
-                lines += to_json({"file_name": f"{self.name.rpartition('/')[2]}/{file}", **sample.row}) + b"\n"
+                lines += (
+                    to_json({"file_name": f"{self.name.rpartition('/')[2]}/{file}", **sample.row})
+                    + b"\n"
+                )
                 digest.update(sample.image)
                 size += len(sample.image)
                 seen(len(sample.image))
@@ -52,7 +62,8 @@ def plan_imagefolder(dataset: datasets.Dataset, *, split: str = "train") -> Piec
     """The tasks that write a dataset, a folder of pictures each, without reading a picture.
 
     Raises:
-        ExportError: the dataset has not one column of pictures, one whose name an image folder needs, or a hash twice.
+        ExportError: the dataset has not one column of pictures, one whose name an image folder
+        needs, or a hash twice.
     """
     picture = single_image_column(dataset.features)
     for name in dataset.features:

@@ -1,4 +1,6 @@
-"""A folder in, what is known of the exports in it out: which rows they hold, and which of their files are whole."""
+"""A folder in, what is known of the exports in it out: which rows they hold, and which of their
+files are whole.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ _FORMAT = 1  # of the file; raise it when what is written there changes
 
 
 class Written(NamedTuple):
-    """A file that is whole: its `name` in the folder, its `rows`, its `size` in bytes and their `sha256` in hex.
+    """A file that is whole: its `name` in the folder, its `rows`, its `size` in bytes and their
+    `sha256` in hex.
 
     For a folder of pictures, bytes and SHA-256 are those of all its files, one after the other.
     """
@@ -27,11 +30,16 @@ class Written(NamedTuple):
 def known_splits(output: Output) -> list[str]:
     """The names of the splits that were exported into a folder, whole or not."""
     kept = output.read_json(LEDGER_FILE)
-    return list(kept["splits"]) if isinstance(kept, dict) and isinstance(kept.get("splits"), dict) else []
+    return (
+        list(kept["splits"])
+        if isinstance(kept, dict) and isinstance(kept.get("splits"), dict)
+        else []
+    )
 
 
 class Ledger:
-    """Keeps what was written of one split, so that a later run goes on; written anew with each file that is whole.
+    """Keeps what was written of one split, so that a later run goes on; written anew with each file
+    that is whole.
 
     `facts` say what is exported and how: a run with other ones is refused.
 
@@ -48,24 +56,39 @@ class Ledger:
             if split not in kept["splits"]:
                 for name in output.names():
                     if name == split or name.startswith(f"{split}-"):
-                        raise self._refuse(f"no files of the split {split!r}", f"{name}, which is of another origin")
+                        raise self._refuse(
+                            f"no files of the split {split!r}",
+                            f"{name}, which is of another origin",
+                        )
             kinds = {known["facts"]["kind"] for known in kept["splits"].values()}
-            entry = kept["splits"].setdefault(split, {"facts": dict(facts), "files": [], "state": {}})
+            entry = kept["splits"].setdefault(
+                split, {"facts": dict(facts), "files": [], "state": {}}
+            )
             self._entry = entry
             self.files = {file.name: file for file in (Written(*each) for each in entry["files"])}
             self.state: dict[str, Any] = entry["state"]
             changed = [key for key in facts if entry["facts"].get(key) != facts[key]]
         except (TypeError, KeyError, AttributeError) as err:
-            raise self._refuse(f"{LEDGER_FILE} as this version writes it", f"another content ({err!r})") from err
+            raise self._refuse(
+                f"{LEDGER_FILE} as this version writes it", f"another content ({err!r})"
+            ) from err
         if kept.get("format") != _FORMAT or kinds - {facts["kind"]} or changed:
-            what = {"input": "other rows", "kind": "another kind of files", "features": "other columns"}
-            differ = ", ".join(what.get(key, f"another {key}") for key in changed) or "another kind of files"
+            what = {
+                "input": "other rows",
+                "kind": "another kind of files",
+                "features": "other columns",
+            }
+            differ = (
+                ", ".join(what.get(key, f"another {key}") for key in changed)
+                or "another kind of files"
+            )
             raise self._refuse("an export of the same rows with the same options", differ)
         self._kept = kept
 
     def _refuse(self, expected: str, found: str) -> ExportError:
         return ExportError(
-            f"{self._output}: expected {expected}, found {found}. Choose another folder, or empty this one.",
+            f"{self._output}: expected {expected}, found {found}. Choose another folder, or empty "
+            "this one.",
             path=str(self._output),
         )
 

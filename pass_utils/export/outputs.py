@@ -1,7 +1,8 @@
 """A folder by path or URL in, files and folders in it out that are whole or not there.
 
-On disk a file is written as `NAME.<random>.part`, flushed to the device and renamed. Behind any other URL that fsspec knows it
-appears when it is closed, as object stores have it, and not at all when writing fails.
+On disk a file is written as `NAME.<random>.part`, flushed to the device and renamed. Behind any
+other URL that fsspec knows it appears when it is closed, as object stores have it, and not at all
+when writing fails.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ _PART_NAME = re.compile(r"\..+\.[0-9a-f]{32}\.part")
 
 
 class Output:
-    """A folder to write to. It pickles as its URL, so it means the same in another process or on another machine."""
+    """A folder to write to. It pickles as its URL, so it means the same in another process or on
+    another machine.
+    """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.url = os.fspath(folder)
@@ -40,13 +43,18 @@ class Output:
         self._path = Path(self._root) if isinstance(self._fs, LocalFileSystem) else None
 
     def _connect(self) -> tuple[Any, str]:
-        """A file system of its own, and the folder's path in it; what is there is seen as it is now."""
+        """A file system of its own, and the folder's path in it; what is there is seen as it is
+        now.
+        """
         try:
-            fs, root = fsspec.core.url_to_fs(self.url, skip_instance_cache=True, use_listings_cache=False)
+            fs, root = fsspec.core.url_to_fs(
+                self.url, skip_instance_cache=True, use_listings_cache=False
+            )
         except (ValueError, ImportError, OSError) as err:
             what = _without_secrets(str(err))
             raise ExportError(
-                f"{self}: expected a path or a URL that fsspec knows, found: {what}. Check it, or install what it needs.",
+                f"{self}: expected a path or a URL that fsspec knows, found: {what}. Check it, or "
+                "install what it needs.",
                 path=str(self),
             ) from err
         return fs, root
@@ -60,7 +68,8 @@ class Output:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Make the folder, and keep other exports out of it until the block ends; only on disk, since URLs have no locks.
+        """Make the folder, and keep other exports out of it until the block ends; only on disk,
+        since URLs have no locks.
 
         Raises:
             ExportError: another one is going on there, or the folder cannot be made.
@@ -73,8 +82,8 @@ class Output:
                         held.enter_context(FileLock(self._path / LOCK_FILE).acquire(timeout=0))
                     except Timeout as err:
                         raise ExportError(
-                            f"{self}: expected a folder that nobody exports into, found another export going on. Wait until "
-                            "it has ended, or choose another folder.",
+                            f"{self}: expected a folder that nobody exports into, found another "
+                            "export going on. Wait until it has ended, or choose another folder.",
                             path=str(self),
                         ) from err
             yield
@@ -86,7 +95,10 @@ class Output:
         Raises:
             ExportError: it cannot be written.
         """
-        with self._blame(name), self._create_here(name) if self._path is not None else self._create_there(name) as sink:
+        with (
+            self._blame(name),
+            self._create_here(name) if self._path is not None else self._create_there(name) as sink,
+        ):
             yield sink
 
     @contextlib.contextmanager
@@ -104,7 +116,9 @@ class Output:
 
     @contextlib.contextmanager
     def _create_there(self, name: str) -> Iterator[Sink]:
-        fs, root = self._connect()  # a transaction is a state of the file system, and other threads may write as well
+        fs, root = (
+            self._connect()
+        )  # a transaction is a state of the file system, and other threads may write as well
         target = f"{root}/{name}"
         fs.makedirs(fs._parent(target), exist_ok=True)
         with fs.transaction, fs.open(target, "wb") as file, Sink(file.write) as sink:
@@ -112,8 +126,8 @@ class Output:
 
     @contextlib.contextmanager
     def create_folder(self, name: str) -> Iterator[Callable[[str, Any], object]]:
-        """A folder of small files, written by calling what it gives with a name and bytes; on disk it takes its name when
-        the block ends, elsewhere its files appear one by one.
+        """A folder of small files, written by calling what it gives with a name and bytes; on disk
+        it takes its name when the block ends, elsewhere its files appear one by one.
 
         Raises:
             ExportError: it cannot be written.
@@ -137,7 +151,9 @@ class Output:
             sink.write(data)
 
     def _beside(self, name: str) -> tuple[Path, Path]:
-        """Where a file goes and where it is written, at the top of the folder, which nobody reads as data."""
+        """Where a file goes and where it is written, at the top of the folder, which nobody reads
+        as data.
+        """
         assert self._path is not None
         target = self._path / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +176,8 @@ class Output:
         with self._blame(""):
             try:
                 return sorted(
-                    str(entry["name"]).rstrip("/").rpartition("/")[2] for entry in self._fs.ls(self._root, detail=True)
+                    str(entry["name"]).rstrip("/").rpartition("/")[2]
+                    for entry in self._fs.ls(self._root, detail=True)
                 )
             except FileNotFoundError:
                 return []
@@ -188,7 +205,8 @@ class Output:
                 return None
             except ValueError as err:
                 raise ExportError(
-                    f"{self}/{name}: expected JSON, found: {err}. Delete it, and export again.", path=str(self)
+                    f"{self}/{name}: expected JSON, found: {err}. Delete it, and export again.",
+                    path=str(self),
                 ) from err
 
     def write_json(self, name: str, value: Any) -> None:
@@ -214,7 +232,9 @@ class Output:
         except OSError as err:
             where, what = f"{self}/{name}".rstrip("/"), _without_secrets(str(err))
             raise ExportError(
-                f"{where}: expected to write it, found: {what}. Mend that, and run the same again to go on.", path=where
+                f"{where}: expected to write it, found: {what}. Mend that, and run the same again "
+                "to go on.",
+                path=where,
             ) from err
 
 

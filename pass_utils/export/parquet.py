@@ -1,7 +1,8 @@
 """A dataset of pictures in, Parquet files out that hold their bytes as they are.
 
-The columns keep their order, since `datasets` takes the order of a file for that of the features. The small ones of PASS come
-after the picture, so that between the pictures of two row groups they lie side by side, to be read with one request.
+The columns keep their order, since `datasets` takes the order of a file for that of the features.
+The small ones of PASS come after the picture, so that between the pictures of two row groups they
+lie side by side, to be read with one request.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from .sinks import Sink
 
 MAX_SHARD_SIZE = "500MB"
 ROW_GROUP_ROWS = 100
-_PAGES_FIT_CONTENT = int(pa.__version__.partition(".")[0]) >= 21  # the first pyarrow that cuts pages by content
+_PAGES_FIT_CONTENT = (
+    int(pa.__version__.partition(".")[0]) >= 21
+)  # the first pyarrow that cuts pages by content
 
 
 class ParquetTask(FileTask):
@@ -62,7 +65,9 @@ def file_name(split: str, number: int, count: int | None = None) -> str:
     return f"{split}-{number:05}{'' if count is None else f'-of-{count:05}'}.parquet"
 
 
-def write_tables(sink: Sink, tables: Iterable[pa.Table], features: datasets.Features, seen: Seen) -> None:
+def write_tables(
+    sink: Sink, tables: Iterable[pa.Table], features: datasets.Features, seen: Seen
+) -> None:
     """Write a Parquet file of these tables, each a row group."""
     before = 0
     with open_writer(sink, features) as writer:
@@ -75,12 +80,15 @@ def write_tables(sink: Sink, tables: Iterable[pa.Table], features: datasets.Feat
 def open_writer(sink: Sink, features: datasets.Features) -> pq.ParquetWriter:
     """A writer for rows with these features, which `datasets` finds again in the file.
 
-    Bytes of pictures are stored plain: they do not compress, no two are equal, and no one asks for the smallest of them.
+    Bytes of pictures are stored plain: they do not compress, no two are equal, and no one asks for
+    the smallest of them.
     """
     schema: pa.Schema = features.arrow_schema
     pictures = {f"{name}.bytes" for name in image_columns(features)}
     small = [leaf for leaf in _leaves(schema) if leaf not in pictures]
-    options: dict[str, Any] = {"use_content_defined_chunking": True} if _PAGES_FIT_CONTENT else {"write_batch_size": 8}
+    options: dict[str, Any] = (
+        {"use_content_defined_chunking": True} if _PAGES_FIT_CONTENT else {"write_batch_size": 8}
+    )
     return pq.ParquetWriter(
         pa.PythonFile(sink, mode="w"),
         schema,

@@ -1,8 +1,10 @@
-"""A dataset in, pieces of it out that are as large as a file may be and small to send to another process.
+"""A dataset in, pieces of it out that are as large as a file may be and small to send to another
+process.
 
-A piece carries no bytes of pictures that lie elsewhere: rows opened in place are sent as they are, with each picture's place,
-and rows of an Arrow cache as the path of the cache file and their numbers. Only pictures that are in the memory of this
-process go with their piece, which `Pieces.in_memory` tells.
+A piece carries no bytes of pictures that lie elsewhere: rows opened in place are sent as they are,
+with each picture's place, and rows of an Arrow cache as the path of the cache file and their
+numbers. Only pictures that are in the memory of this process go with their piece, which
+`Pieces.in_memory` tells.
 """
 
 from __future__ import annotations
@@ -31,13 +33,18 @@ _ROWS_AT_A_TIME = 10_000
 
 
 class Piece:
-    """Rows of a dataset that go into one file, in groups that are held in memory together; pickles small.
+    """Rows of a dataset that go into one file, in groups that are held in memory together; pickles
+    small.
 
     `first` is the number of its first row in the dataset.
     """
 
     def __init__(
-        self, rows: datasets.Dataset | pa.Table, features: datasets.Features, groups: Sequence[int], first: int
+        self,
+        rows: datasets.Dataset | pa.Table,
+        features: datasets.Features,
+        groups: Sequence[int],
+        first: int,
     ) -> None:
         self._rows = rows
         self.features = features
@@ -55,7 +62,11 @@ class Piece:
         """
         begin = 0
         for rows in self.groups:
-            part = self._rows.slice(begin, rows) if isinstance(self._rows, pa.Table) else self._rows[begin : begin + rows]
+            part = (
+                self._rows.slice(begin, rows)
+                if isinstance(self._rows, pa.Table)
+                else self._rows[begin : begin + rows]
+            )
             yield embed_table(part, self.features)
             begin += rows
 
@@ -63,7 +74,9 @@ class Piece:
         state = dict(self.__dict__)
         if isinstance(self._rows, pa.Table):
             sink = pa.BufferOutputStream()
-            with pa.ipc.new_stream(sink, self._rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+            with pa.ipc.new_stream(
+                sink, self._rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
+            ) as writer:
                 writer.write_table(self._rows)
             state["_rows"] = sink.getvalue().to_pybytes()
         return state
@@ -76,7 +89,8 @@ class Piece:
 
 @dataclass(frozen=True)
 class FileTask(ABC):
-    """One file, or folder of them, to be written in any process that has this package and reaches the pictures.
+    """One file, or folder of them, to be written in any process that has this package and reaches
+    the pictures.
 
     `bytes` is an estimate.
     """
@@ -103,8 +117,8 @@ class FileTask(ABC):
 class Pieces(Sequence[FileTask]):
     """The tasks that write a dataset, each made when it is asked for.
 
-    `name` gives the name of a file from its number and how many there are; `make` gets that name, rows, bytes and the piece.
-    Nothing is kept for a row but its bytes.
+    `name` gives the name of a file from its number and how many there are; `make` gets that name,
+    rows, bytes and the piece. Nothing is kept for a row but its bytes.
     """
 
     def __init__(
@@ -132,7 +146,8 @@ class Pieces(Sequence[FileTask]):
         for number, end in enumerate(ends.tolist()):
             first = int(ends[self._starts[-1] - 1]) if self._starts[-1] else 0
             if number > self._starts[-1] and (
-                totals[end] - totals[first] > max_bytes or (max_rows is not None and end - first > max_rows)
+                totals[end] - totals[first] > max_bytes
+                or (max_rows is not None and end - first > max_rows)
             ):
                 self._starts.append(number)
         self._rows = [0, *(int(ends[start - 1]) for start in self._starts[1:]), len(self._sizes)]
@@ -173,17 +188,28 @@ class Pieces(Sequence[FileTask]):
 
     @property
     def in_memory(self) -> bool:
-        """Whether pictures with their bytes are in the memory of this process, so that pieces would carry them along."""
-        return any(isinstance(block, datasets.table.InMemoryTable) and self._holds_bytes(block) for block in self._blocks())
+        """Whether pictures with their bytes are in the memory of this process, so that pieces would
+        carry them along.
+        """
+        return any(
+            isinstance(block, datasets.table.InMemoryTable) and self._holds_bytes(block)
+            for block in self._blocks()
+        )
 
     def _blocks(self) -> Iterator[datasets.table.Table]:
         table = self._dataset.data
-        for row in table.blocks if isinstance(table, datasets.table.ConcatenationTable) else [[table]]:
+        for row in (
+            table.blocks if isinstance(table, datasets.table.ConcatenationTable) else [[table]]
+        ):
             yield from row
 
     def _holds_bytes(self, block: datasets.table.Table) -> bool:
         names = set(self._names).intersection(block.column_names)
-        return any(chunk.flatten()[0].null_count < len(chunk) for name in names for chunk in block.column(name).chunks)
+        return any(
+            chunk.flatten()[0].null_count < len(chunk)
+            for name in names
+            for chunk in block.column(name).chunks
+        )
 
     @cached_property
     def names(self) -> list[str]:
@@ -206,7 +232,9 @@ class Pieces(Sequence[FileTask]):
 
     @cached_property
     def identity(self) -> str:
-        """Hex digits that are other ones for other rows; pictures with bytes are told apart by their number of bytes."""
+        """Hex digits that are other ones for other rows; pictures with bytes are told apart by
+        their number of bytes.
+        """
         digest = hashlib.sha256(repr((self.features, self._names)).encode())
         digest.update(self._sizes.tobytes())
         rest = [name for name in self.features if name not in self._names]

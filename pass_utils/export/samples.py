@@ -1,4 +1,6 @@
-"""Rows with the bytes of their pictures in, samples out: a key, the picture and the rest of the row as JSON."""
+"""Rows with the bytes of their pictures in, samples out: a key, the picture and the rest of the row
+as JSON.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,15 @@ from ..errors import ExportError
 from ..images import image_columns, suffix
 from .pieces import Piece
 
-_KEY = r"[0-9A-Za-z_-]{1,94}"  # no dot, at which webdataset cuts, nothing that means something in a path, 100 with an ending
+# no dot, at which webdataset cuts, nothing that means something in a path, 100 with an ending
+_KEY = r"[0-9A-Za-z_-]{1,94}"
 _IS_KEY = re.compile(_KEY)
 
 
 class Sample(NamedTuple):
-    """A row: its key, the bytes of its image, the ending for the picture's file, and its other columns."""
+    """A row: its key, the bytes of its image, the ending for the picture's file, and its other
+    columns.
+    """
 
     key: str
     image: memoryview
@@ -41,8 +46,8 @@ def single_image_column(features: datasets.Features) -> str:
     first, *others = image_columns(features)
     if others:
         raise ExportError(
-            f"dataset: expected one column of pictures, found {first}, {', '.join(others)}. Keep one with "
-            f"`ds.remove_columns({others!r})`, or write Parquet."
+            f"dataset: expected one column of pictures, found {first}, {', '.join(others)}. Keep "
+            f"one with `ds.remove_columns({others!r})`, or write Parquet."
         )
     return first
 
@@ -54,21 +59,33 @@ def check_keys(dataset: datasets.Dataset) -> None:
         ExportError: there are such rows.
     """
     feature = dataset.features.get("hash")
-    if not isinstance(feature, datasets.Value) or feature.dtype not in ("string", "large_string") or not len(dataset):
+    if (
+        not isinstance(feature, datasets.Value)
+        or feature.dtype not in ("string", "large_string")
+        or not len(dataset)
+    ):
         return
     hashes = dataset.with_format("arrow").select_columns("hash")[:]["hash"]
     numbers = pc.utf8_lpad(pc.cast(pa.array(np.arange(len(hashes))), pa.string()), 9, "0")
     known = pc.fill_null(pc.match_substring_regex(hashes, f"\\A{_KEY}\\z"), False)
     keys = pc.if_else(known, hashes, numbers.cast(hashes.type))
-    codes = pc.dictionary_encode(pa.chunked_array([keys.combine_chunks()])).combine_chunks().indices.to_numpy()
+    codes = (
+        pc.dictionary_encode(pa.chunked_array([keys.combine_chunks()]))
+        .combine_chunks()
+        .indices.to_numpy()
+    )
     first = np.unique(codes, return_index=True)[1]
     if len(first) < len(codes):
         row = int(np.setdiff1d(np.arange(len(codes)), first)[0])
-        raise ExportError(f"row {row:,}: expected a hash of its own, found {keys[row]} again. Leave one of them out.")
+        raise ExportError(
+            f"row {row:,}: expected a hash of its own, found {keys[row]} again. Leave one of them "
+            "out."
+        )
 
 
 def read_samples(piece: Piece) -> Iterator[Sample]:
-    """The samples of a piece; the key is the row's `hash` where that can be part of a file's name, else the row's number.
+    """The samples of a piece; the key is the row's `hash` where that can be part of a file's name,
+    else the row's number.
 
     Raises:
         PassError: a picture is gone or has changed; a row has none.
@@ -81,7 +98,8 @@ def read_samples(piece: Piece) -> Iterator[Sample]:
         data, names = pictures.flatten()
         if data.null_count:
             raise ExportError(
-                f"rows {number:,} to {number + len(table) - 1:,}: expected a picture in each, found {data.null_count} "
+                f"rows {number:,} to {number + len(table) - 1:,}: expected a picture in each, "
+                f"found {data.null_count} "
                 "without. Leave them out with `ds.filter`, or write Parquet."
             )
         rows = table.drop_columns([column]).to_pylist()
@@ -95,9 +113,11 @@ def read_samples(piece: Piece) -> Iterator[Sample]:
 
 
 def to_json(row: dict[str, Any]) -> bytes:
-    """A row as one line of JSON: dates and times as ISO 8601, bytes in base64, null for numbers that JSON cannot write.
+    """A row as one line of JSON: dates and times as ISO 8601, bytes in base64, null for numbers
+    that JSON cannot write.
 
-    >>> to_json({"date_taken": datetime.datetime(2004, 5, 17, 0, 44, 29), "gps_latitude": float("nan")})
+    >>> date = datetime.datetime(2004, 5, 17, 0, 44, 29)
+    >>> to_json({"date_taken": date, "gps_latitude": float("nan")})
     b'{"date_taken": "2004-05-17T00:44:29", "gps_latitude": null}'
     """
     return json.dumps(_plain(row), ensure_ascii=False, allow_nan=False).encode()

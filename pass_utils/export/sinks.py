@@ -1,4 +1,6 @@
-"""Bytes of a file as they come in, the same bytes written and hashed out, while the next ones are made."""
+"""Bytes of a file as they come in, the same bytes written and hashed out, while the next ones are
+made.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, BinaryIO
 
 _BEHIND = 16 << 20  # bytes
-_WAITING = 32  # pieces of a file to be written, at the most: Arrow gives one of about a megabyte for a page
+# pieces of a file to be written, at the most: Arrow gives one of about a megabyte for a page
+_WAITING = 32
 
 
 class Sink:
-    """A file that is being written, by a thread that also hashes what it writes; `size` counts its bytes. A context manager.
+    """A file that is being written, by a thread that also hashes what it writes; `size` counts its
+    bytes. A context manager.
 
-    What is given must not change afterwards, since it is written a little later. All of it is, when the block ends.
+    What is given must not change afterwards, since it is written a little later. All of it is, when
+    the block ends.
     """
 
     closed = False  # Arrow asks
@@ -67,7 +72,9 @@ class Sink:
 
 
 class WriteBehind:
-    """Has the system bring what is written to the device while more is written, so that the end has little to wait for."""
+    """Has the system bring what is written to the device while more is written, so that the end has
+    little to wait for.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -77,6 +84,9 @@ class WriteBehind:
         """Write all of it."""
         self._written += self._file.write(data)
         if self._written - self._sent >= _BEHIND and hasattr(os, "posix_fadvise"):
-            # Linux begins to write dirty pages that are said not to be needed, and keeps them until they are clean.
-            os.posix_fadvise(self._file.fileno(), self._sent, self._written - self._sent, os.POSIX_FADV_DONTNEED)
+            # Linux begins to write dirty pages that are said not to be needed, and keeps them until
+            # they are clean.
+            os.posix_fadvise(
+                self._file.fileno(), self._sent, self._written - self._sent, os.POSIX_FADV_DONTNEED
+            )
             self._sent = self._written

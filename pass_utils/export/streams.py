@@ -51,7 +51,9 @@ class StreamGroups:
 
     @property
     def trail(self) -> str:
-        """Hex digits that are other ones after other rows; pictures are told apart by their number of bytes."""
+        """Hex digits that are other ones after other rows; pictures are told apart by their number
+        of bytes.
+        """
         return self._digest.hexdigest()
 
     def peek(self) -> Group | None:
@@ -60,11 +62,18 @@ class StreamGroups:
             table = next(self._tables, None)
             if table is None:
                 return None
-            table = datasets.table.table_cast(table.select(list(self.features)), self.features.arrow_schema)
-            sizes = sum((stored_sizes(table[name]) for name in self._names), np.full(len(table), ROW_BYTES, dtype=np.int64))
+            table = datasets.table.table_cast(
+                table.select(list(self.features)), self.features.arrow_schema
+            )
+            sizes = sum(
+                (stored_sizes(table[name]) for name in self._names),
+                np.full(len(table), ROW_BYTES, dtype=np.int64),
+            )
             begin = 0
             for rows in cut_groups(sizes, self._rows, min(self._max_bytes, GROUP_BYTES)):
-                self._groups.append(Group(table.slice(begin, rows), int(sizes[begin : begin + rows].sum())))
+                self._groups.append(
+                    Group(table.slice(begin, rows), int(sizes[begin : begin + rows].sum()))
+                )
                 begin += rows
         return self._groups[0]
 
@@ -82,9 +91,10 @@ class StreamGroups:
 class ParquetStream:
     """An IterableDataset on its way into files, one after the other: iterate to write them.
 
-    How many files there will be is known at the end only, so their names do not say it: `train-00000.parquet`. `done` are
-    files that an earlier run wrote: their rows are read and passed over. `trail` is a digest of all rows up to the file that
-    came last, by which a rerun can tell that it passed over the same rows.
+    How many files there will be is known at the end only, so their names do not say it:
+    `train-00000.parquet`. `done` are files that an earlier run wrote: their rows are read and
+    passed over. `trail` is a digest of all rows up to the file that came last, by which a rerun can
+    tell that it passed over the same rows.
     """
 
     def __init__(
@@ -132,8 +142,8 @@ class ParquetStream:
     def other_rows(self, name: str) -> ExportError:
         """What to raise when this file was written from other rows."""
         return ExportError(
-            f"{self._output}: expected the rows that {name} was written from, found others. Choose another folder, or empty "
-            "this one.",
+            f"{self._output}: expected the rows that {name} was written from, found others. Choose "
+            "another folder, or empty this one.",
             path=str(self._output),
         )
 
@@ -146,7 +156,9 @@ class ParquetStream:
             def tables() -> Iterator[pa.Table]:
                 nonlocal rows
                 held = 0
-                while (group := self._groups.peek()) is not None and (not rows or held + group.bytes <= self._max_bytes):
+                while (group := self._groups.peek()) is not None and (
+                    not rows or held + group.bytes <= self._max_bytes
+                ):
                     self._groups.take()
                     rows += group.rows
                     held += group.bytes
@@ -159,9 +171,15 @@ class ParquetStream:
 
 
 def write_stream(
-    dataset: datasets.IterableDataset, output: Output, split: str, options: dict[str, Any], quiet: bool | None
+    dataset: datasets.IterableDataset,
+    output: Output,
+    split: str,
+    options: dict[str, Any],
+    quiet: bool | None,
 ) -> list[Written]:
-    """Write a stream; the files get the names that say how many there are when the last one is whole."""
+    """Write a stream; the files get the names that say how many there are when the last one is
+    whole.
+    """
     if dataset.features is None:
         dataset = dataset._resolve_features()
     facts = {"kind": "parquet", "input": "stream", "features": repr(dataset.features), **options}
@@ -171,7 +189,14 @@ def write_stream(
     done = _done(ledger, split, count, output)
     with Progress(0, title=split, quiet=is_quiet(quiet)) as progress:
         progress.start(split, 0)
-        stream = ParquetStream(dataset, output, **options, split=split, done=done, seen=partial(progress.advance, split))
+        stream = ParquetStream(
+            dataset,
+            output,
+            **options,
+            split=split,
+            done=done,
+            seen=partial(progress.advance, split),
+        )
         stream.pass_over()
         if done and trails[file_name(split, len(done) - 1)] != stream.trail:
             raise stream.other_rows(done[-1].name)
@@ -182,7 +207,10 @@ def write_stream(
                 trails[written.name] = stream.trail
                 ledger.note(written)
             count = len(done)
-            ledger.note(*(file._replace(name=file_name(split, n, count)) for n, file in enumerate(done)), count=count)
+            ledger.note(
+                *(file._replace(name=file_name(split, n, count)) for n, file in enumerate(done)),
+                count=count,
+            )
         elif not stream.ended:
             raise stream.other_rows(done[-1].name)
     names = [(file_name(split, number), file_name(split, number, count)) for number in range(count)]
@@ -204,7 +232,8 @@ def _done(ledger: Ledger, split: str, count: int | None, output: Output) -> list
         name = file_name(split, number, count)
         if not ledger.is_whole(name) and not ledger.is_whole(file_name(split, number)):
             raise ExportError(
-                f"{output}: expected the files of a stream that ended, missing {name}. Empty the folder, and export again.",
+                f"{output}: expected the files of a stream that ended, missing {name}. Empty the "
+                "folder, and export again.",
                 path=str(output),
             )
         done.append(ledger.files[name])

@@ -1,4 +1,6 @@
-"""A dataset of pictures in, tars out as the webdataset library has them: `<key>.jpg` and `<key>.json`, side by side."""
+"""A dataset of pictures in, tars out as the webdataset library has them: `<key>.jpg` and
+`<key>.json`, side by side.
+"""
 
 from __future__ import annotations
 
@@ -40,11 +42,14 @@ def _add(sink: Sink, name: str, data: memoryview) -> None:
     sink.write(bytes(-len(data) % BLOCK))
 
 
-def plan_webdataset(dataset: datasets.Dataset, *, max_shard_size: str | int = MAX_SHARD_SIZE, split: str = "train") -> Pieces:
+def plan_webdataset(
+    dataset: datasets.Dataset, *, max_shard_size: str | int = MAX_SHARD_SIZE, split: str = "train"
+) -> Pieces:
     """The tasks that write a dataset, a tar each, without reading a picture.
 
     Raises:
-        ExportError: the dataset has not one column of pictures, or a hash twice, or an option makes no sense.
+        ExportError: the dataset has not one column of pictures, or a hash twice, or an option makes
+        no sense.
     """
     single_image_column(dataset.features)
     check_keys(dataset)

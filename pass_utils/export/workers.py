@@ -1,4 +1,6 @@
-"""Tasks in, what came of each out as it ends: done here, in a pool of processes, or on any `concurrent.futures.Executor`."""
+"""Tasks in, what came of each out as it ends: done here, in a pool of processes, or on any
+`concurrent.futures.Executor`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,15 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from typing import Any, TypeVar
 
 from ..errors import ExportError
@@ -16,40 +26,55 @@ from ..errors import ExportError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_WAITING = 256  # tasks that an executor holds at a time: enough for a cluster, and a few hundred kB each
+_WAITING = (
+    256  # tasks that an executor holds at a time: enough for a cluster, and a few hundred kB each
+)
 _PATIENCE = 10  # seconds that a scheduler has to answer in
 _AGAIN = "Run the same again to go on."
 _DIED = f"worker: expected it to end its task, found that it died. {_AGAIN}"
 
 
 def run_tasks(
-    work: Callable[[Item], Result], tasks: Iterable[Item], *, num_proc: int = 1, executor: Executor | None = None
+    work: Callable[[Item], Result],
+    tasks: Iterable[Item],
+    *,
+    num_proc: int = 1,
+    executor: Executor | None = None,
 ) -> Iterator[Result]:
     """What `work` returns for each task, in the order in which they end.
 
-    `work` and the tasks are pickled when there is a pool or an executor. Tasks are taken as there is room for them, so that
-    no more than a few hundred exist at a time. When one fails, those that wait are not begun.
+    `work` and the tasks are pickled when there is a pool or an executor. Tasks are taken as there
+    is room for them, so that no more than a few hundred exist at a time. When one fails, those that
+    wait are not begun.
 
     Raises:
         ExportError: `num_proc` makes no sense, or a worker died.
         Exception: what failed first.
     """
     if not isinstance(num_proc, int) or isinstance(num_proc, bool) or num_proc < 1:
-        raise ExportError(f"num_proc: expected a number of processes, at least 1, found {num_proc!r}.")
+        raise ExportError(
+            f"num_proc: expected a number of processes, at least 1, found {num_proc!r}."
+        )
     if executor is not None and num_proc > 1:
-        raise ExportError(f"num_proc: expected none beside an executor, which has its own workers, found {num_proc}.")
+        raise ExportError(
+            "num_proc: expected none beside an executor, which has its own workers, found "
+            f"{num_proc}."
+        )
     if executor is None and num_proc == 1:
         yield from map(work, tasks)
         return
     with contextlib.ExitStack() as held:
         if executor is None:
-            executor = held.enter_context(ProcessPoolExecutor(num_proc, initializer=_end_with_parent))
+            executor = held.enter_context(
+                ProcessPoolExecutor(num_proc, initializer=_end_with_parent)
+            )
         yield from _run(executor, work, iter(tasks), 2 * num_proc if num_proc > 1 else _WAITING)
 
 
 @contextlib.contextmanager
 def cluster(address: str) -> Iterator[Executor]:
-    """The workers of a Dask cluster, by the address of its scheduler, such as `tcp://10.0.0.1:8786`.
+    """The workers of a Dask cluster, by the address of its scheduler, such as
+    `tcp://10.0.0.1:8786`.
 
     Raises:
         ExportError: Dask is not installed, or no scheduler answers there.
@@ -57,22 +82,30 @@ def cluster(address: str) -> Iterator[Executor]:
     try:
         from distributed import Client
     except ImportError as err:
-        raise ExportError("scheduler: expected Dask, found none. Run `pip install 'pass-utils[dask]'`.") from err
+        raise ExportError(
+            "scheduler: expected Dask, found none. Run `pip install 'pass-utils[dask]'`."
+        ) from err
     try:
         client = Client(address, timeout=_PATIENCE)
     except (OSError, ValueError) as err:
         raise ExportError(
-            f"{address}: expected a Dask scheduler there, found none ({err}). Start one with `dask scheduler`."
+            f"{address}: expected a Dask scheduler there, found none ({err}). Start one with `dask "
+            "scheduler`."
         ) from err
     with client:
         yield client.get_executor()
 
 
-def _run(executor: Executor, work: Callable[[Item], Result], tasks: Iterator[Item], room: int) -> Iterator[Result]:
+def _run(
+    executor: Executor, work: Callable[[Item], Result], tasks: Iterator[Item], room: int
+) -> Iterator[Result]:
     waiting: set[Future[Result]] = set()
     try:
         while True:
-            waiting |= {_submit(executor, work, task) for task in itertools.islice(tasks, room - len(waiting))}
+            waiting |= {
+                _submit(executor, work, task)
+                for task in itertools.islice(tasks, room - len(waiting))
+            }
             if not waiting:
                 return
             ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -84,7 +117,9 @@ def _run(executor: Executor, work: Callable[[Item], Result], tasks: Iterator[Ite
 
 
 def _end_with_parent() -> None:
-    """Have this worker die with the process that began it, which may have been killed: it holds what that one had locked."""
+    """Have this worker die with the process that began it, which may have been killed: it holds
+    what that one had locked.
+    """
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

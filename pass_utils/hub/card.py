@@ -1,4 +1,6 @@
-"""What was pushed in, the repository's README.md out: YAML that the Hub and `datasets` read, and a text that people do."""
+"""What was pushed in, the repository's README.md out: YAML that the Hub and `datasets` read, and a
+text that people do.
+"""
 
 from __future__ import annotations
 
@@ -39,10 +41,12 @@ def write_card(
     selection: str | None,
     credits: str | None,
 ) -> str:
-    """The README.md of a repository whose `folder` holds a config's files; `credits` is the path of the credit list there.
+    """The README.md of a repository whose `folder` holds a config's files; `credits` is the path of
+    the credit list there.
 
-    Of the README.md that was there `before` all is kept that speaks of something else: what its YAML says of other configs
-    and of the dataset, and its text but for what an earlier push wrote of this config.
+    Of the README.md that was there `before` all is kept that speaks of something else: what its
+    YAML says of other configs and of the dataset, and its text but for what an earlier push wrote
+    of this config.
     """
     data = _data_of(before)
     if release is not None:
@@ -94,7 +98,8 @@ def _data_of(card: str) -> Any:
         return DatasetCard(card).data if _FRONT.match(card) else DatasetCardData()
     except (ValueError, TypeError, yaml.YAMLError) as err:
         raise RemoteError(
-            f"README.md: expected YAML between two lines of ---, found: {err}. Mend it in the repository, and push again."
+            f"README.md: expected YAML between two lines of ---, found: {err}. Mend it in the "
+            "repository, and push again."
         ) from err
 
 
@@ -106,7 +111,11 @@ def patterns_of_others(card: str, config: str) -> list[str]:
     """
     patterns: list[str] = []
     for other in _data_of(card).get("configs") or ():
-        files = other.get("data_files", ()) if isinstance(other, dict) and other.get("config_name") != config else ()
+        files = (
+            other.get("data_files", ())
+            if isinstance(other, dict) and other.get("config_name") != config
+            else ()
+        )
         for entry in [files] if isinstance(files, (str, dict)) else files:
             paths = entry.get("path", ()) if isinstance(entry, dict) else entry
             patterns += [paths] if isinstance(paths, str) else map(str, paths)
@@ -114,8 +123,12 @@ def patterns_of_others(card: str, config: str) -> list[str]:
 
 
 def _put(text: str, config: str, ours: str) -> str:
-    """The text with what is ours in place of what an earlier push wrote of this config, or at its end."""
-    begin, end = (f"<!-- {mark} of what pass-utils writes of {config} -->" for mark in ("begin", "end"))
+    """The text with what is ours in place of what an earlier push wrote of this config, or at its
+    end.
+    """
+    begin, end = (
+        f"<!-- {mark} of what pass-utils writes of {config} -->" for mark in ("begin", "end")
+    )
     block = f"{begin}\n{ours}\n{end}\n"
     found = re.search(f"{re.escape(begin)}.*?{re.escape(end)}\n?", text, re.DOTALL)
     if found:
@@ -143,5 +156,7 @@ def _size_category(rows: int) -> str:
 
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(  # of Markdown: nothing is escaped
-        loader=jinja2.PackageLoader("pass_utils"), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+        loader=jinja2.PackageLoader("pass_utils"),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
     )

@@ -1,4 +1,6 @@
-"""A dataset in, a dataset repository of the Hub out, that anyone can load: Parquet, a card, and whom to credit."""
+"""A dataset in, a dataset repository of the Hub out, that anyone can load: Parquet, a card, and
+whom to credit.
+"""
 
 from __future__ import annotations
 
@@ -60,27 +62,32 @@ def push_to_hub(
     selection: str | None = None,
     quiet: bool | None = None,
 ) -> str:
-    """Push `dataset` to the Hub as `repo_id`, `user/name`, and return the address of its page, or of the pull request.
+    """Push `dataset` to the Hub as `repo_id`, `user/name`, and return the address of its page, or
+    of the pull request.
 
-    Files are written one after the other into a work folder in the `datasets` cache, as `write_parquet` writes them, and
-    deleted as soon as they are up: the disk holds two at a time. One commit at the end, with the card, makes all of them
-    visible at once, so no half-pushed dataset can be taken for a whole one. Run again after a break, it writes the files anew
-    and sends those that are not up yet. What an earlier push of the same `config_name` left is replaced; other configs stay.
+    Files are written one after the other into a work folder in the `datasets` cache, as
+    `write_parquet` writes them, and deleted as soon as they are up: the disk holds two at a time.
+    One commit at the end, with the card, makes all of them visible at once, so no half-pushed
+    dataset can be taken for a whole one. Run again after a break, it writes the files anew and
+    sends those that are not up yet. What an earlier push of the same `config_name` left is
+    replaced; other configs stay.
 
-    Rows of PASS go with CREDITS.parquet, which has creator, source and licence of each picture. `selection` tells the card how
-    they were chosen, as in "shorter side of at least 375 pixels". `token` is the one given, or else the one that
-    `huggingface_hub` finds; `private`, `revision` and `create_pr` are as there. `max_shard_size` is as in `write_parquet`.
-    `quiet` shows no progress; by default `datasets`' progress bars decide.
+    Rows of PASS go with CREDITS.parquet, which has creator, source and licence of each picture.
+    `selection` tells the card how they were chosen, as in "shorter side of at least 375 pixels".
+    `token` is the one given, or else the one that `huggingface_hub` finds; `private`, `revision`
+    and `create_pr` are as there. `max_shard_size` is as in `write_parquet`. `quiet` shows no
+    progress; by default `datasets`' progress bars decide.
 
     Raises:
-        ExportError: the dataset has no pictures or one that cannot be read, or another process pushes to the same repository.
+        ExportError: the dataset has no pictures or one that cannot be read, or another process
+        pushes to the same repository.
         ShardError: a shard is gone or has changed.
         RemoteError: the Hub refuses, or stays silent for long.
     """
     if not _NAME.fullmatch(config_name) or config_name in (_DEFAULT_FOLDER, *_FILES):
         raise ExportError(
-            f"config_name: expected letters, digits, `_`, `.` and `-`, and not what else lies there, "
-            f"{', '.join((_DEFAULT_FOLDER, *_FILES))}, found {config_name!r}."
+            "config_name: expected letters, digits, `_`, `.` and `-`, and not what else lies "
+            f"there, {', '.join((_DEFAULT_FOLDER, *_FILES))}, found {config_name!r}."
         )
     parts = dict(splits(dataset))
     features = _features(parts)
@@ -89,15 +96,25 @@ def push_to_hub(
     folder = _DEFAULT_FOLDER if config_name == "default" else config_name
     quiet = is_quiet(quiet)
     credits = _CREDITS_FILE if config_name == "default" else f"{folder}/{_CREDITS_FILE}"
-    with _work_folder(repo_id) as work, _progress_of_the_hub(quiet), Survey(features, work) as survey:
+    with (
+        _work_folder(repo_id) as work,
+        _progress_of_the_hub(quiet),
+        Survey(features, work) as survey,
+    ):
         repository.open(private=private)
         head = repository.head()
-        patterns_of_others(repository.card(head, work), config_name)  # a card that cannot be read is better known now
+        patterns_of_others(
+            repository.card(head, work), config_name
+        )  # a card that cannot be read is better known now
         brought = _Brought(repository, head, work)
         _bring_files(brought, parts, survey, folder, max_shard_size, quiet)
         credited = survey.credited and survey.rows > 0
         if release is not None and not credited:
-            logger.warning("%s: pushed without a list of credits: not each picture has its hash and its creator.", repo_id)
+            logger.warning(
+                "%s: pushed without a list of credits: not each picture has its hash and its "
+                "creator.",
+                repo_id,
+            )
         if credited:
             write_attribution(survey.credits(), work / _CREDITS_FILE, release=release, quiet=True)
             brought.bring(credits, work / _CREDITS_FILE)
@@ -116,12 +133,16 @@ def push_to_hub(
             return Upload.of(CARD_FILE, text.encode())
 
         # The end is a digest that `datasets` once added to names.
-        ours = re.compile(rf"{re.escape(folder)}/\w+(\.\w+)*-\d{{5}}-of-\d{{5}}(-\w+)?\.parquet|{re.escape(credits)}")
+        ours = re.compile(
+            rf"{re.escape(folder)}/\w+(\.\w+)*-\d{{5}}-of-\d{{5}}(-\w+)?\.parquet|{re.escape(credits)}"
+        )
         return brought.commit(card, config_name, ours, message=f"Push {survey.rows:,} pictures")
 
 
 class _Brought:
-    """What is up of a push: files that wait for the commit, and those that were in the tree before."""
+    """What is up of a push: files that wait for the commit, and those that were in the tree
+    before.
+    """
 
     def __init__(self, repository: Repository, head: Head, work: Path) -> None:
         self._repository, self._head, self._work = repository, head, work
@@ -138,14 +159,19 @@ class _Brought:
             self.bring_unnamed(path, file, sha256)
 
     def bring_unnamed(self, path: str, file: Path, sha256: str) -> Upload:
-        """Bring a file up that gets its name before the commit, and delete it here; what the Hub has is not sent again."""
+        """Bring a file up that gets its name before the commit, and delete it here; what the Hub
+        has is not sent again.
+        """
         upload = self._repository.upload(path, file, sha256)
         self._uploads.append(upload)
         file.unlink()
         return upload
 
-    def commit(self, card: Callable[[str], Upload], config: str, ours: re.Pattern[str], *, message: str) -> str:
-        """Commit all of it together with the card, made from the one that is there; files that are `ours` of old go.
+    def commit(
+        self, card: Callable[[str], Upload], config: str, ours: re.Pattern[str], *, message: str
+    ) -> str:
+        """Commit all of it together with the card, made from the one that is there; files that are
+        `ours` of old go.
 
         Those that the card gives to another config stay.
 
@@ -161,7 +187,9 @@ class _Brought:
             outdated = [
                 path
                 for path in head.files
-                if ours.fullmatch(path) and path not in kept and not any(fnmatch(path, pattern) for pattern in others)
+                if ours.fullmatch(path)
+                and path not in kept
+                and not any(fnmatch(path, pattern) for pattern in others)
             ]
             if holds(head.files, uploads, outdated):
                 page: str | None = self._repository.url
@@ -172,20 +200,26 @@ class _Brought:
                 lost = [path for path, sha256 in self._there.items() if now.get(path) != sha256]
                 if lost or not holds(now, uploads, outdated):
                     raise RemoteError(
-                        f"{page}: expected all files that were pushed, found {', '.join(lost) or 'others'}. Push again.",
+                        f"{page}: expected all files that were pushed, found "
+                        f"{', '.join(lost) or 'others'}. Push again.",
                         url=page,
                     )
             if page is not None:
                 return page
         raise RemoteError(
-            f"{self._repository.url}: expected it to stand still for a commit, found other commits coming between "
-            f"{_ATTEMPTS} times. Run the same again: what is up stays there.",
+            f"{self._repository.url}: expected it to stand still for a commit, found other commits "
+            f"coming between {_ATTEMPTS} times. Run the same again: what is up stays there.",
             url=self._repository.url,
         )
 
 
 def _bring_files(
-    brought: _Brought, parts: dict[str, Any], survey: Survey, folder: str, max_shard_size: str | int, quiet: bool
+    brought: _Brought,
+    parts: dict[str, Any],
+    survey: Survey,
+    folder: str,
+    max_shard_size: str | int,
+    quiet: bool,
 ) -> None:
     """Write the Parquet files of all splits, and bring them up."""
     work = str(survey.folder)
@@ -194,7 +228,9 @@ def _bring_files(
         for split, part in parts.items()
         if isinstance(part, datasets.Dataset)
     }
-    with Progress(sum(plan.bytes for plan in plans.values()), title=folder, quiet=quiet) as progress:
+    with Progress(
+        sum(plan.bytes for plan in plans.values()), title=folder, quiet=quiet
+    ) as progress:
         for split, part in parts.items():
             if split in plans:
                 files: Iterable[Written] = (task.write(work) for task in plans[split])
@@ -209,7 +245,9 @@ def _bring_files(
                     brought.bring(*file)
                 else:
                     unnamed.append(brought.bring_unnamed(*file))
-                progress.advance(written.name, plans[split].size(number) if split in plans else written.size)
+                progress.advance(
+                    written.name, plans[split].size(number) if split in plans else written.size
+                )
                 progress.finish(written.name)
             for number, upload in enumerate(unnamed):  # now it is known how many they are
                 upload.addition.path_in_repo = f"{folder}/{file_name(split, number, len(unnamed))}"
@@ -236,7 +274,10 @@ def _features(parts: dict[str, Any]) -> datasets.Features:
             parts[name] = part._resolve_features()
     first, *others = (part.features for part in parts.values())
     if any(other != first for other in others):
-        raise ExportError("dataset: expected the same features in all splits, found different ones. Make them the same.")
+        raise ExportError(
+            "dataset: expected the same features in all splits, found different ones. Make them "
+            "the same."
+        )
     image_columns(first)
     return first
 
@@ -249,7 +290,8 @@ def _release(parts: dict[str, Any]) -> Release | None:
 
 @contextlib.contextmanager
 def _work_folder(repo_id: str) -> Iterator[Path]:
-    """An empty folder in the cache that is this push's alone, and gone afterwards; `repo_id` is known to be a valid one.
+    """An empty folder in the cache that is this push's alone, and gone afterwards; `repo_id` is
+    known to be a valid one.
 
     Raises:
         ExportError: another process pushes to the same repository.
@@ -266,13 +308,16 @@ def _work_folder(repo_id: str) -> Iterator[Path]:
                 shutil.rmtree(folder, ignore_errors=True)
     except Timeout as err:
         raise ExportError(
-            f"{repo_id}: expected to be the only one here that pushes to it, found another process. Wait until it has ended."
+            f"{repo_id}: expected to be the only one here that pushes to it, found another "
+            "process. Wait until it has ended."
         ) from err
 
 
 @contextlib.contextmanager
 def _progress_of_the_hub(quiet: bool) -> Iterator[None]:
-    """Have `huggingface_hub` show its own bars, one for each upload, only where they can be seen."""
+    """Have `huggingface_hub` show its own bars, one for each upload, only where they can be
+    seen.
+    """
     hide = (quiet or not sys.stderr.isatty()) and not are_progress_bars_disabled()
     if hide:
         disable_progress_bars()

@@ -1,8 +1,9 @@
-"""A dataset repository of the Hub in, its tree, uploads and commits out, asked for until the answer comes.
+"""A dataset repository of the Hub in, its tree, uploads and commits out, asked for until the answer
+comes.
 
-`huggingface_hub` speaks with the Hub. What it does not try again itself is tried again here: an answer that asks to come back,
-a server in trouble, a line that dropped. No commit is made twice: a second one on the same parent is refused, and a pull
-request whose answer was lost is looked for.
+`huggingface_hub` speaks with the Hub. What it does not try again itself is tried again here: an
+answer that asks to come back, a server in trouble, a line that dropped. No commit is made twice: a
+second one on the same parent is refused, and a pull request whose answer was lost is looked for.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ from ..export.configs import CARD_FILE
 logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
-Files = Mapping[str, str]  # digests by path: SHA-256 of what is kept as a large file, the git blob's SHA-1 of the others
+Files = Mapping[
+    str, str
+]  # digests by path: SHA-256 of what is kept as a large file, the git blob's SHA-1 of the others
 
 _ANOTHER_PARENT = 412
 
@@ -43,7 +46,9 @@ class Head(NamedTuple):
 
 
 class Upload(NamedTuple):
-    """A file that is up and waits for a commit: how to commit it, and its digest as a large and as a small file."""
+    """A file that is up and waits for a commit: how to commit it, and its digest as a large and as
+    a small file.
+    """
 
     addition: CommitOperationAdd
     sha256: str
@@ -53,23 +58,33 @@ class Upload(NamedTuple):
     def of(cls, path: str, data: bytes) -> Upload:
         """A small file, which goes up with its commit."""
         blob = hashlib.sha1(b"blob %d\0" % len(data) + data)  # as git has it
-        return cls(CommitOperationAdd(path, data), hashlib.sha256(data).hexdigest(), blob.hexdigest())
+        return cls(
+            CommitOperationAdd(path, data), hashlib.sha256(data).hexdigest(), blob.hexdigest()
+        )
 
 
 class Repository:
-    """A dataset repository, `user/name` or one's own `name`, at a branch; with `create_pr`, commits become pull requests.
+    """A dataset repository, `user/name` or one's own `name`, at a branch; with `create_pr`, commits
+    become pull requests.
 
     Raises (all its methods do):
         RemoteError: the Hub refuses, or stays silent for long.
     """
 
     def __init__(
-        self, repo_id: str, *, token: str | None = None, revision: str | None = None, create_pr: bool = False
+        self,
+        repo_id: str,
+        *,
+        token: str | None = None,
+        revision: str | None = None,
+        create_pr: bool = False,
     ) -> None:
         try:
             validate_repo_id(repo_id)
         except ValueError as err:
-            raise RemoteError(f"repo_id: expected a name such as me/pass, found {repo_id!r} ({_say(err)}).") from err
+            raise RemoteError(
+                f"repo_id: expected a name such as me/pass, found {repo_id!r} ({_say(err)})."
+            ) from err
         self.repo_id, self.revision, self.create_pr = repo_id, revision, create_pr
         self._api = HfApi(token=token, library_name="pass-utils", library_version=__version__)
         self._where: dict[str, Any] = {"repo_id": repo_id, "repo_type": "dataset"}
@@ -86,8 +101,13 @@ class Repository:
             RemoteError: the Hub refuses, stays silent, or may not be asked.
         """
         if huggingface_hub.constants.HF_HUB_OFFLINE:
-            raise RemoteError(f"{self.url}: expected to reach the Hub, found HF_HUB_OFFLINE set. Unset it.", url=self.url)
-        made = self._ask(lambda: self._api.create_repo(**self._where, private=private, exist_ok=True))
+            raise RemoteError(
+                f"{self.url}: expected to reach the Hub, found HF_HUB_OFFLINE set. Unset it.",
+                url=self.url,
+            )
+        made = self._ask(
+            lambda: self._api.create_repo(**self._where, private=private, exist_ok=True)
+        )
         if "/" not in self.repo_id:  # the Hub adds whose token it is
             self.repo_id = self._where["repo_id"] = made.repo_id
         branch = self.revision
@@ -96,18 +116,31 @@ class Repository:
 
     def head(self, revision: str | None = None) -> Head:
         """The last commit of the branch, or of another one."""
-        commit = str(self._ask(lambda: self._api.repo_info(**self._where, revision=revision or self.revision)).sha)
-        tree = self._ask(lambda: list(self._api.list_repo_tree(**self._where, revision=commit, recursive=True)))
+        commit = str(
+            self._ask(
+                lambda: self._api.repo_info(**self._where, revision=revision or self.revision)
+            ).sha
+        )
+        tree = self._ask(
+            lambda: list(self._api.list_repo_tree(**self._where, revision=commit, recursive=True))
+        )
         files = [file for file in tree if isinstance(file, RepoFile)]
-        return Head(commit, {file.path: file.lfs.sha256 if file.lfs else file.blob_id for file in files})
+        return Head(
+            commit, {file.path: file.lfs.sha256 if file.lfs else file.blob_id for file in files}
+        )
 
     def card(self, head: Head, folder: Path) -> str:
-        """The text of a commit's README.md, which passes through a folder; empty where there is none."""
+        """The text of a commit's README.md, which passes through a folder; empty where there is
+        none.
+        """
         if CARD_FILE not in head.files:
             return ""
         path = self._ask(
             lambda: self._api.hf_hub_download(
-                **self._where, filename=CARD_FILE, revision=head.commit, local_dir=folder / head.commit
+                **self._where,
+                filename=CARD_FILE,
+                revision=head.commit,
+                local_dir=folder / head.commit,
             )
         )
         return Path(path).read_text(encoding="utf-8")
@@ -117,16 +150,25 @@ class Repository:
         addition = CommitOperationAdd(path, str(file))
         self._ask(
             lambda: self._api.preupload_lfs_files(
-                **self._where, additions=[addition], revision=self.revision, create_pr=self.create_pr
+                **self._where,
+                additions=[addition],
+                revision=self.revision,
+                create_pr=self.create_pr,
             )
         )
         if addition.path_or_fileobj:  # the Hub wants it as a small file
             return Upload.of(path, file.read_bytes())
         return Upload(addition, sha256)
 
-    def commit(self, head: Head, uploads: list[Upload], deletions: list[str], *, message: str) -> str | None:
-        """Make one commit on top of `head`, and return the page to look at; None when `head` is no longer the last one."""
-        operations: list[CommitOperationAdd | CommitOperationDelete] = [upload.addition for upload in uploads]
+    def commit(
+        self, head: Head, uploads: list[Upload], deletions: list[str], *, message: str
+    ) -> str | None:
+        """Make one commit on top of `head`, and return the page to look at; None when `head` is no
+        longer the last one.
+        """
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [
+            upload.addition for upload in uploads
+        ]
         operations += map(CommitOperationDelete, deletions)
         pulls = set(self._pulls()) if self.create_pr else set()
         patience = _Patience(self.url)
@@ -146,11 +188,15 @@ class Repository:
                     return None
                 patience.wait(err)
             for ref in [ref for ref in self._pulls() if ref not in pulls] if self.create_pr else ():
-                if holds(self.head(ref).files, uploads, deletions):  # it was made, and the answer lost
+                if holds(
+                    self.head(ref).files, uploads, deletions
+                ):  # it was made, and the answer lost
                     return f"{self.url}/discussions/{ref.rpartition('/')[2]}"
 
     def _pulls(self) -> list[str]:
-        refs = self._ask(lambda: self._api.list_repo_refs(**self._where, include_pull_requests=True))
+        refs = self._ask(
+            lambda: self._api.list_repo_refs(**self._where, include_pull_requests=True)
+        )
         return [ref.ref for ref in refs.pull_requests or ()]
 
     def _ask(self, call: Callable[[], Answer]) -> Answer:
@@ -164,7 +210,10 @@ class Repository:
 
 def holds(files: Files, uploads: list[Upload], deletions: list[str]) -> bool:
     """Whether a tree is as a commit of these should leave it."""
-    there = all(files.get(upload.addition.path_in_repo) in (upload.sha256, upload.blob) for upload in uploads)
+    there = all(
+        files.get(upload.addition.path_in_repo) in (upload.sha256, upload.blob)
+        for upload in uploads
+    )
     return there and not set(files) & set(deletions)
 
 
@@ -189,7 +238,8 @@ class _Patience:
             raise self._refused(err) from err
         if self._failures >= retry.attempts or seconds > retry.longest_retry_after:
             raise RemoteError(
-                f"{self._url}: expected an answer, found none in {self._failures} attempts; the last: {_say(cause)}. Run the "
+                f"{self._url}: expected an answer, found none in {self._failures} attempts; the "
+                f"last: {_say(cause)}. Run the "
                 "same again later: what is up stays there.",
                 url=self._url,
                 status=_status(cause),
@@ -206,12 +256,16 @@ class _Patience:
             404: "Check the name, the revision and the token.",
         }.get(status or 0, "Mend that, and run the same again: what is up stays there.")
         return RemoteError(
-            f"{self._url}: expected the Hub to take what is pushed, found: {_say(err)}. {advice}", url=self._url, status=status
+            f"{self._url}: expected the Hub to take what is pushed, found: {_say(err)}. {advice}",
+            url=self._url,
+            status=status,
         )
 
 
 def _caught() -> tuple[type[Exception], ...]:
-    """What `huggingface_hub` raises when the Hub does not do what it is asked; each of its versions has an HTTP library."""
+    """What `huggingface_hub` raises when the Hub does not do what it is asked; each of its versions
+    has an HTTP library.
+    """
     networks = [sys.modules[name].HTTPError for name in ("httpx", "httpx2") if name in sys.modules]
     return (OSError, RuntimeError, ValueError, *networks)
 
@@ -223,9 +277,20 @@ def _chain(err: BaseException | None) -> Iterator[BaseException]:
 
 
 def _is_transient(err: BaseException) -> bool:
-    """Whether it may go better next time; a page where JSON was expected comes from a gateway in trouble."""
-    lines = [sys.modules[name].TransportError for name in ("httpx", "httpx2") if name in sys.modules]
-    breaks = (ConnectionError, TimeoutError, requests.ConnectionError, requests.Timeout, *lines, json.JSONDecodeError)
+    """Whether it may go better next time; a page where JSON was expected comes from a gateway in
+    trouble.
+    """
+    lines = [
+        sys.modules[name].TransportError for name in ("httpx", "httpx2") if name in sys.modules
+    ]
+    breaks = (
+        ConnectionError,
+        TimeoutError,
+        requests.ConnectionError,
+        requests.Timeout,
+        *lines,
+        json.JSONDecodeError,
+    )
     status = getattr(getattr(err, "response", None), "status_code", None)
     return isinstance(err, breaks) if status is None else status in retries.TRANSIENT
 
@@ -242,6 +307,10 @@ def _header(err: BaseException | None, name: str) -> str:
 
 
 def _say(err: BaseException) -> str:
-    """The first line of what an error says, without the signatures that URLs may carry behind their `?`."""
-    line = next((line.strip(" .") for line in str(err).splitlines() if line.strip()), type(err).__name__)
+    """The first line of what an error says, without the signatures that URLs may carry behind their
+    `?`.
+    """
+    line = next(
+        (line.strip(" .") for line in str(err).splitlines() if line.strip()), type(err).__name__
+    )
     return re.sub(r"(://[^\s?'\"]*)\?[^\s'\"]*", r"\1", line)

@@ -1,7 +1,8 @@
-"""Parquet files of pictures in, as they are pushed; out: what their card says of them, and whom to credit.
+"""Parquet files of pictures in, as they are pushed; out: what their card says of them, and whom to
+credit.
 
-The files are read once more while they are here, a row group at a time. Kept are counts, and on disk the two columns that
-credits are made of.
+The files are read once more while they are here, a row group at a time. Kept are counts, and on
+disk the two columns that credits are made of.
 """
 
 from __future__ import annotations
@@ -54,16 +55,27 @@ class Survey:
 
     def __post_init__(self) -> None:
         self._pictures = image_columns(self.features)
-        texts = [getattr(self.features.get(name), "dtype", None) in ("string", "large_string") for name in _CREDITED]
-        self._kept = pa.schema([self.features.arrow_schema.field(name) for name in _CREDITED]) if all(texts) else None
+        texts = [
+            getattr(self.features.get(name), "dtype", None) in ("string", "large_string")
+            for name in _CREDITED
+        ]
+        self._kept = (
+            pa.schema([self.features.arrow_schema.field(name) for name in _CREDITED])
+            if all(texts)
+            else None
+        )
         self._hashes = True
         self._held = contextlib.ExitStack()
         if self._kept is not None:
-            self._writer = self._held.enter_context(pa.ipc.new_stream(str(self._credits), self._kept))
+            self._writer = self._held.enter_context(
+                pa.ipc.new_stream(str(self._credits), self._kept)
+            )
 
     @property
     def credited(self) -> bool:
-        """Whether the rows say whose pictures they are: all that were added have PASS's hash, and a column of creators."""
+        """Whether the rows say whose pictures they are: all that were added have PASS's hash, and a
+        column of creators.
+        """
         return self._kept is not None and self._hashes
 
     @property
@@ -95,14 +107,18 @@ class Survey:
                     sizes = sizes[sizes[:, 0] > 0]
                     _count(self.short, sizes.min(axis=1))
                     _count(self.long, sizes.max(axis=1))
-        if "date_taken" in table.column_names and pa.types.is_timestamp(table.schema.field("date_taken").type):
+        if "date_taken" in table.column_names and pa.types.is_timestamp(
+            table.schema.field("date_taken").type
+        ):
             self.years.update(pc.unique(pc.year(table["date_taken"])).drop_null().to_pylist())
         if self.credited:
             self._hashes = pc.all(are_hashes(table["hash"])).as_py() is not False
             self._writer.write_table(table.select(list(_CREDITED)).cast(self._kept))
 
     def credits(self) -> datasets.Dataset:
-        """The rows without their pictures and what else credits do not need, mapped from disk; nothing is added after it."""
+        """The rows without their pictures and what else credits do not need, mapped from disk;
+        nothing is added after it.
+        """
         self._held.close()
         return datasets.Dataset.from_file(str(self._credits))
 

@@ -1,4 +1,6 @@
-"""Counts in, charts out, as SVG: bars, how wide and high pictures are, and where on Earth they were taken."""
+"""Counts in, charts out, as SVG: bars, how wide and high pictures are, and where on Earth they were
+taken.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,10 @@ _LAND = (  # what people find their way by: degrees north and east of the middle
     ("Asia", 48, 92),
     ("Oceania", -25, 134),
 )
-_WHOLE_MAP, _USUAL_MAP = (-90, 90), (-60, 80)  # degrees north; Antarctica is large on it, and seldom visited
+_WHOLE_MAP, _USUAL_MAP = (
+    (-90, 90),
+    (-60, 80),
+)  # degrees north; Antarctica is large on it, and seldom visited
 
 
 class Class(NamedTuple):
@@ -48,7 +53,9 @@ def classes(largest: int) -> list[Class]:
     >>> [(one.first, one.last) for one in classes(60_000)]
     [(1, 4), (5, 49), (50, 499), (500, 4999), (5000, 60000)]
     """
-    firsts = sorted({_round_down(largest ** (number / len(_SHADES))) for number in range(len(_SHADES))})
+    firsts = sorted(
+        {_round_down(largest ** (number / len(_SHADES))) for number in range(len(_SHADES))}
+    )
     lasts = [*(first - 1 for first in firsts[1:]), largest]
     return [Class(*one) for one in zip(firsts, lasts, _SHADES[-len(firsts) :], strict=True)]
 
@@ -59,8 +66,17 @@ def _round_down(value: float) -> int:
     return max(step for step in (1, 2, 5) if step * power <= value) * power
 
 
-def draw_bars(counts: Mapping[int, int], name: str, title: str, description: str, *, labels: Sequence[str] = ()) -> Chart:
-    """A bar for each number, all numbers between the first and the last included; `labels` stand for the numbers."""
+def draw_bars(
+    counts: Mapping[int, int],
+    name: str,
+    title: str,
+    description: str,
+    *,
+    labels: Sequence[str] = (),
+) -> Chart:
+    """A bar for each number, all numbers between the first and the last included; `labels` stand
+    for the numbers.
+    """
     figure = new_figure(_WIDTH, 200)
     axes = figure.add_axes((0.1, 0.13, 0.89, 0.82))
     numbers = range(min(counts), max(counts) + 1)
@@ -68,7 +84,9 @@ def draw_bars(counts: Mapping[int, int], name: str, title: str, description: str
     axes.set_xlim(numbers[0] - 0.6, numbers[-1] + 0.6)
     step = -(-len(numbers) // 8)
     ticks = numbers[::step]
-    axes.set_xticks(list(ticks), [labels[number - numbers[0]] if labels else str(number) for number in ticks])
+    axes.set_xticks(
+        list(ticks), [labels[number - numbers[0]] if labels else str(number) for number in ticks]
+    )
     axes.yaxis.grid(visible=True, color=LINE, linewidth=0.8)
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.locator_params(axis="y", integer=True, nbins=4)
@@ -78,11 +96,21 @@ def draw_bars(counts: Mapping[int, int], name: str, title: str, description: str
     return Chart(to_svg(figure, name, title, description), [])
 
 
-def draw_sizes(counts: Mapping[tuple[int, int], int], name: str, title: str, description: str) -> Chart:
+def draw_sizes(
+    counts: Mapping[tuple[int, int], int], name: str, title: str, description: str
+) -> Chart:
     """Width by height: how many pictures have about that size."""
     sides = np.array(list(counts), np.int64)
     most = int(sides.max())
-    step = max(1, next(step * 10**power for power in range(10) for step in (1, 2, 5) if step * 10**power * 50 >= most))
+    step = max(
+        1,
+        next(
+            step * 10**power
+            for power in range(10)
+            for step in (1, 2, 5)
+            if step * 10**power * 50 >= most
+        ),
+    )
     cells = ((sides + step / 2) // step).astype(np.int64)  # cell 3 of 10 pixels goes from 25 to 35
     grid = np.zeros((cells.max() + 1, cells.max() + 1), np.int64)
     np.add.at(grid, (cells[:, 1], cells[:, 0]), list(counts.values()))
@@ -133,11 +161,19 @@ def _shade(axes: Axes, grid: Counts, *, origin: tuple[float, float], step: int) 
     for first, last, shade in legend:
         rows, columns = np.nonzero((grid >= first) & (grid <= last))
         left, low = origin[0] + columns * step, origin[1] + rows * step
-        corners = [(left, low), (left + step, low), (left + step, low + step), (left, low + step), (left, low)]
+        corners = [
+            (left, low),
+            (left + step, low),
+            (left + step, low + step),
+            (left, low + step),
+            (left, low),
+        ]
         points = np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1).reshape(-1, 2)
         codes = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY] * len(rows)
         if codes:
-            axes.add_patch(PathPatch(Path(points, codes), facecolor=ACCENT, linewidth=0, alpha=shade, zorder=2))
+            axes.add_patch(
+                PathPatch(Path(points, codes), facecolor=ACCENT, linewidth=0, alpha=shade, zorder=2)
+            )
     return legend
 
 

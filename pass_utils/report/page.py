@@ -1,4 +1,5 @@
-"""A census and a sample in, one HTML page out: what people read, with the charts and the tables that say the same.
+"""A census and a sample in, one HTML page out: what people read, with the charts and the tables
+that say the same.
 
 Nothing is fetched and nothing runs: the page forbids it to the browser, as the pages of credits do.
 """
@@ -36,7 +37,9 @@ class Table(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A chart as the page has it: with its heading, its legend in words, what it says in a sentence, and the counts."""
+    """A chart as the page has it: with its heading, its legend in words, what it says in a
+    sentence, and the counts.
+    """
 
     title: str
     svg: Markup
@@ -73,7 +76,9 @@ def write_page(
             items=items,
             unseen=sum(item.thumbnail is None for item in items),
             sizes=_show_sizes(census.shapes) if census.shapes.counts else None,
-            dates=None if dates is None else {"pictures": dates.pictures, "charts": _show_dates(dates)},
+            dates=None
+            if dates is None
+            else {"pictures": dates.pictures, "charts": _show_dates(dates)},
             places=None if places is None else _show_places(places, census.pictures),
             parts=[(name, text) for name, (text, there) in sections.items() if there],
             facts=facts(sheet),
@@ -95,23 +100,41 @@ def _show_sizes(shapes: Shapes) -> dict[str, Any]:
     total = sum(shapes.counts.values())
     if len(shapes.counts) == 1 or width is None or height is None:
         (one_width, one_height), _ = next(iter(shapes.counts.items()))
-        return {"lines": [f"{'All are' if total > 1 else 'It is'} {one_width:,} × {one_height:,} pixels."], "chart": None}
+        return {
+            "lines": [
+                f"{'All are' if total > 1 else 'It is'} {one_width:,} × {one_height:,} pixels."
+            ],
+            "chart": None,
+        }
     kinds = {"landscape": shapes.landscape, "portrait": shapes.portrait, "square": shapes.square}
     lines = [
         f"{_spread('Widths', width)} {_spread('Heights', height)}",
-        f"{', '.join(f'{_percent(count, total)} are {kind}' for kind, count in kinds.items() if count)}.",
+        ", ".join(f"{_percent(count, total)} are {kind}" for kind, count in kinds.items() if count)
+        + ".",
     ]
     frequent = list(shapes.counts.items())[:_FREQUENT]
     (wide, high), count = frequent[0]
     if count > frequent[1][1]:
-        lines.append(f"The most frequent size is {wide:,} × {high:,} pixels, that of {_percent(count, total)}.")
+        lines.append(
+            f"The most frequent size is {wide:,} × {high:,} pixels, that of "
+            f"{_percent(count, total)}."
+        )
     if len(shapes.counts) > len(frequent):
         rows = f"The {len(frequent)} most frequent of {len(shapes.counts):,} sizes"
     else:
         rows = "All sizes"
-    table = Table(rows, ("width × height", "pictures"), [[f"{w:,} × {h:,}", f"{n:,}"] for (w, h), n in frequent])
-    chart = draw_sizes(shapes.counts, "sizes-chart", "Width by height of the pictures", " ".join(lines))
-    return {"lines": lines, "chart": _show("", chart, "On the line are squares, below it landscapes.", table)}
+    table = Table(
+        rows,
+        ("width × height", "pictures"),
+        [[f"{w:,} × {h:,}", f"{n:,}"] for (w, h), n in frequent],
+    )
+    chart = draw_sizes(
+        shapes.counts, "sizes-chart", "Width by height of the pictures", " ".join(lines)
+    )
+    return {
+        "lines": lines,
+        "chart": _show("", chart, "On the line are squares, below it landscapes.", table),
+    }
 
 
 def _show_dates(dates: Dates) -> list[Shown]:
@@ -124,7 +147,10 @@ def _show_dates(dates: Dates) -> list[Shown]:
     if lower < upper:
         caption += f" Half of the pictures are of {lower} to {upper}."
     if outside:
-        caption += f" {_number(outside, 'picture')} of other years {'is' if outside == 1 else 'are'} in the table only."
+        caption += (
+            f" {_number(outside, 'picture')} of other years {'is' if outside == 1 else 'are'} in "
+            "the table only."
+        )
     table = Table("Pictures by year", ("year", "pictures"), _rows(dates.years))
     years = draw_bars(shown, "years-chart", "Pictures by year", caption)
     months = dict(enumerate(dates.months.tolist()))
@@ -137,7 +163,10 @@ def _show_dates(dates: Dates) -> list[Shown]:
     if timed:
         caption = _peak(hours, [f"The hour from {hour}:00" for hour in range(24)], "hour")
         if timed < dates.pictures:
-            caption += f" Not counted: {dates.pictures - timed:,} at 0:00:00, which is how a date without a time is kept."
+            caption += (
+                f" Not counted: {dates.pictures - timed:,} at 0:00:00, which is how a date without "
+                "a time is kept."
+            )
         charts.append(_cycle("Hours", hours, [str(hour) for hour in range(24)], caption))
     return charts
 
@@ -145,7 +174,9 @@ def _show_dates(dates: Dates) -> list[Shown]:
 def _cycle(name: str, counts: dict[int, int], labels: Sequence[str], caption: str) -> Shown:
     what = name.lower().removesuffix("s")
     title = f"Pictures by {what}"
-    chart = draw_bars(counts, f"{what}s-chart", title, caption, labels=[label[:3] for label in labels])
+    chart = draw_bars(
+        counts, f"{what}s-chart", title, caption, labels=[label[:3] for label in labels]
+    )
     rows = [[labels[number], f"{count:,}"] for number, count in counts.items()]
     return _show(name, chart, caption, Table(title, (what, "pictures"), rows))
 
@@ -155,21 +186,34 @@ def _show_places(places: Counts, pictures: int) -> dict[str, Any]:
     if not count:
         return {"pictures": 0}
     high, wide = _BANDS
-    bands = places.reshape(180 // high, high // CELL, 360 // wide, wide // CELL).sum(axis=(1, 3))[::-1]
-    rows = [_span(90 - high * (number + 1), 90 - high * number, "SN") for number in range(len(bands))]
-    columns = [_span(-180 + wide * number, -180 + wide * (number + 1), "WE") for number in range(360 // wide)]
-    body = [[row, *(f"{cell:,}" for cell in band)] for row, band in zip(rows, bands.tolist(), strict=True)]
+    bands = places.reshape(180 // high, high // CELL, 360 // wide, wide // CELL).sum(axis=(1, 3))[
+        ::-1
+    ]
+    rows = [
+        _span(90 - high * (number + 1), 90 - high * number, "SN") for number in range(len(bands))
+    ]
+    columns = [
+        _span(-180 + wide * number, -180 + wide * (number + 1), "WE")
+        for number in range(360 // wide)
+    ]
+    body = [
+        [row, *(f"{cell:,}" for cell in band)]
+        for row, band in zip(rows, bands.tolist(), strict=True)
+    ]
     row, column = (int(place) for place in np.unravel_index(places.argmax(), places.shape))
     south, west = row * CELL - 90, column * CELL - 180
     cells, most = int((places > 0).sum()), int(places.max())
-    caption = f"{_number(cells, 'cell')} of {places.size:,} {'has' if cells == 1 else 'have'} pictures."
+    caption = (
+        f"{_number(cells, 'cell')} of {places.size:,} {'has' if cells == 1 else 'have'} pictures."
+    )
     if (places == most).sum() == 1:
         where = f"{_span(south, south + CELL, 'SN')} and {_span(west, west + CELL, 'WE')}"
         caption = f"{caption.removesuffix('.')}; the one from {where} has the most, {most:,}."
     chart = draw_places(places, "places-chart", "World map of the pictures by density", caption)
     table = Table(f"Pictures by bands of {high} and {wide} degrees", ("", *columns), body)
     text = (
-        f"{count:,} of {_number(pictures, 'picture')} ({_percent(count, pictures)}) {'says' if count == 1 else 'say'} where."
+        f"{count:,} of {_number(pictures, 'picture')} ({_percent(count, pictures)}) "
+        f"{'says' if count == 1 else 'say'} where."
     )
     return {"pictures": count, "pictures_text": text, "chart": _show("", chart, caption, table)}
 
@@ -189,14 +233,23 @@ def _span(begin: int, end: int, names: str) -> str:
     >>> _span(-30, 0, "SN"), _span(0, 60, "WE")
     ('30° S to 0°', '0° to 60° E')
     """
-    return " to ".join(f"{abs(degree)}°{f' {names[degree > 0]}' if degree else ''}" for degree in (begin, end))
+    return " to ".join(
+        f"{abs(degree)}°{f' {names[degree > 0]}' if degree else ''}" for degree in (begin, end)
+    )
 
 
 def _spread(what: str, values: Quartiles) -> str:
     if values.min == values.max:
         return f"{what} are all {values.min:,} pixels."
-    half = f"{values.lower:,} to {values.upper:,}" if values.lower < values.upper else f"{values.lower:,}"
-    return f"{what} go from {values.min:,} to {values.max:,} pixels; the middle half are {half}, the median {values.median:,}."
+    half = (
+        f"{values.lower:,} to {values.upper:,}"
+        if values.lower < values.upper
+        else f"{values.lower:,}"
+    )
+    return (
+        f"{what} go from {values.min:,} to {values.max:,} pixels; the middle half are {half}, the "
+        f"median {values.median:,}."
+    )
 
 
 def _quantile(counts: Mapping[int, int], part: float) -> int:
@@ -209,12 +262,17 @@ def _quantile(counts: Mapping[int, int], part: float) -> int:
 def _peak(counts: Mapping[int, int], names: Sequence[str], what: str) -> str:
     """Which of them has the most pictures.
 
-    >>> _peak({0: 1, 1: 3}, ["January", "February"], "month"), _peak({0: 2, 1: 2}, ["January", "February"], "month")
+    >>> months = ["January", "February"]
+    >>> _peak({0: 1, 1: 3}, months, "month"), _peak({0: 2, 1: 2}, months, "month")
     ('February has the most, 3.', '2 months have the most, 2 each.')
     """
     most = max(counts.values())
     first, *others = [names[number] for number, count in counts.items() if count == most]
-    return f"{len(others) + 1} {what}s have the most, {most:,} each." if others else f"{first} has the most, {most:,}."
+    return (
+        f"{len(others) + 1} {what}s have the most, {most:,} each."
+        if others
+        else f"{first} has the most, {most:,}."
+    )
 
 
 def _rows(counts: Mapping[int, int]) -> list[list[str]]:

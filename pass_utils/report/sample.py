@@ -1,4 +1,6 @@
-"""A dataset in, some of its pictures out: spread evenly over it, small, and each with its credit."""
+"""A dataset in, some of its pictures out: spread evenly over it, small, and each with its
+credit.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,14 @@ from ..attribution.thumbnails import Thumbnails
 from ..errors import AttributionError
 
 
-def take_sample(parts: Sequence[datasets.Dataset], count: int, *, pixels: int, folder: Path) -> Iterator[Item]:
-    """At most `count` pictures of all parts together, always the same ones, each at most `pixels` wide and high.
+def take_sample(
+    parts: Sequence[datasets.Dataset], count: int, *, pixels: int, folder: Path
+) -> Iterator[Item]:
+    """At most `count` pictures of all parts together, always the same ones, each at most `pixels`
+    wide and high.
 
-    Only these are read and decoded. One that cannot be has no thumbnail. `folder` takes what is to be kept meanwhile.
+    Only these are read and decoded. One that cannot be has no thumbnail. `folder` takes what is to
+    be kept meanwhile.
 
     Raises:
         AttributionError: rows without one of PASS's hashes.
@@ -45,7 +51,9 @@ def spread(rows: int, count: int) -> npt.NDArray[np.int64]:
 
 def _item(picture: datasets.Dataset, pixels: int, folder: Path) -> Item:
     batch = next(find_images(picture).batches())
-    credit = next(credit_records(credit_batch(batch.column("hash"), batch.column("creator_username")), None))
+    credit = next(
+        credit_records(credit_batch(batch.column("hash"), batch.column("creator_username")), None)
+    )
     thumbnail = None
     with contextlib.suppress(AttributionError), Thumbnails(picture, pixels, folder) as thumbnails:
         thumbnail = thumbnails.find(credit.hash)

@@ -1,4 +1,6 @@
-"""A figure of matplotlib in, SVG out that stands in a page: in the page's colours and letters, and with words for the ear."""
+"""A figure of matplotlib in, SVG out that stands in a page: in the page's colours and letters, and
+with words for the ear.
+"""
 
 from __future__ import annotations
 
@@ -31,17 +33,22 @@ def new_figure(width: float, height: float) -> Figure:
         from matplotlib.figure import Figure
     except ImportError as err:
         raise ReportError(
-            f"report: expected matplotlib to draw its figures, found none ({err}). `pip install 'pass-utils[report]'`."
+            f"report: expected matplotlib to draw its figures, found none ({err}). `pip install "
+            "'pass-utils[report]'`."
         ) from err
     return Figure(figsize=(width / 72, height / 72))
 
 
 def to_svg(figure: Figure, name: str, title: str, description: str) -> Markup:
-    """The figure as an element of a page; `name` is its own there, `title` and `description` say what it shows."""
+    """The figure as an element of a page; `name` is its own there, `title` and `description` say
+    what it shows.
+    """
     import matplotlib
 
     drawn = io.BytesIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "path.simplify": False}):
+    with matplotlib.rc_context(
+        {"svg.fonttype": "none", "svg.hashsalt": name, "path.simplify": False}
+    ):
         figure.savefig(drawn, format="svg", transparent=True)
     root = ElementTree.fromstring(drawn.getvalue())
     for parent in list(root.iter()):
@@ -55,7 +62,13 @@ def to_svg(figure: Figure, name: str, title: str, description: str) -> Markup:
             parent.set("style", _in_page_style(parent.get("style", "")))
     _, _, width, height = root.get("viewBox", "").split()
     root.attrib.clear()
-    root.attrib.update({"viewBox": f"0 0 {width} {height}", "role": "img", "aria-labelledby": f"{name}-title {name}-desc"})
+    root.attrib.update(
+        {
+            "viewBox": f"0 0 {width} {height}",
+            "role": "img",
+            "aria-labelledby": f"{name}-title {name}-desc",
+        }
+    )
     for place, (tag, text) in enumerate((("title", title), ("desc", description))):
         element = ElementTree.Element(tag, {"id": f"{name}-{tag}"})
         element.text = text

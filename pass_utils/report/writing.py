@@ -23,7 +23,8 @@ logger = logging.getLogger(__name__)
 
 _NEEDED = ("image", "hash", "creator_username")
 _MOST_PICTURES = 1_000  # some 10 kB each
-_PIXELS = 320  # of the longer side, for half as many on the page: screens have two of theirs for one of a page's
+# of the longer side, for half as many on the page: screens have two of theirs for one of a page's
+_PIXELS = 320
 
 
 def write_report(
@@ -38,25 +39,34 @@ def write_report(
 ) -> Census:
     """Write one HTML page about a dataset's pictures to `path`, and return what was counted for it.
 
-    It shows `pictures` of them with their credits, spread evenly over the dataset, and what all of them are like: widths and
-    heights in pixels, dates, places on a map in cells of five degrees, licences. The page is whole in itself: it asks nothing
-    of any server and runs no script. The same dataset gives the same page.
+    It shows `pictures` of them with their credits, spread evenly over the dataset, and what all of
+    them are like: widths and heights in pixels, dates, places on a map in cells of five degrees,
+    licences. The page is whole in itself: it asks nothing of any server and runs no script. The
+    same dataset gives the same page.
 
-    `dataset` is a Dataset of PASS rows, or a dictionary of them, counted together; columns of dates and places may be missing.
-    `release` is whose line credits the dataset; by default the dataset's own where it says so, else v2. `selection` says in
-    words how the pictures were chosen, and `command` how the page was made. Only the pictures shown are decoded; of the
-    others, sizes are read as by `filter_resolution`, and remembered. `quiet` shows no progress.
+    `dataset` is a Dataset of PASS rows, or a dictionary of them, counted together; columns of dates
+    and places may be missing. `release` is whose line credits the dataset; by default the dataset's
+    own where it says so, else v2. `selection` says in words how the pictures were chosen, and
+    `command` how the page was made. Only the pictures shown are decoded; of the others, sizes are
+    read as by `filter_resolution`, and remembered. `quiet` shows no progress.
 
     Raises:
-        ReportError: something else than a dataset of PASS rows, a file that cannot be written, or no matplotlib.
+        ReportError: something else than a dataset of PASS rows, a file that cannot be written, or
+        no matplotlib.
         ReleaseError: there is no such release.
         AttributionError: rows that cannot be credited.
         ImageError: an image whose size cannot be told.
         ShardError: a shard is gone or has changed.
     """
     new_figure(1, 1)  # when it cannot be drawn, say so before all else
-    if isinstance(pictures, bool) or not isinstance(pictures, int) or not 0 <= pictures <= _MOST_PICTURES:
-        raise ReportError(f"pictures: expected a number from 0 to {_MOST_PICTURES:,}, found {pictures!r}.")
+    if (
+        isinstance(pictures, bool)
+        or not isinstance(pictures, int)
+        or not 0 <= pictures <= _MOST_PICTURES
+    ):
+        raise ReportError(
+            f"pictures: expected a number from 0 to {_MOST_PICTURES:,}, found {pictures!r}."
+        )
     parts = _parts(dataset)
     known = {found and found.name for found in map(release_of, parts)}
     found_release = find_release(release or (known.pop() if len(known) == 1 else None) or "v2")
@@ -67,7 +77,9 @@ def write_report(
         write_page(census, items, file, release=found_release, selection=selection, command=command)
     unseen = [item.credit.hash for item in items if item.thumbnail is None]
     if unseen:
-        logger.warning("%s: %s cannot be decoded; credited without being shown.", where.name, ", ".join(unseen))
+        logger.warning(
+            "%s: %s cannot be decoded; credited without being shown.", where.name, ", ".join(unseen)
+        )
     return census
 
 
@@ -75,31 +87,40 @@ def _parts(dataset: Any) -> list[datasets.Dataset]:
     """The datasets of all splits, with images that are decoded when they are asked for."""
     parts = list(dataset.values()) if isinstance(dataset, Mapping) else [dataset]
     if not parts:
-        raise ReportError("dataset: expected a Dataset or a dictionary of them, found no splits in it. Load one of PASS.")
+        raise ReportError(
+            "dataset: expected a Dataset or a dictionary of them, found no splits in it. Load one "
+            "of PASS."
+        )
     for part in parts:
         if isinstance(part, datasets.IterableDataset):
             raise ReportError(
-                "dataset: expected a Dataset, found a stream, whose rows come one after the other. Open the shards "
+                "dataset: expected a Dataset, found a stream, whose rows come one after the other. "
+                "Open the shards "
                 'in place with `load_dataset("pass", data_dir=...)`, or keep some rows: '
                 "`Dataset.from_list(list(stream.take(1000)), features=stream.features)`."
             )
         if not isinstance(part, datasets.Dataset):
             raise ReportError(
-                f"dataset: expected a Dataset or a dictionary of them, found {type(part).__name__}. Load one with "
+                "dataset: expected a Dataset or a dictionary of them, found "
+                f"{type(part).__name__}. Load one with "
                 '`load_dataset("pass", ...)`.'
             )
         lacking = [name for name in _NEEDED if name not in part.column_names]
         if lacking:
             raise ReportError(
-                f"dataset: expected the columns {', '.join(_NEEDED)}, found {', '.join(part.column_names) or 'none'}; "
-                f"{' and '.join(lacking)} missing. Keep them when you map or select columns."
+                f"dataset: expected the columns {', '.join(_NEEDED)}, found "
+                f"{', '.join(part.column_names) or 'none'}; {' and '.join(lacking)} missing. Keep "
+                "them when you map or select columns."
             )
         if not isinstance(part.features["image"], datasets.Image):
             raise ReportError(
                 f"image: expected a column of pictures, found {part.features['image']}. Cast it: "
                 '`ds.cast_column("image", datasets.Image())`.'
             )
-    return [part.cast_column("image", datasets.Image()) if not part.features["image"].decode else part for part in parts]
+    return [
+        part.cast_column("image", datasets.Image()) if not part.features["image"].decode else part
+        for part in parts
+    ]
 
 
 @contextlib.contextmanager
