@@ -60,9 +60,8 @@ METADATA_COLUMNS = (
     ("longitude", "gps_longitude", pa.float32()),
     ("datetaken", "date_taken", pa.timestamp("us")),
 )
-IMAGE_NAME = re.compile(
-    r"([0-9a-f]{16,32})\.jpg"
-)  # an MD5 printed byte by byte without zero padding
+# an MD5 printed byte by byte without zero padding
+IMAGE_NAME = re.compile(r"([0-9a-f]{16,32})\.jpg")
 
 
 class File(NamedTuple):

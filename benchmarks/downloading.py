@@ -31,7 +31,7 @@ KILLS = 20
 def serve(folder: Path, *, faults: bool) -> None:
     """Serve until standard input ends, then print what was served as JSON."""
     sys.path.insert(0, str(TESTS))
-    from zenodo import Fault, Zenodo
+    from support.zenodo import Fault, Zenodo
 
     rng = random.Random(0)
 
@@ -97,7 +97,7 @@ def describe(folder: Path) -> Path:
 
 def fetch(described: Path, target: Path, base_url: str) -> None:
     """Download in this process."""
-    import pass_utils.retries
+    import pass_utils._util.retry
     from pass_utils import File, Release, download
 
     pass_utils.retries.RETRY = pass_utils.retries.RETRY._replace(first_wait=0.05, read_timeout=5.0)
@@ -169,8 +169,8 @@ def main() -> None:
     described = describe(make_input(options.folder))
     needed = sum(size for _, size, _ in json.loads(described.read_text()))
     print(
-        f"{needed / 1e6:,.0f} "
-        f"MB\n\n{'':<34}{'seconds':>9}{'MB/s':>8}{'requests':>10}{'served beyond':>15}"
+        f"{needed / 1e6:,.0f} MB\n\n"
+        f"{'':<34}{'seconds':>9}{'MB/s':>8}{'requests':>10}{'served beyond':>15}"
     )
     rates: dict[str, list[float]] = {}
     for title, way, faults, kills in (
@@ -197,8 +197,8 @@ def main() -> None:
             flush=True,
         )
     print(
-        "\nspeed, ours : curl and "
-        f"sha256sum{max(rates['ours']) / max(rates['curl, sha256sum']):>10.2f}"
+        "\nspeed, ours : curl and sha256sum"
+        f"{max(rates['ours']) / max(rates['curl, sha256sum']):>10.2f}"
     )
 
 

@@ -72,7 +72,7 @@ def measure(way: str, folder: Path, cache: Path) -> None:
     import pyarrow.compute  # imports are not what is measured
     import pyarrow.csv  # noqa: F401
 
-    import pass_utils.builder  # noqa: F401
+    import pass_utils.loading.builder  # noqa: F401
 
     if way == "historical":
         import pandas as pd  # noqa: F401

@@ -38,7 +38,7 @@ SIZE = "100MB"  # of a file: the shards make 13 of them
 def serve(folder: Path, *, faults: bool) -> None:
     """Serve until standard input ends, then print what came as JSON."""
     sys.path.insert(0, str(TESTS))
-    from hub import Fault, Hub
+    from support.hub import Fault, Hub
 
     kinds = itertools.cycle(
         [

@@ -229,7 +229,7 @@ def measure(way: str, setting: Setting) -> None:
     import pyarrow.compute  # imports are not what is measured
     import pyarrow.csv  # noqa: F401
 
-    import pass_utils.builder  # noqa: F401
+    import pass_utils.loading.builder  # noqa: F401
 
     if way == "historical loader":
         import pandas as pd  # noqa: F401
@@ -261,7 +261,7 @@ def measure(way: str, setting: Setting) -> None:
 def serve(folder: Path) -> None:
     """Serve the folder until the process is ended; prints where."""
     sys.path.insert(0, str(TESTS))
-    from zenodo import Zenodo
+    from support.zenodo import Zenodo
 
     with Zenodo(folder) as server:
         for shard in folder.glob(
@@ -317,10 +317,11 @@ def main() -> None:
             ):  # so that the CSV is cached, as it is at every call but the first
                 subprocess.run([*command], check=True, capture_output=True)
             warm(folder)
+            # or `datasets` imports it everywhere
             environment = {
                 **os.environ,
                 "USE_TORCH": "1" if "workers" in way else "0",
-            }  # or `datasets` imports it everywhere
+            }
             done = subprocess.run(
                 command, check=True, stdout=subprocess.PIPE, text=True, env=environment
             )

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import click
 
+from pass_utils.cli._options import CHOOSING
 from pass_utils.cli.main import COMMANDS, cli
-from pass_utils.cli.options import CHOOSING
 
 PAGE = Path(__file__).with_name("command-line.md")
 _TABLE = re.compile(r"(<!-- options: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -26,9 +26,8 @@ def reference() -> str:
     """The page, as HTML that needs nothing else."""
     public = {name: getattr(pass_utils, name) for name in pass_utils.__all__}
     for name, value in public.items():
-        setattr(
-            pass_utils, name, value
-        )  # pdoc does not ask `__getattr__`, which imports them when they are wanted
+        # pdoc does not ask `__getattr__`, which imports them when they are wanted
+        setattr(pass_utils, name, value)
         if fields := getattr(value, "_fields", ()):  # named tuples say "Alias for field number 0"
             value.__new__.__doc__ = ""
             for field in fields:

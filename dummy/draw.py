@@ -171,9 +171,8 @@ def shard(release: Release, number: int, jpegs: dict[str, bytes]) -> bytes:
         finder = struct.pack(
             ">II16sHIII", 0x51607, 0x20000, b"Mac OS X".ljust(16), 1, 9, 38, 32
         ) + bytes(32)
-        contents[f"{folder}._{min(jpegs)}.jpg"] = (
-            finder  # an AppleDouble header and 32 bytes for the Finder
-        )
+        # an AppleDouble header and 32 bytes for the Finder
+        contents[f"{folder}._{min(jpegs)}.jpg"] = finder
     contents |= {f"{folder}{name}.jpg": jpeg for name, jpeg in jpegs.items()}
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:

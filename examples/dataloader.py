@@ -1,12 +1,10 @@
-"""PASS in, batches of augmented tensors out, as a training script wants them: in place or streamed,
-resumed where it stopped.
+"""Reads PASS, in place or as a stream, into batches of augmented tensors, resumably.
 
-    python examples/dataloader.py --workers 2                      # the bundled miniature python
-    examples/dataloader.py --data-dir ~/pass --workers 8    # a downloaded release, its rows in
-    random order python examples/dataloader.py --data-dir zenodo --stream       # byte ranges from
-    Zenodo, the ranges in random order
+    python examples/dataloader.py --workers 2                      # the bundled miniature
+    python examples/dataloader.py --data-dir ~/pass --workers 8    # downloaded, shuffled
+    python examples/dataloader.py --data-dir zenodo --stream       # byte ranges in random order
 
-It needs `pip install 'pass-utils[examples]'`. With --checkpoint FILE, the same command goes on
+It needs `pip install 'pass-utils[examples]'`. With --checkpoint FILE, the same command resumes
 where FILE was last saved.
 """
 
@@ -17,9 +15,7 @@ from typing import Any
 
 import datasets
 import torch
-from torchdata.stateful_dataloader import (
-    StatefulDataLoader,
-)  # a DataLoader that knows how far each worker is
+from torchdata.stateful_dataloader import StatefulDataLoader  # knows how far each worker is
 from torchvision.transforms import v2
 
 import pass_utils
@@ -52,9 +48,8 @@ def make_loader(options: argparse.Namespace, epoch: int) -> Any:
         "streaming": options.stream,
     }
     if options.stream and options.data_dir == BUNDLED:
-        where["range_size"] = (
-            4096  # bytes: `datasets` 5.2 resumes workers that have ten ranges; a release has 700
-        )
+        # Bytes: `datasets` 5.2 resumes workers that have ten ranges; a release has 700.
+        where["range_size"] = 4096
     ds = datasets.load_dataset("pass", "v3", split="train", **where)
     order: dict[str, Any] = {"shuffle": True, "generator": torch.Generator().manual_seed(epoch)}
     if options.stream:
@@ -88,9 +83,7 @@ def main() -> None:
         if position:
             loader.load_state_dict(position)
         for step, batch in enumerate(loader, 1):
-            images += len(
-                batch["image"]
-            )  # a training script takes its step here, and saves its weights with the position
+            images += len(batch["image"])  # a training script takes its step here
             if file and step % options.save_every == 0:
                 torch.save((epoch, loader.state_dict()), file)
         print(

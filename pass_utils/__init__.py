@@ -25,6 +25,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from ._version import __version__ as __version__
 from .errors import (
     AttributionError,
     DownloadError,
@@ -39,23 +40,22 @@ from .errors import (
     ShardError,
     TruncatedImageError,
 )
-from .registry import register
+from .loading.registry import register
 
 if TYPE_CHECKING:
-    from .attribution.lists import Credit, credits, dataset_credit, write_attribution
-    from .census import Census
+    from .attribution.writing import Credit, credits, dataset_credit, write_attribution
     from .croissant import croissant_jsonld
-    from .export.ledger import Written
+    from .export.resume import Written
     from .export.writing import write_imagefolder, write_parquet, write_webdataset
-    from .fetch import download
-    from .headers import image_size
     from .hub.push import push_to_hub
+    from .images.header import image_size
     from .releases import RELEASES, File, Release, dummy_folder
     from .report.writing import write_report
-    from .resolution import add_resolution, filter_resolution
-    from .verification import Finding, verify
+    from .selection.resolution import add_resolution, filter_resolution
+    from .statistics import Census
+    from .transfer.fetch import download
+    from .transfer.verification import Finding, verify
 
-__version__ = "0.1.0"
 __all__ = [
     "RELEASES",
     "AttributionError",
@@ -95,23 +95,23 @@ __all__ = [
 
 _MODULE_OF = {  # imported when asked for
     "RELEASES": "releases",
-    "Census": "census",
-    "Credit": "attribution.lists",
+    "Census": "statistics",
+    "Credit": "attribution.writing",
     "File": "releases",
-    "Finding": "verification",
+    "Finding": "transfer.verification",
     "Release": "releases",
-    "Written": "export.ledger",
-    "add_resolution": "resolution",
-    "credits": "attribution.lists",
+    "Written": "export.resume",
+    "add_resolution": "selection.resolution",
+    "credits": "attribution.writing",
     "croissant_jsonld": "croissant",
-    "dataset_credit": "attribution.lists",
-    "download": "fetch",
+    "dataset_credit": "attribution.writing",
+    "download": "transfer.fetch",
     "dummy_folder": "releases",
-    "filter_resolution": "resolution",
-    "image_size": "headers",
+    "filter_resolution": "selection.resolution",
+    "image_size": "images.header",
     "push_to_hub": "hub.push",
-    "verify": "verification",
-    "write_attribution": "attribution.lists",
+    "verify": "transfer.verification",
+    "write_attribution": "attribution.writing",
     "write_imagefolder": "export.writing",
     "write_parquet": "export.writing",
     "write_report": "report.writing",

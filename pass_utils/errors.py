@@ -1,20 +1,20 @@
 """The errors that the library raises on purpose.
 
-    PassError ├── ReleaseError      an unknown release, shard number or option; files that are not
-    there ├── ShardError        a tar that is missing, damaged, cut short, changed, or holds what
-    PASS does not ├── MetadataError     a CSV that is missing, has other columns or bad values, or
-    lacks an image's row ├── ImageError        an image file whose size in pixels cannot be told │
-    └── TruncatedImageError   the leading bytes of one that are too few to tell ├── ResolutionError
-    bounds that fit no picture, a dataset without pictures ├── RemoteError       a URL that gives
-    nothing, something else, or nothing more ├── DownloadError     a folder in use, full, or of
-    another release; a file that came wrong twice ├── AttributionError  rows without hash or
-    creator, a form of credit list that there is not, a list that cannot be written ├── ExportError
-    a dataset without pictures, a picture that cannot be read, a folder that holds another export
-    └── ReportError       a dataset that cannot be reported on, a page that cannot be written, an
-    extra that is missing
+    PassError
+    ├── ReleaseError      an unknown release, shard number or option; missing files
+    ├── ShardError        a tar that is missing, damaged, cut short, changed, or not one of PASS
+    ├── MetadataError     a CSV that is missing or damaged, or lacks an image's row
+    ├── ImageError        an image file whose width and height cannot be read
+    │   └── TruncatedImageError   too few leading bytes of one
+    ├── ResolutionError   bounds that fit no image, a dataset without images
+    ├── RemoteError       a URL that gives nothing, something else, or nothing more
+    ├── DownloadError     a folder in use, full, or of another release; a file that came wrong twice
+    ├── AttributionError  rows without hash or creator, or a credit list that cannot be written
+    ├── ExportError       a dataset without images, an unreadable image, or another export's folder
+    └── ReportError       a dataset without what a report needs, or a missing extra
 
-None of them is an OSError: `datasets` hides those behind "Cannot find data file". Each message says
-what was expected, what was found and what to do; the facts are attributes as well.
+None of them is an OSError: `datasets` hides those behind "Cannot find data file". Each message
+says what was expected, what was found and what to do; the facts are attributes as well.
 """
 
 from __future__ import annotations

@@ -54,9 +54,8 @@ if not TYPE_CHECKING:
 
 RELEASES: dict[str, Release] = script.RELEASES
 METADATA_FILE: str = script.METADATA_FILE
-METADATA_COLUMNS: tuple[tuple[str, str, Any], ...] = (
-    script.METADATA_COLUMNS
-)  # the CSV's name, the dataset's, Arrow type
+# the CSV's name, the dataset's, Arrow type
+METADATA_COLUMNS: tuple[tuple[str, str, Any], ...] = script.METADATA_COLUMNS
 IMAGE_NAME: re.Pattern[str] = script.IMAGE_NAME
 FEATURES: Any = script.FEATURES
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import datasets
 import numpy as np
 
-from .census import Quartiles, quartiles, take_census
+from .statistics import Quartiles, quartiles, take_census
 
 
 @dataclass(frozen=True)

@@ -20,22 +20,14 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = [
     f"test_{name}.py"
     for name in (
-        *("builder", "registry", "script", "storage", "keys", "metadata", "rows", "headers"),
-        *("sizes", "bounds", "resolution", "images", "census"),
-        *("attribution_lists", "attribution_yfcc", "hub_server", "hub_push"),
-        *(
-            f"export_{name}"
-            for name in (
-                "groups",
-                "imagefolder",
-                "outputs",
-                "parquet",
-                "pieces",
-                "streams",
-                "webdataset",
-            )
-        ),
-        *("export_workers", "export_writing"),
+        *("script", "hashes", "statistics"),
+        *("loading_builder", "loading_metadata", "loading_registry", "loading_rows"),
+        *("shards_places", "selection_bounds", "selection_resolution"),
+        *("images_files", "images_header", "images_sizes"),
+        *("attribution_writing", "attribution_yfcc"),
+        *("export_groups", "export_imagefolder", "export_outputs", "export_parquet"),
+        *("export_planning", "export_streams", "export_webdataset", "export_workers"),
+        *("export_writing", "hub_push", "hub_server"),
     )
 ]
 

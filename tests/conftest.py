@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import datasets
 import pytest
-from browser import browser  # noqa: F401  (a fixture)
 from PIL import Image
+from support.browser import browser  # noqa: F401  (a fixture)
 
 import pass_utils  # noqa: F401  (makes load_dataset("pass") work)
 from pass_utils.releases import dummy_folder

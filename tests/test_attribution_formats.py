@@ -12,15 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import image_hash
-from hostile import raw_names, read_names
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from support.hostile import raw_names, read_names
 
 from pass_utils import dataset_credit
 from pass_utils.attribution.credit import FIELDS, credit_batch, credit_records
 from pass_utils.attribution.formats import WRITERS, Sheet, json_strings, markdown
-from pass_utils.attribution.listing import Listing
+from pass_utils.attribution.order import Listing
 from pass_utils.releases import RELEASES
 
 RAW, READ = raw_names(), read_names()

@@ -8,10 +8,10 @@ import sys
 
 import datasets
 from conftest import image_hash, jpeg
-from hostile import raw_names, read_names
+from support.hostile import raw_names, read_names
 
 from pass_utils import dataset_credit, write_attribution
-from pass_utils.attribution.lists import credits
+from pass_utils.attribution.writing import credits
 
 RAW, READ = raw_names(), read_names()
 

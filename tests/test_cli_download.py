@@ -22,9 +22,12 @@ from pathlib import Path
 
 import pytest
 from conftest import read_terminal
-from zenodo import Fault, Zenodo, describe
+from support.zenodo import Fault, Zenodo, describe
 
-from pass_utils import folders, progress, releases, retries
+from pass_utils import releases
+from pass_utils._util import progress
+from pass_utils._util import retry as retries
+from pass_utils.transfer import folder as folders
 
 pytestmark = pytest.mark.usefixtures("server")
 CSV, ZERO, ONE, TWO = "pass_metadata.csv", "PASS.0.tar", "PASS.1.tar", "PASS.2.tar"
@@ -60,8 +63,9 @@ def start(server, served) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     code = (
         "import sys; from pathlib import Path; sys.path.insert(0, "
         f"{str(Path(__file__).parent)!r})\n"
-        "from zenodo import describe; from pass_utils import releases, retries; from "
-        "pass_utils.cli.main import main\nreleases.RELEASES['v2'] = "
+        "from support.zenodo import describe; from pass_utils import releases; from "
+        "pass_utils._util import retry as retries; from pass_utils.cli.main import main\n"
+        "releases.RELEASES['v2'] = "
         f"describe(Path({str(served)!r}))._replace(name='v2')\n"
         "retries.RETRY = retries.RETRY._replace(first_wait=0.001)\n"
         "main()\n"

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import click
 import pytest
-from hub import Hub, connect
-from zenodo import Zenodo, describe
+from support.hub import Hub, connect
+from support.zenodo import Zenodo, describe
 
 from pass_utils.cli.main import COMMANDS
 from pass_utils.releases import RELEASES

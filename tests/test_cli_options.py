@@ -8,10 +8,10 @@ import click
 import pytest
 
 from pass_utils import releases
+from pass_utils.cli._options import BOUNDS, DEFAULT_RELEASE, RELEASES
 from pass_utils.cli.main import COMMANDS
-from pass_utils.cli.options import BOUNDS, DEFAULT_RELEASE, RELEASES
 from pass_utils.releases import dummy_folder
-from pass_utils.resolution import Bounds
+from pass_utils.selection.resolution import Bounds
 
 
 def test_the_filter_options_are_the_bounds_of_filter_resolution():

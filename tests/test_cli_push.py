@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 from conftest import Ended
-from hub import TOKEN, Fault, Hub, connect
+from support.hub import TOKEN, Fault, Hub, connect
 
 from pass_utils.hub import push as pushing
 from pass_utils.releases import dummy_folder

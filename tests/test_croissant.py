@@ -14,7 +14,7 @@ import pytest
 from conftest import image_hash
 from datasets import load_dataset
 from PIL import Image
-from zenodo import describe
+from support.zenodo import describe
 
 from pass_utils import RELEASES, ReleaseError, croissant_jsonld
 from pass_utils.croissant import CONFORMS_TO

@@ -23,9 +23,9 @@ from datasets import Dataset, DatasetDict, load_dataset
 import pass_utils
 from pass_utils import ExportError, write_imagefolder, write_parquet, write_webdataset
 from pass_utils.cli.main import cli
-from pass_utils.export.ledger import LEDGER_FILE
 from pass_utils.export.outputs import LOCK_FILE, Output
-from pass_utils.images import embed
+from pass_utils.export.resume import LEDGER_FILE
+from pass_utils.images.files import embed
 from pass_utils.releases import dummy_folder
 
 OPTIONS = {"max_shard_size": "2KB", "row_group_rows": 2}
@@ -430,7 +430,7 @@ def test_what_cannot_be_exported_is_said(ds, tmp_path):
 SLOW = """
 import time
 from pass_utils.export import groups
-from pass_utils.images import embed
+from pass_utils.images.files import embed
 def slow(pictures):
     time.sleep(0.01)
     return embed(pictures)

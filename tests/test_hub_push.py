@@ -21,10 +21,11 @@ import pytest
 import yaml
 from datasets import Dataset, DatasetDict, load_dataset
 from filelock import FileLock
-from hub import TOKEN, Fault, Hub, Repository, connect
 from PIL import Image
+from support.hub import TOKEN, Fault, Hub, Repository, connect
 
-from pass_utils import ExportError, RemoteError, push_to_hub, retries
+from pass_utils import ExportError, RemoteError, push_to_hub
+from pass_utils._util import retry as retries
 from pass_utils.releases import FEATURES, dummy_folder
 
 ID = "me/pass"
@@ -260,7 +261,7 @@ def test_killed_ten_times_it_sends_each_file_once(hub, tmp_path, cache):
         "HF_HOME": str(tmp_path / "other"),
         "HF_DATASETS_CACHE": str(cache),
     }
-    command = [sys.executable, str(Path(__file__).with_name("pushing.py"))]
+    command = [sys.executable, str(Path(__file__).parent / "support" / "pushing.py")]
     hub.always = lambda request: Fault(silence=0.01) if request.method == "PUT" else None
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True

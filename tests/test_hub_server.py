@@ -11,7 +11,6 @@ from collections.abc import Iterator
 import datasets
 import huggingface_hub
 import pytest
-from hub import Fault, Hub, connect
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.utils import (
     EntryNotFoundError,
@@ -19,6 +18,7 @@ from huggingface_hub.utils import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from support.hub import Fault, Hub, connect
 
 ID = "me/toy"
 

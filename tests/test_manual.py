@@ -22,7 +22,7 @@ from markdown_it import MarkdownIt
 
 import pass_utils
 from pass_utils import errors
-from pass_utils.builder import PassConfig
+from pass_utils.loading.builder import PassConfig
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -12,7 +12,7 @@ from conftest import image_hash
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from reporting import dataset, picture, row
+from support.reporting import dataset, picture, row
 
 from pass_utils import AttributionError
 from pass_utils.report.sample import spread, take_sample

@@ -9,11 +9,11 @@ import sys
 import datasets
 import html5lib
 import pytest
-from browser import DESKTOP, PHONE
 from conftest import image_hash
 from datasets import load_dataset
-from hostile import raw_names, read_names
-from reporting import dataset, picture, row
+from support.browser import DESKTOP, PHONE
+from support.hostile import raw_names, read_names
+from support.reporting import dataset, picture, row
 
 import pass_utils
 from pass_utils import ReleaseError, ReportError, write_report

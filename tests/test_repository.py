@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -33,18 +34,17 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.stem != "__init_
 
 
 def name(module: Path) -> str:
-    """The module as the rest of the package calls it: `rows`, `export.parquet`."""
+    """The module as the rest of the package calls it: `errors`, `export.parquet`."""
     return ".".join(module.relative_to(PACKAGE).with_suffix("").parts)
 
 
-def house() -> list[str]:
-    """The modules in the order of CONTRIBUTING's map, the lowest first."""
-    rows = re.findall(
-        r"^\| \d \| `(?:pass_utils/)?([\w/]+)\.py` \|",
+def ladder() -> list[str]:
+    """The packages and top-level modules in the order of CONTRIBUTING's table, the lowest first."""
+    return re.findall(
+        r"^\| `(?:pass_utils/)?(\w+)(?:\.py|/)` \|",
         (ROOT / "CONTRIBUTING.md").read_text(),
         re.MULTILINE,
     )
-    return [row.replace("/", ".") for row in rows]
 
 
 def imports(module: Path) -> set[str]:
@@ -53,41 +53,42 @@ def imports(module: Path) -> set[str]:
     for node in ast.walk(ast.parse(module.read_text())):
         if not isinstance(node, ast.ImportFrom):
             continue
-        package = ["pass_utils", *module.relative_to(PACKAGE).parent.parts][
-            : None if node.level == 1 else 1
-        ]
-        source = ".".join(
-            [*package, *filter(None, [node.module])] if node.level else [node.module or ""]
-        )
+        here = ["pass_utils", *module.relative_to(PACKAGE).parent.parts]
+        package = here[: len(here) + 1 - node.level] if node.level else []
+        source = ".".join([*package, *filter(None, [node.module])])
         if source.split(".")[0] == "pass_utils":
-            found |= (
-                {f"{source}.{alias.name}" for alias in node.names}
-                if _is_package(source)
-                else {source}
-            )
-    return {source.partition(".")[2] for source in found} - {"__version__"}
+            modules = {f"{source}.{alias.name}" for alias in node.names}
+            found |= {each for each in modules if _is_module(each)} or {source}
+    return {source.partition(".")[2] for source in found}
 
 
-def _is_package(source: str) -> bool:
-    return (ROOT / source.replace(".", "/") / "__init__.py").is_file()
+def _is_module(source: str) -> bool:
+    return (ROOT / source.replace(".", "/")).with_suffix(".py").is_file()
 
 
-def test_every_module_is_on_the_map():
-    assert sorted(house()) == sorted([*map(name, MODULES), "pass"])
+def test_every_module_is_in_the_table():
+    packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    assert {"pass", *packages, *modules} == set(ladder())
 
 
 @pytest.mark.parametrize("module", MODULES, ids=name)
-def test_imports_go_to_lower_modules_only(module):
-    assert imports(module) <= set(house()[: house().index(name(module))])
+def test_imports_go_down_the_table_only(module):
+    own = name(module).split(".")[0]
+    below = {"pass", *ladder()[: ladder().index(own)], own}
+    assert {source.split(".")[0] for source in imports(module)} <= below
 
 
-def test_the_version_is_said_alike():
-    import pass_utils
+def test_imports_have_no_circle():
+    graph = {name(module): imports(module) for module in MODULES}
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
-    assert (
-        re.search(r"^version = (.*)$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)[1]
-        == pass_utils.__version__
-    )
+
+def test_the_version_stands_in_one_place():
+    from pass_utils import __version__
+
+    assert f'__version__ = "{__version__}"' in (PACKAGE / "_version.py").read_text()
+    assert "attr: pass_utils._version.__version__" in (ROOT / "setup.cfg").read_text()
 
 
 def test_the_loading_script_imports_nothing_of_ours():

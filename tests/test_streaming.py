@@ -24,13 +24,18 @@ import pytest
 from conftest import image_hash, jpeg, write_csv, write_tar
 from datasets import Image, load_dataset
 from datasets.distributed import split_dataset_by_node
-from zenodo import Fault, Zenodo, clear_environment, describe
+from support.zenodo import Fault, Zenodo, clear_environment, describe
 
-from pass_utils import DownloadError, RemoteError, releases, remote, retries, rows, shards, sources
+from pass_utils import DownloadError, RemoteError, releases
+from pass_utils._util import retry as retries
+from pass_utils._util.retry import Retry
+from pass_utils.loading import rows
+from pass_utils.net import ranges as remote
 from pass_utils.releases import FEATURES, METADATA_FILE, Release
-from pass_utils.retries import Retry
-from pass_utils.shards import read_members
-from pass_utils.sources import ShardFile
+from pass_utils.shards import source as sources
+from pass_utils.shards import tar as shards
+from pass_utils.shards.source import ShardFile
+from pass_utils.shards.tar import read_members
 
 SHARDS, IMAGES = 10, 30  # some 130 KB each
 RANGE = 23_900  # bytes; six ranges a tar, none of which begins behind the last member

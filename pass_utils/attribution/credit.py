@@ -15,10 +15,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .._util.text import readable, readable_all, tidy
 from ..errors import AttributionError
-from ..keys import HASH_MEANS, Keys, are_hashes
+from ..hashes import HASH_MEANS, Keys, are_hashes
 from ..releases import Release, find_release
-from .names import readable, readable_all, tidy
 
 UNKNOWN = "unknown Flickr user"  # where PASS has no name
 # Flickr's "Attribution License" of 2004 to 2014, which YFCC100M's own rows name with this URL; 4.0
@@ -36,9 +36,8 @@ DATASET_LICENSE, DATASET_LICENSE_URL, DATASET_SPDX = (
 DATASET_TITLE = "PASS (Pictures without humAns for Self-Supervision)"
 DATASET_AUTHORS = ("Yuki M. Asano", "Christian Rupprecht", "Andrew Zisserman", "Andrea Vedaldi")
 AUTHORS_LINE = f"{', '.join(DATASET_AUTHORS[:-1])} and {DATASET_AUTHORS[-1]}"
-SOURCE = (
-    "https://multimedia-commons.s3-us-west-2.amazonaws.com/data/images/"  # then h[:3]/h[3:6]/h.jpg
-)
+# then h[:3]/h[3:6]/h.jpg
+SOURCE = "https://multimedia-commons.s3-us-west-2.amazonaws.com/data/images/"
 
 # What differs from picture to picture.
 COLUMNS = pa.schema(

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from .._util.atomic import part_beside
 from ..errors import AttributionError, PassError
-from ..whole_files import part_beside
-from .pages import PAGE_NAME
+from .html import PAGE_NAME
 
 
 @contextlib.contextmanager

@@ -187,9 +187,8 @@ def headings(
 def markdown(texts: pa.StringArray) -> pa.StringArray:
     """Texts whose every sign stands for itself, in CommonMark and on GitHub, within a line."""
     escaped = pc.replace_substring_regex(texts, _MARKDOWN, r"\\\1")
-    return pc.replace_substring_regex(
-        escaped, r"(?i)(www)\.", r"\1\\."
-    )  # or GitHub makes a link of it
+    # or GitHub makes a link of it
+    return pc.replace_substring_regex(escaped, r"(?i)(www)\.", r"\1\\.")
 
 
 def json_strings(texts: pa.StringArray) -> pa.StringArray | str:

@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .._util.text import readable_all, tidy
 from ..errors import AttributionError, ReleaseError
-from ..folders import read_state
-from ..metadata import read_rows
+from ..loading.metadata import read_rows
 from ..releases import METADATA_FILE, RELEASES, release_of
+from ..transfer.folder import read_state
 from .credit import check_text
-from .names import readable_all, tidy
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pyarrow.compute as pc
 
-from .. import __version__
+from .._version import __version__
 from ..releases import METADATA_FILE
 from .credit import (
     DATASET_AUTHORS,

@@ -21,10 +21,10 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from .._util.progress import count_bar
+from .._util.text import readable_all
 from ..errors import MetadataError
-from ..keys import Keys, Rows, are_hashes
-from ..progress import count_bar
-from .names import readable_all
+from ..hashes import Keys, Rows, are_hashes
 
 logger = logging.getLogger(__name__)
 

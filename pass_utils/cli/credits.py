@@ -7,10 +7,10 @@ from typing import Any, TextIO
 
 import click
 
-from .command import command
-from .opening import choose_release, load
-from .options import as_json, filters, folder, quiet, selection
-from .terminal import print_json
+from ._framework import command
+from ._options import as_json, filters, folder, quiet, selection
+from ._output import print_json
+from ._selection import choose_release, load
 
 
 @command(
@@ -76,7 +76,7 @@ def credits(
     .spdx.json, or is REUSE.toml. Without a choice of shards or sizes all pictures of the CSV are
     credited, and the shards need not be there.
     """
-    from ..attribution.lists import write_attribution
+    from ..attribution.writing import write_attribution
 
     chosen = shards is not None or bool(bounds) or thumbnails is not None
     target = load(folder, release, shards, bounds, quiet=quiet) if chosen else folder

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .command import command
-from .options import DEFAULT_RELEASE, base_url, release_of, shards
-from .terminal import print_json
+from ._framework import command
+from ._options import DEFAULT_RELEASE, base_url, release_of, shards
+from ._output import print_json
 
 
 @command("pass-utils croissant --release v3 > pass.croissant.json")

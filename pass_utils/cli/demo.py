@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .command import command
+from ._framework import command
 
 
 @command("pass-utils demo")
@@ -11,6 +11,6 @@ def demo() -> None:
 
     They are drawings, laid out as PASS is. Their credits stay in the folder pass-demo.
     """
-    from .show import show
+    from ._show import show
 
     show()

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from .command import command
-from .opening import choose_release
-from .options import as_json, base_url, dry_run, folder, quiet, selection
-from .terminal import GO_ON, print_json, print_plan
+from ._framework import command
+from ._options import as_json, base_url, dry_run, folder, quiet, selection
+from ._output import GO_ON, print_json, print_plan
+from ._selection import choose_release
 
 
 @command(
@@ -45,8 +45,8 @@ def download(
 
     Run it again to go on after a break.
     """
-    from ..fetch import download, look_and_plan
     from ..releases import file_url
+    from ..transfer.fetch import download, look_and_plan
 
     release = release or choose_release(folder, None)
     plan = look_and_plan(folder, release, shards=shards)

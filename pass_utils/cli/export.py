@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from .command import command
-from .opening import load
-from .options import as_json, dry_run, filters, folder, max_shard_size, quiet, selection
-from .terminal import GO_ON, print_files, print_planned_files
+from ._framework import command
+from ._options import as_json, dry_run, filters, folder, max_shard_size, quiet, selection
+from ._output import GO_ON, print_files, print_planned_files
+from ._selection import load
 
 
 @command(

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .command import command
-from .opening import load
-from .options import as_json, filters, folder, quiet, selection
-from .terminal import print_json, print_summary
+from ._framework import command
+from ._options import as_json, filters, folder, quiet, selection
+from ._output import print_json, print_summary
+from ._selection import load
 
 
 @command(

@@ -9,12 +9,12 @@ import sys
 
 import click
 
-from .command import add_verbose
+from ._errors import colours, tell
+from ._framework import add_verbose
 from .credits import credits
 from .croissant import croissant
 from .demo import demo
 from .download import download
-from .endings import colours, tell
 from .export import export
 from .info import info
 from .push import push
@@ -56,9 +56,8 @@ def main() -> None:
     ):  # a name that the terminal cannot show is no reason to fail
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = cli.main(
-            prog_name="pass-utils", standalone_mode=False, color=colours()
-        )  # exits 1 when nobody reads on
+        # exits 1 when nobody reads on
+        code = cli.main(prog_name="pass-utils", standalone_mode=False, color=colours())
     except (Exception, KeyboardInterrupt) as err:
         code = tell(err)
     sys.exit(code or 0)

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from .command import command
-from .opening import describe_selection, load
-from .options import as_json, dry_run, filters, folder, max_shard_size, quiet, selection
-from .terminal import print_json, print_planned_files
+from ._framework import command
+from ._options import as_json, dry_run, filters, folder, max_shard_size, quiet, selection
+from ._output import print_json, print_planned_files
+from ._selection import describe_selection, load
 
 
 @command(

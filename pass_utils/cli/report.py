@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from .command import command
-from .opening import describe_selection, load
-from .options import as_json, filters, folder, quiet, selection
-from .terminal import print_json
+from ._framework import command
+from ._options import as_json, filters, folder, quiet, selection
+from ._output import print_json
+from ._selection import describe_selection, load
 
 
 @command(
@@ -58,9 +58,8 @@ def report(
     from ..report.svg import new_figure
     from ..report.writing import write_report
 
-    new_figure(
-        1, 1
-    )  # when it cannot be drawn, say so before the folder is read, which takes its time
+    # when it cannot be drawn, say so before the folder is read, which takes its time
+    new_figure(1, 1)
     census = write_report(
         load(folder, release, shards, bounds, quiet=quiet),
         out,

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from .command import command
-from .opening import choose_release
-from .options import as_json, folder, quiet, selection
-from .terminal import print_json
+from ._framework import command
+from ._options import as_json, folder, quiet, selection
+from ._output import print_json
+from ._selection import choose_release
 
 
 @command(
@@ -42,7 +42,7 @@ def verify(
 
     Compares them with the release's sizes and checksums; the exit code is 1 if one differs.
     """
-    from ..verification import verify
+    from ..transfer.verification import verify
 
     release = release or choose_release(folder, None)
     findings = verify(folder, release, shards=shards, quick=quick, force=force, quiet=quiet)

@@ -8,11 +8,10 @@ import datasets
 import pyarrow as pa
 
 from ..errors import ExportError
-from ..images import ByteCounts, embed, image_columns
+from ..images.files import ByteCounts, embed, image_columns
 
-GROUP_BYTES = (
-    256 << 20
-)  # of pictures that are held in memory together, whatever the number of rows asked for
+# of pictures that are held in memory together, whatever the number of rows asked for
+GROUP_BYTES = 256 << 20
 ROW_BYTES = 200  # what a row of PASS takes beside its picture
 
 

@@ -1,9 +1,8 @@
 """A dataset of pictures in, a tree of files out that torchvision's and `datasets`' image folders
 read.
 
-    <folder>/train/metadata.jsonl        file_name and the other columns, a line for each picture,
-    in the order of the rows <folder>/train/00000/<hash>.jpg      a thousand pictures in each of the
-    folders 00000, 00001, ...
+    <folder>/train/metadata.jsonl      file_name and the other columns, a line for each row
+    <folder>/train/00000/<hash>.jpg    a thousand images in each of the folders 00000, 00001, ...
 
 torchvision takes the numbered folders for classes, which PASS does not have; `datasets` sees that
 there is metadata, and does not.
@@ -17,17 +16,16 @@ import re
 import datasets
 
 from ..errors import ExportError
-from .ledger import Written
 from .outputs import Output
-from .pieces import FileTask, Pieces, Seen
+from .planning import FileTask, Pieces, Seen
+from .resume import Written
 from .samples import check_keys, read_samples, single_image_column, to_json
 
 LINES_FILE = "metadata.jsonl"
 # the lines of one folder of pictures; hidden, so that no reader takes them for its own
 _FOLDER_LINES_FILE = ".metadata.jsonl"
-_FILES = re.compile(
-    r"(.+_)?file_names?", re.DOTALL
-)  # columns that `datasets` replaces by the content of such files
+# columns that `datasets` replaces by the content of such files
+_FILES = re.compile(r"(.+_)?file_names?", re.DOTALL)
 _ROWS = 100  # held in memory together
 _FOLDER_ROWS = 1000
 _FOLDER_BYTES = 1 << 62

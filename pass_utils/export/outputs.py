@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from fsspec.implementations.local import LocalFileSystem
 
 from ..errors import ExportError
-from .sinks import Sink, WriteBehind
+from .sink import Sink, WriteBehind
 
 LOCK_FILE = ".pass-utils-export.lock"
 _PART = ".part"
@@ -116,9 +116,8 @@ class Output:
 
     @contextlib.contextmanager
     def _create_there(self, name: str) -> Iterator[Sink]:
-        fs, root = (
-            self._connect()
-        )  # a transaction is a state of the file system, and other threads may write as well
+        # a transaction is a state of the file system, and other threads may write as well
+        fs, root = self._connect()
         target = f"{root}/{name}"
         fs.makedirs(fs._parent(target), exist_ok=True)
         with fs.transaction, fs.open(target, "wb") as file, Sink(file.write) as sink:

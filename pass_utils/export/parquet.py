@@ -14,18 +14,17 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..images import image_columns
+from ..images.files import image_columns
 from .groups import parse_size
-from .ledger import Written
 from .outputs import Output
-from .pieces import FileTask, Pieces, Seen
-from .sinks import Sink
+from .planning import FileTask, Pieces, Seen
+from .resume import Written
+from .sink import Sink
 
 MAX_SHARD_SIZE = "500MB"
 ROW_GROUP_ROWS = 100
-_PAGES_FIT_CONTENT = (
-    int(pa.__version__.partition(".")[0]) >= 21
-)  # the first pyarrow that cuts pages by content
+# the first pyarrow that cuts pages by content
+_PAGES_FIT_CONTENT = int(pa.__version__.partition(".")[0]) >= 21
 
 
 class ParquetTask(FileTask):

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..errors import ExportError
-from ..images import image_columns, suffix
-from .pieces import Piece
+from ..images.files import image_columns, suffix
+from .planning import Piece
 
 # no dot, at which webdataset cuts, nothing that means something in a path, 100 with an ending
 _KEY = r"[0-9A-Za-z_-]{1,94}"
@@ -99,8 +99,8 @@ def read_samples(piece: Piece) -> Iterator[Sample]:
         if data.null_count:
             raise ExportError(
                 f"rows {number:,} to {number + len(table) - 1:,}: expected a picture in each, "
-                f"found {data.null_count} "
-                "without. Leave them out with `ds.filter`, or write Parquet."
+                f"found {data.null_count} without. "
+                "Leave them out with `ds.filter`, or write Parquet."
             )
         rows = table.drop_columns([column]).to_pylist()
         for row, picture, name in zip(rows, data, names.to_pylist(), strict=True):

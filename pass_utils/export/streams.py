@@ -11,15 +11,15 @@ import datasets
 import numpy as np
 import pyarrow as pa
 
+from .._util.progress import Progress, is_quiet
 from ..errors import ExportError
-from ..images import image_columns, stored_sizes
-from ..progress import Progress, is_quiet
-from .equality import feed
+from ..images.files import image_columns, stored_sizes
+from .fingerprint import feed
 from .groups import GROUP_BYTES, ROW_BYTES, check_rows, cut_groups, embed_table, parse_size
-from .ledger import Ledger, Written
 from .outputs import Output
 from .parquet import MAX_SHARD_SIZE, ROW_GROUP_ROWS, file_name, write_tables
-from .pieces import Seen
+from .planning import Seen
+from .resume import Ledger, Written
 
 
 class Group(NamedTuple):

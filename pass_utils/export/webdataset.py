@@ -8,13 +8,13 @@ import tarfile
 
 import datasets
 
-from ..shards import BLOCK, END_OF_ARCHIVE
+from ..shards.tar import BLOCK, END_OF_ARCHIVE
 from .groups import parse_size
-from .ledger import Written
 from .outputs import Output
-from .pieces import FileTask, Pieces, Seen
+from .planning import FileTask, Pieces, Seen
+from .resume import Written
 from .samples import check_keys, read_samples, single_image_column, to_json
-from .sinks import Sink
+from .sink import Sink
 
 MAX_SHARD_SIZE = "1GB"
 _ROWS = 100  # held in memory together

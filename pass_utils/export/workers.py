@@ -26,9 +26,8 @@ from ..errors import ExportError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_WAITING = (
-    256  # tasks that an executor holds at a time: enough for a cluster, and a few hundred kB each
-)
+# tasks that an executor holds at a time: enough for a cluster, and a few hundred kB each
+_WAITING = 256
 _PATIENCE = 10  # seconds that a scheduler has to answer in
 _AGAIN = "Run the same again to go on."
 _DIED = f"worker: expected it to end its task, found that it died. {_AGAIN}"

@@ -18,15 +18,15 @@ from typing import Any, TypeAlias
 
 import datasets
 
+from .._util.progress import Progress, is_quiet
 from ..errors import ExportError
-from ..progress import Progress, is_quiet
-from .configs import check_splits, write_configs
 from .groups import parse_size
 from .imagefolder import plan_imagefolder, write_lines
-from .ledger import Ledger, Written, known_splits
 from .outputs import Output
 from .parquet import MAX_SHARD_SIZE, ROW_GROUP_ROWS, plan_parquet
-from .pieces import FileTask, Pieces
+from .planning import FileTask, Pieces
+from .resume import Ledger, Written, known_splits
+from .splits import check_splits, write_configs
 from .streams import write_stream
 from .webdataset import MAX_SHARD_SIZE as MAX_TAR_SIZE
 from .webdataset import plan_webdataset
@@ -208,15 +208,13 @@ def splits(dataset: Any, *, streams: bool = True) -> list[tuple[str, Any]]:
         if not isinstance(part, (datasets.Dataset, datasets.IterableDataset)):
             raise ExportError(
                 f"dataset: expected one of `datasets`, found a {type(part).__name__}. Open one "
-                "with "
-                '`load_dataset("pass", ...)`.'
+                'with `load_dataset("pass", ...)`.'
             )
         known = name is not None and _SPLIT.fullmatch(str(name))
         if isinstance(dataset, dict) and not known:
             raise ExportError(
                 f"split: expected a name of letters, digits, _ and ., found {name!r}. Give it "
-                "another one with "
-                '`DatasetDict({"test": ds[...]})`.'
+                'another one with `DatasetDict({"test": ds[...]})`.'
             )
         named.append((str(name) if known else "train", part))
     return named

@@ -156,7 +156,7 @@ def _size_category(rows: int) -> str:
 
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(  # of Markdown: nothing is escaped
-        loader=jinja2.PackageLoader("pass_utils"),
+        loader=jinja2.PackageLoader("pass_utils.pages"),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )

@@ -23,17 +23,17 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined,unused-ignore]
     enable_progress_bars,
 )
 
-from ..attribution.lists import write_attribution
+from .._util.progress import Progress, is_quiet
+from ..attribution.writing import write_attribution
 from ..errors import ExportError, RemoteError
-from ..export.configs import CARD_FILE
-from ..export.ledger import Written
 from ..export.parquet import MAX_SHARD_SIZE, file_name, plan_parquet
+from ..export.resume import Written
+from ..export.splits import CARD_FILE
 from ..export.streams import ParquetStream
 from ..export.writing import AnyDataset, splits
-from ..folders import hash_file
-from ..images import image_columns
-from ..progress import Progress, is_quiet
+from ..images.files import image_columns
 from ..releases import Release, release_of
+from ..transfer.folder import hash_file
 from .card import patterns_of_others, write_card
 from .repository import Head, Repository, Upload, holds
 from .survey import Survey
@@ -103,9 +103,8 @@ def push_to_hub(
     ):
         repository.open(private=private)
         head = repository.head()
-        patterns_of_others(
-            repository.card(head, work), config_name
-        )  # a card that cannot be read is better known now
+        # a card that cannot be read is better known now
+        patterns_of_others(repository.card(head, work), config_name)
         brought = _Brought(repository, head, work)
         _bring_files(brought, parts, survey, folder, max_shard_size, quiet)
         credited = survey.credited and survey.rows > 0

@@ -24,16 +24,16 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined,unused-ignore]
 
-from .. import __version__, retries
+from .._util import retry as retries
+from .._version import __version__
 from ..errors import RemoteError
-from ..export.configs import CARD_FILE
+from ..export.splits import CARD_FILE
 
 logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
-Files = Mapping[
-    str, str
-]  # digests by path: SHA-256 of what is kept as a large file, the git blob's SHA-1 of the others
+# digests by path: SHA-256 of what is kept as a large file, the git blob's SHA-1 of the others
+Files = Mapping[str, str]
 
 _ANOTHER_PARENT = 412
 

@@ -21,9 +21,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..errors import ImageError
-from ..images import image_columns
-from ..keys import are_hashes
-from ..sizes import image_sizes
+from ..hashes import are_hashes
+from ..images.files import image_columns
+from ..images.sizes import image_sizes
 
 _CREDITED = ("hash", "creator_username")
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from ..census import CELL, Counts
+from ..statistics import CELL, Counts
 from .svg import ACCENT, FAINT, INK, LINE, new_figure, to_svg
 
 if TYPE_CHECKING:
@@ -26,10 +26,8 @@ _LAND = (  # what people find their way by: degrees north and east of the middle
     ("Asia", 48, 92),
     ("Oceania", -25, 134),
 )
-_WHOLE_MAP, _USUAL_MAP = (
-    (-90, 90),
-    (-60, 80),
-)  # degrees north; Antarctica is large on it, and seldom visited
+# degrees north; Antarctica is large on it, and seldom visited
+_WHOLE_MAP, _USUAL_MAP = (-90, 90), (-60, 80)
 
 
 class Class(NamedTuple):

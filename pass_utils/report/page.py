@@ -12,11 +12,11 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from .. import __version__
+from .._version import __version__
 from ..attribution.formats import Sheet
-from ..attribution.pages import Item, environment, facts, structured
-from ..census import CELL, Census, Counts, Dates, Quartiles, Shapes
+from ..attribution.html import Item, environment, facts, structured
 from ..releases import Release, script
+from ..statistics import CELL, Census, Counts, Dates, Quartiles, Shapes
 from .charts import Chart, draw_bars, draw_places, draw_sizes
 
 _YEARS = 30  # before and after the middle one that a chart has room for; some clocks were never set

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..attribution.credit import credit_batch, credit_records
+from ..attribution.html import Item
 from ..attribution.inputs import find_images
-from ..attribution.pages import Item
-from ..attribution.thumbnails import Thumbnails
 from ..errors import AttributionError
+from ..images.thumbnails import Thumbnails
 
 
 def take_sample(

@@ -12,9 +12,9 @@ from typing import Any
 import datasets
 
 from ..attribution.files import whole_list
-from ..census import Census, take_census
 from ..errors import ReportError
 from ..releases import Release, find_release, release_of
+from ..statistics import Census, take_census
 from .page import write_page
 from .sample import take_sample
 from .svg import new_figure
@@ -95,8 +95,8 @@ def _parts(dataset: Any) -> list[datasets.Dataset]:
         if isinstance(part, datasets.IterableDataset):
             raise ReportError(
                 "dataset: expected a Dataset, found a stream, whose rows come one after the other. "
-                "Open the shards "
-                'in place with `load_dataset("pass", data_dir=...)`, or keep some rows: '
+                'Open the shards in place with `load_dataset("pass", data_dir=...)`, '
+                "or keep some rows: "
                 "`Dataset.from_list(list(stream.take(1000)), features=stream.features)`."
             )
         if not isinstance(part, datasets.Dataset):

@@ -1,0 +1,1 @@
+"""What knows nothing of PASS: atomic writes, threads, retries, progress, caches, text. Private."""

@@ -1,0 +1,142 @@
+"""Plans, figures and rows in, lines on standard output out, for people or as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ..export.planning import Pieces
+    from ..export.resume import Written
+    from ..statistics import Quartiles
+    from ..summary import Summary
+    from ..transfer.fetch import Plan
+
+GO_ON = "Run the same command again to go on where this one stopped."
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """One document in ASCII, which any terminal and any program takes."""
+    click.echo(json.dumps(document, indent=2))
+
+
+def span(names: Sequence[str]) -> str:
+    """The first and the last of some names."""
+    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+
+
+def print_files(
+    out: str, rows: int, written: Sequence[Written], facts: Mapping[str, Any] | None
+) -> None:
+    """What was exported to `out`: in a line, or as JSON that begins with the facts."""
+    size = sum(file.size for file in written)
+    if facts is not None:
+        print_json(
+            {**facts, "rows": rows, "bytes": size, "files": [file._asdict() for file in written]}
+        )
+    else:
+        click.echo(
+            f"{out}: {rows:,} rows, {human_bytes(size)}, as {span([file.name for file in written])}"
+        )
+
+
+def print_planned_files(out: str, plan: Pieces, facts: Mapping[str, Any] | None) -> None:
+    """What would be written to `out`: in a line, or as JSON that begins with the facts; sizes are
+    about right.
+    """
+    if facts is not None:
+        files = [
+            {"name": name, "size": plan.size(number)} for number, name in enumerate(plan.names)
+        ]
+        print_json({**facts, "rows": plan.rows, "bytes": plan.bytes, "files": files})
+    else:
+        click.echo(
+            f"{out}: {plan.rows:,} rows, about {human_bytes(plan.bytes)}, as {span(plan.names)}"
+        )
+
+
+def print_plan(made: Plan, base_url: str | None) -> None:
+    """What would be fetched, a line for each file, and how much together from where."""
+    from ..releases import file_url
+
+    for task in made.tasks:
+        of = (
+            f"  {human_bytes(task.to_go)} of it to fetch" if 0 < task.to_go < task.file.size else ""
+        )
+        click.echo(f"{task.state.value:<10} {human_bytes(task.file.size):>9}  {task.file.name}{of}")
+    source = file_url(made.release, made.release.metadata, base_url).removesuffix(
+        made.release.metadata.name
+    )
+    click.echo(f"\n{human_bytes(made.to_go)} ({made.to_go:,} bytes) to fetch from {source}")
+
+
+def print_summary(summary: Summary) -> None:
+    """The figures of a dataset, a line for each."""
+    counts = {
+        "landscape": summary.landscape,
+        "portrait": summary.portrait,
+        "square": summary.square,
+        "with date": summary.with_date,
+        "with place": summary.with_place,
+    }
+    width = len(f"{summary.images:,}")
+    lines = {
+        "images": f"{summary.images:,}",
+        **{
+            name: f"{count:>{width},} {count / max(summary.images, 1):>5.0%}"
+            for name, count in counts.items()
+        },
+        "creators": f"{summary.creators:>{width},}",
+        "width": _spread(summary.width, " pixels"),
+        "height": _spread(summary.height, " pixels"),
+        "taken": _spread(summary.year),
+        "size": human_bytes(summary.image_bytes),
+        "licences": "CC BY 4.0 (the dataset), CC BY 2.0 (each photo)",
+    }
+    for name, value in lines.items():
+        click.echo(f"  {name:<11} {value}")
+
+
+def _spread(values: Quartiles | None, unit: str = "") -> str:
+    if values is None:
+        return "-"
+    if values.min == values.max:
+        return f"{values.min}{unit}"
+    return (
+        f"{values.min} to {values.max}{unit}, median {values.median}, half {values.lower} to "
+        f"{values.upper}"
+    )
+
+
+def human_bytes(count: int) -> str:
+    """A number of bytes as people say it.
+
+    >>> human_bytes(384_101)
+    '384.1 kB'
+    """
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 999.95:  # or it would read 1000.0
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def print_heading(text: str) -> None:
+    """A line in bold, after an empty one."""
+    click.echo()
+    click.secho(text, bold=True)
+
+
+def print_code(text: str) -> None:
+    """A line of code."""
+    click.secho(f"  {text}", fg="cyan")
+
+
+def print_row(row: dict[str, Any]) -> None:
+    """A row in the form of the dataset card."""
+    lines = [f"  {name!r}: {value!r}," for name, value in row.items()]
+    click.echo("\n".join(["{", *lines, "}"]))

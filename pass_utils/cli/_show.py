@@ -1,0 +1,118 @@
+"""The bundled miniature of PASS in, all that the library does with it out, for people to
+look at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from datasets import load_dataset
+
+from ..attribution.writing import credits, write_attribution
+from ..export.writing import write_parquet
+from ..releases import dummy_folder
+from ..selection.resolution import filter_resolution
+from ..summary import summarize
+from ..transfer.fetch import look_and_plan
+from ._output import human_bytes, print_code, print_heading, print_plan, print_row, print_summary
+from ._selection import load
+
+_OUT = "pass-demo"  # a folder of its own, so that no list of the user's is in it
+
+
+def show() -> None:
+    """Open the miniature, stream it, choose from it, credit and export it; the credits stay in the
+    folder `pass-demo` here.
+    """
+    folder = dummy_folder()
+    ds = _open(folder)
+    _stream(folder)
+    _plan_download()
+    _choose(ds)
+    _credit(ds)
+    _export(ds)
+    print_heading("What it is made of")
+    print_code(f"pass-utils info {folder}")
+    print_summary(summarize(ds))
+    click.echo(f"  shards      {folder}")
+    click.echo(f"  cache       {Path(ds.cache_files[0]['filename']).parent}")
+
+
+def _open(folder: Path) -> Any:
+    print_heading("In place: the tars stay as they are, nothing is copied")
+    print_code(f'ds = load_dataset("pass", data_dir="{folder}", split="train")')
+    begin = time.perf_counter()
+    ds = load(folder, "v2", None, quiet=True)
+    seconds = time.perf_counter() - begin
+    click.echo(f"{len(ds)} rows in {seconds:.2f} s\n")
+    for row in (ds[0], ds[1]):
+        print_row(row)
+    click.echo("the cache holds the first image as its place in its shard (offset, size, stamp):")
+    click.echo(f"  {ds.data['image'][0]['path']}")
+    return ds
+
+
+def _stream(folder: Path) -> None:
+    print_heading("Streaming: byte ranges, for any number of readers")
+    print_code('ds = load_dataset("pass", data_dir="...", split="train", streaming=True)')
+    stream = load(folder, "v2", None, quiet=True, streaming=True, range_size=1 << 15)
+    for row in stream.take(1):
+        print_row(row)
+    print_code(
+        "state = stream.state_dict()  # after ten rows; later: stream.load_state_dict(state)"
+    )
+    rows = iter(stream)
+    seen = [next(rows)["hash"] for _ in range(10)]
+    stream.load_state_dict(stream.state_dict())
+    rest = [row["hash"] for row in stream]
+    click.echo(
+        f"{len(seen)} rows, and after a restart the other {len(rest)}: {len({*seen, *rest})} "
+        "different ones"
+    )
+
+
+def _plan_download() -> None:
+    print_heading("Download: goes on after every break, and verifies")
+    print_code("pass-utils download ~/pass --release v3 --dry-run")
+    with tempfile.TemporaryDirectory() as empty:
+        print_plan(look_and_plan(empty, "v3"), None)
+
+
+def _choose(ds: Any) -> None:
+    print_heading("Choose: by the size of the pictures, without decoding one")
+    print_code("pass_utils.filter_resolution(ds, min_side=375)")
+    click.echo(
+        f"{len(filter_resolution(ds, min_side=375))} of {len(ds)} pictures have a shorter side of "
+        "375 pixels or more"
+    )
+
+
+def _credit(ds: Any) -> None:
+    print_heading("Credit: who took each picture, where it came from, and under which licence")
+    with contextlib.suppress(OSError):  # the list says what is wrong
+        Path(_OUT).mkdir(exist_ok=True)
+    for name, thumbnails in ((f"{_OUT}/CREDITS.html", 160), (f"{_OUT}/CREDITS.csv", None)):
+        option = f", thumbnails={thumbnails}" if thumbnails else ""
+        print_code(f'pass_utils.write_attribution(ds, "{name}"{option})')
+        click.echo(
+            f"{write_attribution(ds, name, thumbnails=thumbnails)} credits in "
+            f"{Path(name).absolute()}"
+        )
+    click.echo(f"\n{next(credits(ds))}")
+
+
+def _export(ds: Any) -> None:
+    print_heading("Export: Parquet, WebDataset or an image folder, for other tools")
+    print_code('pass_utils.write_parquet(ds, "out", max_shard_size="150KB")')
+    with tempfile.TemporaryDirectory() as out, tempfile.TemporaryDirectory() as cache:
+        for file in write_parquet(ds, out, max_shard_size="150KB"):
+            click.echo(f"  {file.name}  {file.rows} rows, {human_bytes(file.size)}")
+        print_code('load_dataset("out", split="train")')
+        back = load_dataset(out, split="train", cache_dir=cache)
+        click.echo(f"{len(back)} rows with the same features: {back.features == ds.features}")
+        del back  # it maps files in the folder that goes now

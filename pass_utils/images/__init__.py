@@ -1,0 +1,1 @@
+"""Image files: width and height from their header, their bytes, thumbnails. Private."""

@@ -1,0 +1,101 @@
+"""The name "pass" in, our builder out: makes `load_dataset("pass")` find it, and touches no other
+name.
+
+`datasets` asks `datasets.load.dataset_module_factory(path)` what to load, and looks that function
+up at every call. It is wrapped here: at once when `datasets` is imported already, else at the
+moment when it is, so that importing pass_utils stays cheap.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..errors import ReleaseError
+
+NAME = "pass"
+_LOAD, _INSPECT = "datasets.load", "datasets.inspect"  # both hold the function by name
+# With pass.py: what shapes a prepared dataset.
+_CODE = ("hashes.py", "loading/*.py", "shards/*.py")
+
+
+def register() -> None:
+    """Make `load_dataset("pass")` work; called by `import pass_utils`, and harmless when called
+    again.
+    """
+    if _LOAD in sys.modules:
+        for name in (_LOAD, _INSPECT):
+            if name in sys.modules:
+                _route(sys.modules[name])
+    elif not any(type(finder).__name__ == _WhenLoaded.__name__ for finder in sys.meta_path):
+        sys.meta_path.insert(0, _WhenLoaded())
+
+
+class _WhenLoaded(MetaPathFinder):
+    """Waits for `datasets.load`, and wraps its factory before anything can copy it."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != _LOAD:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def execute_and_route(module: ModuleType) -> None:
+                execute(module)
+                _route(module)
+
+            spec.loader.exec_module = execute_and_route  # type: ignore[method-assign]
+        return spec
+
+
+def _route(module: ModuleType) -> None:
+    factory: Callable[..., Any] = module.dataset_module_factory
+    if hasattr(factory, "routes_pass"):
+        return
+
+    @functools.wraps(factory)
+    def dataset_module_factory(path: str, *args: Any, **kwargs: Any) -> Any:
+        return _pass_module(**kwargs) if path == NAME else factory(path, *args, **kwargs)
+
+    dataset_module_factory.routes_pass = True  # type: ignore[attr-defined]
+    module.dataset_module_factory = dataset_module_factory  # type: ignore[attr-defined]
+
+
+def _pass_module(*, revision: object = None, data_files: object = None, **_: object) -> Any:
+    """What `datasets` needs to know to open PASS with our builder.
+
+    Raises:
+        ReleaseError: a revision or data files were asked for.
+    """
+    from datasets.load import DatasetModule
+
+    if revision is not None or data_files is not None:
+        asked = "revision" if revision is not None else "data_files"
+        raise ReleaseError(
+            f'{asked}: expected none, since "pass" has releases and a folder: '
+            '`load_dataset("pass", "v3", data_dir=...)`.'
+        )
+    return DatasetModule(f"{__package__}.builder", _code_hash(), {"dataset_name": NAME})
+
+
+@functools.cache
+def _code_hash() -> str:
+    """Changes when the code does, so that what older code prepared is not opened by newer."""
+    from ..releases import script
+
+    package = Path(__file__).parent.parent
+    ours = (file for pattern in _CODE for file in sorted(package.glob(pattern)))
+    files = [Path(script.__file__), *ours]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

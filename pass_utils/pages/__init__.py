@@ -1,0 +1,1 @@
+"""The HTML kit that credit lists and reports share. Private."""

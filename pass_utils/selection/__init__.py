@@ -1,0 +1,1 @@
+"""Rows of a dataset by what is asked of their images. Private but for what pass_utils exports."""

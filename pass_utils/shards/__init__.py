@@ -1,0 +1,1 @@
+"""Shards: their bytes, their members, and the place of an image in one. Private."""

@@ -1,0 +1,1 @@
+"""A release into a folder: download, verification, and the folder's state. Private."""

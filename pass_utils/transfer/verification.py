@@ -1,0 +1,115 @@
+"""A folder in, what is wrong with its files out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from .._util.progress import Progress
+from .._util.threads import run_all
+from ..errors import DownloadError, ShardError
+from ..releases import File, Release, choose_shards, find_release
+from ..shards.source import ShardFile
+from ..shards.tar import read_members
+from .folder import fingerprint, hash_file, look, write_state
+
+# bytes: the rest of a block, two of zeros, and what fills up tar's records of 20 blocks
+_LONGEST_END = 24 * 512
+
+
+class Finding(NamedTuple):
+    """Something wrong with the file `name`; `trouble` says in words what was expected and what was
+    found.
+    """
+
+    name: str
+    trouble: str
+
+
+def verify(
+    folder: str | os.PathLike[str],
+    release: str | Release = "v2",
+    *,
+    shards: Iterable[int] | None = None,
+    quick: bool = False,
+    force: bool = False,
+    quiet: bool = True,
+) -> list[Finding]:
+    """What is wrong with the files of a `release` that are in `folder`, as pairs of `name` and
+    `trouble`; an empty list when nothing is.
+
+    Compares sizes and SHA-256; with `quick` sizes only, and walks the headers of the tars. A file
+    that was verified before and not touched since is not read again, unless `force`. A file that is
+    not there is a finding when `shards` names it, or when none is there. `quiet` shows no progress.
+
+    Raises:
+        ReleaseError: there is no such release or shard.
+        DownloadError: the folder may not be read.
+    """
+    release = find_release(release)
+    where = Path(folder).expanduser().absolute()
+    files = [release.metadata, *choose_shards(release, shards).values()]
+    present = look(where, files)
+    missing = [file for file in files if present[file.name].size is None]
+    findings = [
+        Finding(file.name, "expected here, found none")
+        for file in missing
+        if shards is not None or missing == files
+    ]
+    todo = [
+        file for file in files if file not in missing and (force or not present[file.name].verified)
+    ]
+    with Progress(sum(file.size for file in todo), title="verify", quiet=quiet) as progress:
+        check = partial(_check, where, quick=quick, progress=progress)
+        troubles = run_all(check, todo, threads=os.cpu_count() or 1, stopped=progress.stopped)
+    findings += [
+        Finding(file.name, trouble) for file, trouble in zip(todo, troubles, strict=True) if trouble
+    ]
+    return sorted(findings)
+
+
+def _check(folder: Path, file: File, *, quick: bool, progress: Progress) -> str | None:
+    """What is wrong with a file, in words; it is remembered as verified, or no longer."""
+    path = folder / file.name
+    progress.start(file.name, file.size)
+    try:
+        status = path.stat()  # of what is compared, not of what may take its place meanwhile
+        trouble = _compare(path, file, quick=quick, count=partial(progress.advance, file.name))
+    except ShardError as err:
+        trouble = str(err).removeprefix(f"{path}: ")
+    except OSError as err:
+        trouble = f"expected to read it, found: {err}"
+    progress.finish(file.name)
+    if trouble or not quick:
+        with contextlib.suppress(
+            DownloadError
+        ):  # a folder that may not be written is verified again the next time
+            write_state(
+                folder, verified={file.name: None if trouble else fingerprint(status, file.sha256)}
+            )
+    return trouble
+
+
+def _compare(path: Path, file: File, *, quick: bool, count: Callable[[int], None]) -> str | None:
+    if (size := path.stat().st_size) != file.size:
+        return f"expected {file.size:,} bytes, found {size:,}"
+    if quick:
+        return _walk(path, count) if path.suffix == ".tar" else None
+    found = hash_file(path, count).hexdigest()
+    return None if found == file.sha256 else f"expected sha256 {file.sha256}, found {found}"
+
+
+def _walk(path: Path, count: Callable[[int], None]) -> str | None:
+    """Read the headers of a tar, each of which says where the next one is."""
+    with ShardFile(path, random_access=True) as shard:
+        end = 0
+        for member in read_members(shard):
+            count(member.offset + member.size - end)
+            end = member.offset + member.size
+        if shard.size - end > _LONGEST_END:
+            return f"expected members up to byte {shard.size:,}, found only zeros from {end:,} on"
+    return None

@@ -1,0 +1,1 @@
+"""Helpers of the tests: loopback servers, hostile input, made images and tars."""

@@ -1,0 +1,417 @@
+"""Credit lists of datasets of every kind, and of folders."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import subprocess
+import sys
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import image_hash
+
+import pass_utils
+from pass_utils import (
+    AttributionError,
+    MetadataError,
+    PassError,
+    ReleaseError,
+    credits,
+    write_attribution,
+)
+from pass_utils.shards.places import Place
+from pass_utils.shards.source import ShardFile
+
+IMAGES = [0, 1, 2, 3, 4]  # of the fixture `folder`
+
+
+def load(where, **options):
+    return datasets.load_dataset(
+        "pass", data_dir=str(where), shards=[0, 1], split="train", **options
+    )
+
+
+KINDS = {
+    "in place": lambda where: load(where),
+    "embedded": lambda where: load(where, embed_images=True),
+    "streamed": lambda where: load(where, streaming=True),
+    "in memory": lambda where: datasets.Dataset.from_list(
+        [{"hash": image_hash(n), "creator_username": f"user+{n}"} for n in IMAGES]
+    ),
+    "iterable": lambda where: load(where).to_iterable_dataset(num_shards=2),
+    "generated": lambda where: datasets.IterableDataset.from_generator(
+        lambda: ({"creator_username": f"user+{n}", "x": 1, "hash": image_hash(n)} for n in IMAGES)
+    ),
+    "formatted": lambda where: load(where).with_format("numpy"),
+    "split": lambda where: datasets.DatasetDict(
+        {"train": load(where).select([0, 1]), "test": load(where).select([2, 3, 4])}
+    ),
+    "streamed split": lambda where: datasets.IterableDatasetDict(
+        {"train": load(where, streaming=True)}
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_dataset_is_credited_in_its_order(folder, tmp_path, kind):
+    ds = KINDS[kind](folder())
+    assert [(credit.hash, credit.creator) for credit in credits(ds)] == [
+        (image_hash(n), f"user {n}") for n in IMAGES
+    ]
+    assert write_attribution(ds, tmp_path / "CREDITS.jsonl") == 5
+    rows = [json.loads(line) for line in (tmp_path / "CREDITS.jsonl").read_text().splitlines()]
+    assert rows == [vars(credit) for credit in credits(ds)]
+
+
+def test_only_the_pictures_that_are_left_are_credited_in_their_order(folder):
+    ds = load(folder())
+    chosen = ds.select([4, 0, 2]).filter(
+        lambda row: row["creator_username"] != "user+0", load_from_cache_file=False
+    )
+    assert [credit.creator for credit in credits(chosen)] == ["user 4", "user 2"]
+    assert [credit.creator for credit in credits(ds.shuffle(seed=1))] == [
+        row["creator_username"].replace("+", " ")
+        for row in ds.shuffle(seed=1).remove_columns("image")
+    ]
+    assert list(credits(ds.select([]))) == []
+
+
+def test_credits_come_as_they_are_asked_for(folder):
+    ds = datasets.IterableDataset.from_generator(
+        lambda: (
+            {"hash": image_hash(n), "creator_username": "a"} if n < 600 else 1 / 0
+            for n in range(601)
+        )
+    )
+    assert next(credits(ds)).hash == image_hash(0)
+
+
+def test_from_datasets_on_disk_no_byte_of_an_image_is_read(folder, tmp_path, monkeypatch):
+    where = folder()
+    kinds = [
+        load(where),
+        load(where, embed_images=True).with_format("numpy"),
+        load(where).select([4, 3, 2, 1, 0]),
+    ]
+    reads: list[str] = []
+    for owner, name in (
+        (ShardFile, "__init__"),
+        (Place, "read"),
+        (datasets.Image, "decode_example"),
+    ):
+        monkeypatch.setattr(owner, name, lambda *args, name=name, **kwargs: reads.append(name))
+    tables: list[list[str]] = []
+    original = datasets.formatting.ArrowFormatter.format_batch
+    monkeypatch.setattr(
+        datasets.formatting.ArrowFormatter,
+        "format_batch",
+        lambda self, table: tables.append(table.column_names) or original(self, table),
+    )
+    for ds in kinds:
+        for name in ("C.csv", "C.html", "C.parquet"):
+            assert write_attribution(ds, tmp_path / name, group_by="creator") == 5
+    assert reads == []
+    assert tables
+    assert {tuple(names) for names in tables} == {("hash", "creator_username")}
+
+
+def test_of_a_folder_the_csv_is_credited_whether_shards_are_there_or_not(folder, tmp_path):
+    where = folder()
+    in_order = [f"user {n}" for n in reversed(IMAGES)]  # the CSV's
+    assert [credit.creator for credit in credits(where)] == in_order
+    for shard in where.glob("*.tar"):
+        shard.unlink()
+    assert [credit.creator for credit in credits(str(where))] == in_order
+    assert write_attribution(where / "pass_metadata.csv", tmp_path / "C.txt") == 5
+
+
+@pytest.mark.parametrize(
+    "name", ["C.csv", "C.jsonl", "C.parquet", "C.txt", "C.md", "C.html", "c.HTML"]
+)
+def test_the_end_of_the_name_says_in_which_form(folder, tmp_path, name):
+    path = tmp_path / name
+    assert write_attribution(folder(), path) == 5
+    data = path.read_bytes()
+    begin = {
+        "csv": b"hash,",
+        "jsonl": b'{"hash"',
+        "parquet": b"PAR1",
+        "txt": b"PASS (",
+        "md": b"# Credits",
+        "html": b"<!DOCTYPE",
+    }
+    assert data.startswith(begin[path.suffix[1:].lower()])
+    write_attribution(tmp_path / "pass", tmp_path / "other.dat", format=path.suffix[1:].lower())
+    assert (tmp_path / "other.dat").read_bytes() == data
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted([name, "other.dat", "pass"])
+
+
+def test_the_release_is_the_target_s_own_unless_it_is_given(bundled, tmp_path):
+    release, where = bundled
+    ds = datasets.load_dataset("pass", release, data_dir=str(where), split="train")
+    path = tmp_path / "C.txt"
+    for target, given, shown in (
+        (ds, None, release),
+        (ds.select([1]), None, release),
+        (where, None, "v2"),  # nothing says which it is
+        (where, "v3", "v3"),
+        ({"a": ds, "b": ds}, None, release),
+    ):
+        write_attribution(target, path, release=given)
+        assert f", release {shown} (" in path.read_text()
+
+
+def test_a_creator_or_a_picture_can_be_left_out(folder, tmp_path, caplog):
+    where = folder()
+    left = [image_hash(1), "user+2", "user 3"]
+    assert [credit.creator for credit in credits(where, exclude=left)] == ["user 4", "user 0"]
+    for name in ("C.csv", "C.html"):
+        assert write_attribution(where, tmp_path / name, exclude=left, group_by="creator") == 2
+        assert not [n for n in (1, 2, 3) if image_hash(n) in (tmp_path / name).read_text()]
+    assert caplog.messages == []
+    assert len(list(credits(where, exclude="user 4"))) == 4
+    assert len(list(credits(where, exclude=["user", "user 4"]))) == 4
+    assert caplog.messages == ["exclude: no picture has the hash or the creator 'user'."]
+
+
+def test_names_are_left_out_however_they_are_spelled(tmp_path, caplog):
+    names = ["Jos%C3%A9", "Jose%CC%81", "%E2%80%AEJos%C3%A9+", "Jose", None]
+    ds = datasets.Dataset.from_dict(
+        {"hash": [image_hash(n) for n in range(5)], "creator_username": names}
+    )
+    for given in ("José", "Jose\u0301", " José  ", "Jose\u0301\u200b"):
+        assert [credit.creator_username for credit in credits(ds, exclude=[given, "", " "])] == [
+            "Jose",
+            None,
+        ]
+    assert caplog.messages == []
+    assert len(list(credits(ds, exclude=" Josè "))) == 5
+    assert caplog.messages == ["exclude: no picture has the hash or the creator ' Josè '."]
+
+
+def test_who_is_called_so_is_not_without_a_name(folder, tmp_path, caplog):
+    where = folder()
+    path = where / "pass_metadata.csv"
+    path.write_text(path.read_text().replace("user+1", "").replace("user+3", "unknown+Flickr+user"))
+    assert write_attribution(where, tmp_path / "C.csv") == 5
+    assert caplog.messages == [
+        "C.csv: 1 of 5 pictures have no creator's name; they are credited to 'unknown Flickr user'."
+    ]
+
+
+@pytest.mark.parametrize("changes", ["", " \n", "\u202e\u200b"])
+def test_changes_of_which_nothing_can_be_seen_are_none(folder, tmp_path, changes):
+    where = folder()
+    assert next(credits(where, changes=changes)) == next(credits(where))
+    for name in ("C.csv", "C.txt", "C.html"):
+        write_attribution(where, tmp_path / name, changes=changes)
+        with_blanks = (tmp_path / name).read_bytes()
+        write_attribution(where, tmp_path / name)
+        assert (tmp_path / name).read_bytes() == with_blanks
+
+
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_text_may_be_stored_in_several_ways(kind):
+    table = pa.table(
+        {
+            "hash": pa.array([image_hash(0)]).cast(kind),
+            "creator_username": pa.array(["a"]).cast(kind),
+        }
+    )
+    assert [credit.creator for credit in credits(datasets.Dataset(table))] == ["a"]
+
+
+def test_pictures_without_a_name_are_counted_and_reported(folder, tmp_path, caplog):
+    where = folder()
+    path = where / "pass_metadata.csv"
+    path.write_text(path.read_text().replace("user+1", "").replace("user+3", "%E2%80%AE+"))
+    assert write_attribution(where, tmp_path / "C.csv") == 5
+    assert caplog.messages == [
+        "C.csv: 2 of 5 pictures have no creator's name; they are credited to 'unknown Flickr user'."
+    ]
+    rows = list(csv.DictReader((tmp_path / "C.csv").open(newline="")))
+    assert [row["creator"] for row in rows].count("unknown Flickr user") == 2
+
+
+def test_tables_can_be_in_the_order_of_creators_too(folder, tmp_path):
+    where = folder()
+    path = where / "pass_metadata.csv"
+    path.write_text(path.read_text().replace("user+3", "anna"))
+    write_attribution(where, tmp_path / "C.parquet", group_by="creator", changes="resized")
+    table = pq.read_table(tmp_path / "C.parquet")
+    assert table["creator"].to_pylist() == ["anna", "user 0", "user 1", "user 2", "user 4"]
+    assert set(table["changes"].to_pylist()) == {"resized"}
+
+
+class TestTrouble:
+    """What cannot be credited or written."""
+
+    def test_a_column_that_is_not_there(self, folder):
+        ds = load(folder())
+        for lacking in ("hash", "creator_username"):
+            for kind in (ds, ds.to_iterable_dataset()):
+                with pytest.raises(
+                    AttributionError,
+                    match=f"expected the columns hash and creator_username.*; {lacking} missing",
+                ):
+                    credits(kind.remove_columns(lacking))
+        generated = datasets.IterableDataset.from_generator(lambda: iter([{"hash": image_hash(0)}]))
+        with pytest.raises(AttributionError, match=r"found 'hash'; creator_username missing"):
+            next(credits(generated))
+
+    @pytest.mark.parametrize("target", [None, 7, [], {}, {"a": []}])
+    def test_what_is_no_dataset(self, target):
+        with pytest.raises(
+            AttributionError, match="expected a dataset of PASS rows or the path of a folder"
+        ):
+            credits(target)
+
+    def test_a_dataset_of_something_else(self, tmp_path):
+        ds = datasets.Dataset.from_dict({"hash": ["abc"], "creator_username": ["a"]})
+        with pytest.raises(
+            AttributionError, match="hash: expected 16 to 32 lower-case hex characters, found 'abc'"
+        ):
+            write_attribution(ds, tmp_path / "C.csv")
+        ds = datasets.Dataset.from_dict({"hash": [[1, 2]], "creator_username": ["a"]})
+        with pytest.raises(AttributionError, match="hash: expected text, found list"):
+            write_attribution(ds, tmp_path / "C.csv")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_folder_that_is_not_there(self, tmp_path):
+        with pytest.raises(
+            ReleaseError, match="expected a folder with pass_metadata.csv, found nothing there"
+        ):
+            credits(tmp_path / "no")
+        with pytest.raises(
+            ReleaseError, match="expected a folder with pass_metadata.csv, found none in it"
+        ):
+            write_attribution(tmp_path, tmp_path / "C.csv")
+
+    def test_a_csv_of_something_else(self, tmp_path):
+        (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+        with pytest.raises(MetadataError, match="expected the columns hash, unickname"):
+            write_attribution(tmp_path / "other.csv", tmp_path / "C.csv")
+
+    def test_a_form_that_there_is_not(self, folder, tmp_path):
+        where = folder()
+        with pytest.raises(
+            AttributionError, match=r"C.docx: expected a name that ends in .csv, .*found .docx"
+        ):
+            write_attribution(where, tmp_path / "C.docx")
+        with pytest.raises(
+            AttributionError, match=r"C: expected a name that ends in .csv, .*found no suffix"
+        ):
+            write_attribution(where, tmp_path / "C")
+        with pytest.raises(AttributionError, match=r"format: expected one of csv, .*found 'docx'"):
+            write_attribution(where, tmp_path / "C.csv", format="docx")
+        with pytest.raises(
+            AttributionError, match="group_by: expected \"creator\" or None, found 'date'"
+        ):
+            write_attribution(where, tmp_path / "C.csv", group_by="date")
+        with pytest.raises(ReleaseError, match="expected one of v2, v3, found 'v9'"):
+            write_attribution(where, tmp_path / "C.csv", release="v9")
+
+    def test_columns_that_are_no_text(self):
+        label = datasets.ClassLabel(names=["anna", "bo"])
+        names = datasets.Dataset.from_dict(
+            {"hash": [image_hash(0)], "creator_username": [1]},
+            features=datasets.Features(
+                {"hash": datasets.Value("string"), "creator_username": label}
+            ),
+        )
+        with pytest.raises(AttributionError, match="creator_username: expected text, found int64"):
+            next(credits(names))
+        numbers = datasets.Dataset.from_dict({"hash": [10**18], "creator_username": ["a"]})
+        with pytest.raises(AttributionError, match="hash: expected text, found int64"):
+            next(credits(numbers))
+
+    def test_what_the_list_is_made_from(self, folder, tmp_path):
+        where = folder()
+        metadata = where / "pass_metadata.csv"
+        before = metadata.read_bytes()
+        (tmp_path / "link.csv").symlink_to(metadata)
+        (tmp_path / "titles.csv").write_text("hash\ttitle\tpageurl\n")
+        for target, out, options in (
+            (where, metadata, {}),
+            (where, tmp_path / "link.csv", {}),
+            (metadata, where / ".." / where.name / "pass_metadata.csv", {}),
+            (load(where), metadata, {}),
+            (load(where), tmp_path / "pass_metadata.csv", {}),
+            (load(where), tmp_path / "titles.csv", {"yfcc": tmp_path / "titles.csv"}),
+        ):
+            with pytest.raises(AttributionError, match="expected a place for a new list, found"):
+                write_attribution(target, out, **options)
+        assert metadata.read_bytes() == before
+        assert (tmp_path / "titles.csv").read_text() == "hash\ttitle\tpageurl\n"
+        assert not (tmp_path / "pass_metadata.csv").exists()
+
+    @pytest.mark.parametrize("changes", [7, ["cropped"], b"cropped", "\ud800"])
+    def test_words_that_are_no_text(self, folder, tmp_path, changes):
+        where = folder()
+        for options in ({"changes": changes}, {"exclude": [changes]}):
+            with pytest.raises(AttributionError, match=f"{next(iter(options))}: expected text"):
+                credits(where, **options)
+            with pytest.raises(AttributionError, match=f"{next(iter(options))}: expected text"):
+                write_attribution(where, tmp_path / "C.csv", **options)
+        with pytest.raises(AttributionError, match="exclude: expected text, found NoneType"):
+            credits(where, exclude=None)
+        assert not list(tmp_path.glob("C.csv*"))
+
+    def test_only_a_csv_is_made_safe_for_spreadsheets(self, folder, tmp_path):
+        with pytest.raises(
+            AttributionError, match="spreadsheet_safe: expected a list in CSV, found html"
+        ):
+            write_attribution(folder(), tmp_path / "C.html", spreadsheet_safe=True)
+
+    def test_lists_of_one_stem_have_pages_of_their_own(self, folder, tmp_path, monkeypatch):
+        monkeypatch.setattr("pass_utils.attribution.writing.PAGE_CREDITS", 3)
+        where = folder()
+        for name in ("C.html", "C.htm", "C"):
+            write_attribution(where, tmp_path / name, format="html", exclude=f"user {len(name)}")
+        assert sorted(path.name for path in tmp_path.glob("C*_files")) == [
+            "C.htm_files",
+            "C.html_files",
+            "C_files",
+        ]
+        for name, left_out in (("C.htm", 5), ("C.html", 6), ("C", 1)):
+            text = "".join(path.read_text() for path in (tmp_path / f"{name}_files").iterdir())
+            assert [n for n in IMAGES if f"<bdi>user {n}</bdi>" not in text] == [
+                n for n in IMAGES if n == left_out
+            ]
+
+    @pytest.mark.parametrize("name", ["C.csv", "C.html"])
+    def test_a_place_that_is_not_there(self, folder, tmp_path, name):
+        with pytest.raises(
+            AttributionError, match="expected to write it, found: .*No such file or directory"
+        ):
+            write_attribution(folder(), tmp_path / "no" / name)
+
+    @pytest.mark.parametrize("name", ["C.csv", "C.parquet", "C.html"])
+    def test_what_goes_wrong_half_way_leaves_the_old_list(self, tmp_path, name):
+        (tmp_path / name).write_text("old")
+        rows = [{"hash": image_hash(n), "creator_username": "a"} for n in range(30_000)] + [
+            {"hash": "!", "creator_username": "b"}
+        ]
+        with pytest.raises(PassError, match="found '!'"):
+            write_attribution(datasets.Dataset.from_list(rows), tmp_path / name)
+        assert (tmp_path / name).read_text() == "old"
+        assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
+def test_importing_the_package_imports_none_of_this():
+    code = "import sys, pass_utils; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"jinja2", "pyarrow", "datasets", "pass_utils.attribution.writing"} & set(
+        done.stdout.split()
+    )
+    assert {"Credit", "credits", "dataset_credit", "write_attribution"} <= set(pass_utils.__all__)
+
+
+def test_nothing_is_said_when_all_is_well(folder, tmp_path, capfd, caplog):
+    caplog.set_level(logging.INFO, "pass_utils.attribution.writing")
+    write_attribution(folder(), tmp_path / "C.csv")
+    assert (caplog.messages, capfd.readouterr()) == ([], ("", ""))

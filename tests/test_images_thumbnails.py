@@ -1,0 +1,105 @@
+"""Small pictures on a page of credits."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import datasets
+import html5lib
+import pytest
+from conftest import image_hash
+from PIL import Image
+
+from pass_utils import AttributionError, write_attribution
+from pass_utils.releases import dummy_folder
+
+
+def load(**options):
+    return datasets.load_dataset("pass", data_dir=str(dummy_folder()), split="train", **options)
+
+
+def shown(path) -> list[tuple[str, Image.Image, dict]]:
+    tree = html5lib.parse(path.read_text(), namespaceHTMLElements=False)
+    found = []
+    for item in tree.findall(".//main//li"):
+        image = item.find("img")
+        head, data = image.get("src").split(",")
+        assert head == "data:image/jpeg;base64"
+        small = Image.open(io.BytesIO(base64.b64decode(data)))
+        found.append((item.findall("p")[-1].text.removesuffix(".jpg"), small, dict(image.attrib)))
+    return found
+
+
+@pytest.mark.parametrize("options", [{}, {"embed_images": True}, {"streaming": True}])
+def test_each_credit_has_its_picture(tmp_path, options):
+    ds = load(**options)
+    assert write_attribution({"a": ds}, tmp_path / "C.html", thumbnails=64) == 24
+    pictures = {row["hash"]: row["image"] for row in load()}
+    for hash, small, attributes in shown(tmp_path / "C.html"):
+        assert max(small.size) == 64
+        assert (int(attributes["width"]), int(attributes["height"])) == small.size
+        assert attributes["alt"] == f"Photo {hash}"
+        whole = (
+            pictures.pop(hash).convert("RGB").resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
+        )
+        mean = small.convert("RGB").resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
+        assert max(abs(a - b) for a, b in zip(whole, mean, strict=True)) < 6
+        assert not small.getexif()
+    assert pictures == {}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["C.html"]
+
+
+def test_pages_have_them_too_in_their_own_order(tmp_path, monkeypatch):
+    monkeypatch.setattr("pass_utils.attribution.writing.PAGE_CREDITS", 3)
+    images = [Image.new("L", (40, 20), 30 * n) for n in range(8)]
+    rows = {
+        "hash": [image_hash(n) for n in range(8)],
+        "creator_username": [*"hgfedcba"],
+        "image": images,
+    }
+    ds = datasets.Dataset.from_dict(rows).cast_column("image", datasets.Image())
+    write_attribution(ds, tmp_path / "C.html", thumbnails=20)
+    greys = {}
+    for page in (tmp_path / "C.html_files").iterdir():
+        greys |= {hash: small.resize((1, 1)).getpixel((0, 0))[0] for hash, small, _ in shown(page)}
+    assert all(abs(greys[image_hash(n)] - 30 * n) < 4 for n in range(8))
+
+
+def test_what_has_no_images_has_no_thumbnails(tmp_path):
+    with pytest.raises(
+        AttributionError, match="expected a dataset with a column image, found a path"
+    ):
+        write_attribution(dummy_folder(), tmp_path / "C.html", thumbnails=64)
+    with pytest.raises(
+        AttributionError, match="expected a dataset with a column image, found none"
+    ):
+        write_attribution(load().remove_columns("image"), tmp_path / "C.html", thumbnails=64)
+    raw = load().cast_column("image", datasets.Image(decode=False))
+    with pytest.raises(
+        AttributionError, match="expected a column image that is decoded, found dict with"
+    ):
+        write_attribution(raw, tmp_path / "C.html", thumbnails=64)
+    broken = datasets.Dataset.from_dict(
+        {
+            "hash": [image_hash(0)],
+            "creator_username": ["a"],
+            "image": [{"bytes": b"no", "path": None}],
+        }
+    )
+    with pytest.raises(AttributionError, match="expected images that can be decoded"):
+        write_attribution(
+            broken.cast_column("image", datasets.Image()), tmp_path / "C.html", thumbnails=64
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [0, -1, 5000, "160", True, 1.5])
+def test_a_size_that_makes_no_sense_is_refused(tmp_path, size):
+    with pytest.raises(AttributionError, match="thumbnails: expected 16 to 1024 pixels, found"):
+        write_attribution(load(), tmp_path / "C.html", thumbnails=size)
+
+
+def test_only_pages_have_thumbnails(tmp_path):
+    with pytest.raises(AttributionError, match="thumbnails: expected a list in HTML, found csv"):
+        write_attribution(load(), tmp_path / "C.csv", thumbnails=64)

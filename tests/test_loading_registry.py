@@ -1,0 +1,115 @@
+"""The name "pass" finds our builder; no other name is touched."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+import datasets
+import datasets.inspect
+import datasets.load
+import pytest
+from conftest import image_hash
+from datasets import load_dataset
+
+import pass_utils
+from pass_utils.loading import registry
+
+
+def run(code: str, *arguments: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+LOAD = (
+    "import sys; print(len(load_dataset('pass', data_dir=sys.argv[1], shards=[0, 1], "
+    "split='train', cache_dir=sys.argv[2])))"
+)
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import pass_utils; from datasets import load_dataset; ",
+        "from datasets import load_dataset; import pass_utils; ",
+        "import pass_utils, importlib; importlib.reload(pass_utils); from datasets import "
+        "load_dataset; ",
+    ],
+)
+def test_either_import_may_come_first(folder, tmp_path, imports):
+    assert run(imports + LOAD, str(folder()), str(tmp_path / "cache")) == "5"
+
+
+def test_importing_pass_utils_imports_nothing_heavy():
+    loaded = run(
+        "import pass_utils, sys; print([m for m in ('datasets', 'pyarrow', 'numpy', 'requests') if "
+        "m in sys.modules])"
+    )
+    assert loaded == "[]"
+
+
+def test_importing_or_reloading_again_changes_nothing_more():
+    before = datasets.load.dataset_module_factory, datasets.inspect.dataset_module_factory
+    registry.register()
+    importlib.reload(registry).register()
+    importlib.reload(pass_utils)
+    assert (datasets.load.dataset_module_factory, datasets.inspect.dataset_module_factory) == before
+    assert not hasattr(before[0].__wrapped__, "__wrapped__")
+    assert sum(type(finder).__name__ == "_WhenLoaded" for finder in sys.meta_path) == 0
+
+
+def test_other_names_load_as_before(tmp_path, monkeypatch):
+    (tmp_path / "data.csv").write_text("a,b\n1,2\n")
+    ours = datasets.load.dataset_module_factory
+    for module in (datasets.load, datasets.inspect):
+        monkeypatch.setattr(module, "dataset_module_factory", ours)
+
+    def results():
+        csv = load_dataset("csv", data_files=str(tmp_path / "data.csv"), split="train")
+        local = load_dataset(str(tmp_path), split="train")
+        names = datasets.get_dataset_config_names(str(tmp_path))
+        with pytest.raises(Exception) as caught:  # what it is depends on the version of datasets
+            load_dataset("./no-such-folder")
+        return (
+            csv[:],
+            csv._fingerprint,
+            local[:],
+            local._fingerprint,
+            names,
+            type(caught.value),
+            str(caught.value),
+        )
+
+    with_ours = results()
+    for module in (datasets.load, datasets.inspect):
+        monkeypatch.setattr(module, "dataset_module_factory", ours.__wrapped__)
+    assert results() == with_ours
+    assert with_ours[0] == {"a": [1], "b": [2]}
+
+
+@pytest.mark.parametrize("path", ["./pass", "pass/", "user/pass", "Pass", "passes", "pass.csv"])
+def test_only_the_bare_name_is_ours(monkeypatch, path):
+    asked = []
+    monkeypatch.setattr(
+        datasets.load, "dataset_module_factory", lambda path, **_: asked.append(path)
+    )
+    registry._route(datasets.load)
+    datasets.load.dataset_module_factory(path, revision=None)
+    assert asked == [path]
+    assert datasets.load.dataset_module_factory("pass").module_path == "pass_utils.loading.builder"
+    assert asked == [path]
+
+
+def test_the_public_names_are_there():
+    for name in pass_utils.__all__:
+        assert getattr(pass_utils, name) is not None
+    assert set(pass_utils.__all__) <= set(dir(pass_utils))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = pass_utils.nothing
+
+
+def test_streams_are_found_by_the_same_name(folder):
+    stream = load_dataset("pass", data_dir=str(folder()), shards=[0], split="train", streaming=True)
+    assert [row["hash"] for row in stream] == [image_hash(0), image_hash(1)]

@@ -1,0 +1,272 @@
+"""An image's place in a shard in, its bytes out: as a URL, through fsspec, and through
+`datasets.Image`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import datasets
+import fsspec
+import pyarrow as pa
+import pytest
+from conftest import image_hash, jpeg
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.tars import make_tar
+
+from pass_utils import ShardError
+from pass_utils.shards.places import Place, ShardFileSystem, place_urls
+from pass_utils.shards.source import ShardFile
+from pass_utils.shards.tar import read_members
+
+HASHES = [image_hash(number) for number in range(3)]
+PICTURES = [jpeg(hash) + bytes(number) for number, hash in enumerate(HASHES)]  # of different sizes
+
+examples = settings(deadline=None, max_examples=60, database=None, derandomize=True)
+words = st.text(
+    st.sampled_from("ab .~%#?*[]{}:|@!&='\"\\\n+;,äé漢😀\udce4"), min_size=1, max_size=40
+)  # the last: no UTF-8
+segments = st.one_of(words, st.sampled_from(["a::b", "x://y", "%2F", "*", "**", "[a-b]", "..."]))
+folders = st.lists(
+    segments.filter(lambda segment: segment not in (".", "..")), min_size=1, max_size=5
+)
+
+
+def write_shard(path: Path) -> Path:
+    """A shard with the pictures."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(
+        make_tar(
+            [(f"PASS_dataset/0/{h}.jpg", data) for h, data in zip(HASHES, PICTURES, strict=True)]
+        )
+    )
+    return path
+
+
+def urls_of(path: str | Path) -> list[str]:
+    with ShardFile(path) as shard:
+        return place_urls(shard, [(m.name[15:-4], m.offset, m.size) for m in read_members(shard)])
+
+
+def read(url: str) -> bytes:
+    with fsspec.open(url) as file:
+        return file.read()
+
+
+@pytest.fixture
+def shard(tmp_path) -> Path:
+    return write_shard(tmp_path / "PASS.0.tar")
+
+
+def test_a_url_says_where_the_picture_is(shard):
+    stamp = ShardFile(shard).stamp
+    assert urls_of(shard)[1] == f"pass://2048-{len(PICTURES[1])}-{stamp}{shard}/{HASHES[1]}.jpg"
+    assert Place.from_url(urls_of(shard)[1]) == (
+        str(shard),
+        2048,
+        len(PICTURES[1]),
+        stamp,
+        f"{HASHES[1]}.jpg",
+    )
+
+
+def test_the_place_of_a_url_is_the_same_with_and_without_the_protocol(shard):
+    url = urls_of(shard)[0]
+    assert Place.from_url(url.removeprefix("pass://")) == Place.from_url(url)
+
+
+def test_a_relative_path_becomes_absolute(shard, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    urls = urls_of("PASS.0.tar")
+    assert urls == urls_of(shard)
+    monkeypatch.chdir("/")
+    assert [read(url) for url in urls] == PICTURES
+
+
+@examples
+@given(folders)
+def test_any_path_comes_back_from_its_url_and_opens(names):
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_shard(Path(folder, *names, "PASS.0.tar"))
+        urls = urls_of(path)
+        assert [Place.from_url(url).shard for url in urls] == [str(path)] * 3
+        assert [Place.from_url(url).name for url in urls] == [f"{hash}.jpg" for hash in HASHES]
+        assert [read(url) for url in urls] == PICTURES
+        assert all(re.fullmatch(r"pass://[!-~]+", url) for url in urls)
+        assert not any(character in url for url in urls for character in "*?[]{}#\"' ")
+
+
+NO_URLS = {
+    "nothing": "",
+    "the protocol alone": "pass://",
+    "a path": "/home/me/PASS.0.tar",
+    "another protocol": "https://1-2-ab/PASS.0.tar/a.jpg",
+    "no stamp": "pass://512-931/PASS.0.tar/a.jpg",
+    "a stamp that is no number": "pass://512-931-xyz/PASS.0.tar/a.jpg",
+    "a negative offset": "pass://-512-931-ab/PASS.0.tar/a.jpg",
+    "no size": "pass://512--ab/PASS.0.tar/a.jpg",
+    "no shard": "pass://512-931-ab/a.jpg",
+    "no name": "pass://512-931-ab/PASS.0.tar/",
+    "an offset of 5000 digits": f"pass://{'1' * 5000}-931-ab/PASS.0.tar/a.jpg",
+    "an offset that no file has": "pass://9999999999999999999-931-ab/PASS.0.tar/a.jpg",
+    "other digits": "pass://٥١٢-931-ab/PASS.0.tar/a.jpg",
+}
+
+
+@pytest.mark.parametrize("url", NO_URLS.values(), ids=NO_URLS)
+def test_a_malformed_url_is_refused(url):
+    message = re.escape(
+        f"{url}: expected pass://<offset>-<size>-<stamp>/<shard>/<hash>.jpg. Load the dataset "
+        "again."
+    )
+    with pytest.raises(ShardError, match=f"^{message}$"):
+        Place.from_url(url)
+    stripped = url.removeprefix("pass://").rstrip("/")
+    for use in (ShardFileSystem().info, ShardFileSystem().open, ShardFileSystem().size):
+        with pytest.raises(ShardError, match=re.escape(f"{stripped}: expected pass://<offset>-")):
+            use(f"pass://{url.removeprefix('pass://')}")
+
+
+@examples
+@given(st.one_of(st.text(), st.from_regex(r"pass://\d+-\d+-[0-9a-f]+/.+/.+")))
+def test_any_text_is_a_place_or_refused(url):
+    try:
+        place = Place.from_url(url)
+    except ShardError:
+        return
+    assert place.offset >= 0
+    assert place.size >= 0
+    assert place.shard.startswith("/")
+    assert place.name
+
+
+def test_fsspec_gives_the_bytes(shard):
+    urls = urls_of(shard)
+    assert [read(url) for url in urls] == PICTURES
+    system = fsspec.filesystem("pass")
+    assert isinstance(system, ShardFileSystem)
+    assert system.cat_file(urls[1]) == PICTURES[1]
+    with system.open(urls[2]) as file:
+        file.seek(2)
+        assert file.read(5) == PICTURES[2][2:7]
+
+
+def test_a_process_that_never_imported_pass_utils_reads_a_url(shard, tmp_path):
+    code = (
+        "import sys, fsspec\n"
+        "assert 'pass_utils' not in sys.modules\n"
+        "with fsspec.open(sys.argv[1]) as file: sys.stdout.buffer.write(file.read())\n"
+    )
+    for number, url in enumerate(urls_of(shard)[:2]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, url], cwd=tmp_path, capture_output=True, check=False
+        )
+        assert (done.stdout, done.stderr) == (PICTURES[number], b"")
+
+
+def test_info_gives_name_and_size_without_touching_the_shard(shard):
+    url = urls_of(shard)[1]
+    shard.unlink()
+    system = fsspec.filesystem("pass")
+    expected = {"name": url.removeprefix("pass://"), "size": len(PICTURES[1]), "type": "file"}
+    assert system.info(url) == system.info(url.removeprefix("pass://")) == expected
+    assert system.size(url) == len(PICTURES[1])
+    assert system.isfile(url)
+    assert not system.isdir(url)
+
+
+def test_a_shard_that_vanished_is_reported(shard):
+    url = urls_of(shard)[0]
+    shard.unlink()
+    message = re.escape(
+        f"{shard}: expected a shard here, found none (No such file or directory). Put it back, or "
+        "load the "
+    )
+    with pytest.raises(ShardError, match=message) as info:
+        read(url)
+    assert info.value.shard == str(shard)
+    with pytest.raises(ShardError, match=message):
+        datasets.Image().decode_example({"path": url, "bytes": None})
+
+
+@pytest.mark.parametrize("change", ["size", "time"])
+def test_a_shard_that_changed_is_reported(shard, change):
+    url = urls_of(shard)[0]
+    status = shard.stat()
+    if change == "size":
+        shard.write_bytes(shard.read_bytes() + bytes(512))
+    os.utime(shard, ns=(status.st_atime_ns, status.st_mtime_ns + (change == "time")))
+    message = re.escape(
+        f"{shard}: expected the file that the dataset was opened with, found one of another size "
+        "or date. Run "
+    )
+    with pytest.raises(ShardError, match=message) as info:
+        read(url)
+    assert (info.value.shard, info.value.offset) == (str(shard), 512)
+    with pytest.raises(ShardError, match=message):
+        datasets.Image().decode_example({"path": url, "bytes": None})
+
+
+def test_a_place_past_the_end_of_its_shard_is_reported(shard):
+    with ShardFile(shard) as source:
+        (url,) = place_urls(source, [("a", source.size - 10, 11)])
+    with pytest.raises(
+        ShardError, match=r"PASS\.0\.tar: expected 11 bytes at [\d,]+, found 10; the file was cut"
+    ):
+        read(url)
+
+
+def test_reading_leaves_no_file_open(shard):
+    fds = Path("/proc/self/fd")
+    if not fds.is_dir():
+        pytest.skip("no /proc")
+    urls = urls_of(shard) * 20
+    before = len(list(fds.iterdir()))
+    files = [fsspec.open(url).open() for url in urls]
+    assert len(list(fds.iterdir())) == before
+    assert files[-1].read() == PICTURES[2]
+
+
+@pytest.mark.parametrize("mode", ["wb", "ab", "r+b", "xb"])
+def test_writing_is_refused(shard, mode):
+    url = urls_of(shard)[0]
+    data = shard.read_bytes()
+    with pytest.raises(
+        ShardError,
+        match=(
+            f"{HASHES[0]}.jpg: expected mode 'rb', found '{re.escape(mode)}': shards are only read"
+        ),
+    ):
+        fsspec.filesystem("pass").open(url, mode)
+    assert shard.read_bytes() == data
+
+
+def test_datasets_decodes_the_picture_at_a_url(shard):
+    for url, data in zip(urls_of(shard), PICTURES, strict=True):
+        expected = datasets.Image().decode_example({"path": None, "bytes": data})
+        image = datasets.Image().decode_example({"path": url, "bytes": None})
+        assert (image.format, image.mode, image.size) == ("JPEG", "RGB", expected.size)
+        assert image.tobytes() == expected.tobytes()
+    assert (
+        len(
+            {
+                datasets.Image().decode_example({"path": url, "bytes": None}).tobytes()
+                for url in urls_of(shard)
+            }
+        )
+        == 3
+    )
+
+
+def test_datasets_writes_the_bytes_at_a_url_where_it_embeds_files(shard):
+    image = datasets.Image()
+    places = pa.array([{"bytes": None, "path": url} for url in urls_of(shard)], image.pa_type)
+    assert image.embed_storage(places).to_pylist() == [
+        {"bytes": data, "path": f"{hash}.jpg"} for hash, data in zip(HASHES, PICTURES, strict=True)
+    ]
