@@ -42,7 +42,7 @@ def colours() -> bool | None:
 def explain(err: BaseException) -> str:
     """What went wrong and what to do, in one line.
 
-    >>> explain(FileNotFoundError(2, "No such file or directory", "PASS.0.tar"))[:75]
+    >>> explain(FileNotFoundError(2, "No such file or directory", "PASS.0.tar"))[:74]
     'PASS.0.tar: expected to read or write it, found: No such file or directory'
     """
     for each in _causes(err):
