@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__ as __version__
 from .errors import (
     AttributionError,
+    DatasetError,
     DownloadError,
     ExportError,
     ImageError,
@@ -61,6 +62,7 @@ __all__ = [
     "AttributionError",
     "Census",
     "Credit",
+    "DatasetError",
     "DownloadError",
     "ExportError",
     "File",

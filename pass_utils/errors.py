@@ -6,7 +6,8 @@
     ├── MetadataError     a CSV that is missing or damaged, or lacks an image's row
     ├── ImageError        an image file whose width and height cannot be read
     │   └── TruncatedImageError   too few leading bytes of one
-    ├── ResolutionError   bounds that fit no image, a dataset without images
+    ├── DatasetError      no dataset of `datasets`, one without splits or images, or an unfit stream
+    ├── ResolutionError   bounds that make no sense, or columns of sizes that are there already
     ├── RemoteError       a URL that gives nothing, something else, or nothing more
     ├── DownloadError     a folder in use, full, or of another release; a file that came wrong twice
     ├── AttributionError  rows without hash or creator, or a credit list that cannot be written
@@ -67,9 +68,15 @@ class TruncatedImageError(ImageError):
         self.found = found
 
 
+class DatasetError(PassError):
+    """What was passed is no dataset, has no splits, one whose name cannot be, no column of images,
+    or is a stream where none can be.
+    """
+
+
 class ResolutionError(PassError):
-    """Bounds on the size of pictures that make no sense, or a dataset that they cannot be applied
-    to.
+    """Bounds on the resolution of images that make no sense, or a dataset that has columns `width`
+    or `height` already.
     """
 
 

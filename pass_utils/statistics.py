@@ -17,10 +17,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ._datasets import stored_chunks, stored_indices, stored_table
 from ._util.text import readable_all
 from .errors import ReportError
 from .images.files import stored_sizes
-from .images.sizes import Sizes, dataset_sizes, stored_chunks
+from .images.sizes import Sizes, dataset_sizes
 
 CELL = 5  # degrees; some 550 km at the equator
 _ROWS_AT_A_TIME = 100_000
@@ -148,12 +149,9 @@ def _tables(parts: Sequence[datasets.Dataset]) -> Iterator[pa.Table]:
     `datasets` would look at each row for itself wherever some are left out.
     """
     for part in parts:
-        stored = part.data.table.select([name for name in _COLUMNS if name in part.column_names])
-        wanted = (
-            None
-            if part._indices is None
-            else np.sort(part._indices.column(0).to_numpy().astype(np.int64))
-        )
+        stored = stored_table(part).select([name for name in _COLUMNS if name in part.column_names])
+        indices = stored_indices(part)
+        wanted = None if indices is None else np.sort(indices)
         for begin in range(0, len(stored), _ROWS_AT_A_TIME):
             table = stored.slice(begin, _ROWS_AT_A_TIME)
             if wanted is not None:

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = [
     f"test_{name}.py"
     for name in (
-        *("script", "hashes", "statistics"),
+        *("script", "datasets", "hashes", "statistics"),
         *("loading_builder", "loading_metadata", "loading_registry", "loading_rows"),
         *("shards_places", "selection_bounds", "selection_resolution"),
         *("images_files", "images_header", "images_sizes"),

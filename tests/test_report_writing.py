@@ -16,7 +16,7 @@ from support.hostile import raw_names, read_names
 from support.reporting import dataset, picture, row
 
 import pass_utils
-from pass_utils import ReleaseError, ReportError, write_report
+from pass_utils import DatasetError, ReleaseError, ReportError, write_report
 from pass_utils.releases import dummy_folder
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -254,8 +254,12 @@ def test_what_no_report_can_be_made_of_is_refused(bundled_rows, tmp_path):
     for given, message in (
         (stream, r"found a stream.*data_dir=.*Dataset.from_list"),
         (datasets.IterableDatasetDict({"train": stream}), "found a stream"),
-        ("~/pass", "expected a Dataset or a dictionary of them, found str"),
-        ({}, "found no splits"),
+        ("~/pass", "expected a Dataset, an IterableDataset or a dict of them by split, found str"),
+        ({}, "expected at least one split, found none"),
+    ):
+        with pytest.raises(DatasetError, match=message):
+            write_report(given, path)
+    for given, message in (
         (
             bundled_rows.remove_columns("hash"),
             "expected the columns image, hash, creator_username, found .*; hash missing",

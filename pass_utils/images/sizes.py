@@ -24,6 +24,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from datasets.utils.file_utils import xopen
 
+from .._datasets import Rows, stored_chunks, stored_indices
 from .._util.cache import cache_path, read_batch, write_batch
 from ..errors import ImageError
 from ..shards.places import Places, group_places, open_shard
@@ -38,7 +39,6 @@ _PATHS_AT_A_TIME = 200_000
 # as fast
 _AHEAD = 32
 
-Rows = npt.NDArray[np.int64]
 # shape (rows, 2): width, height in pixels; zeros where there is no image
 Sizes = npt.NDArray[np.int32]
 # rows of a dataset, and what finds their sizes
@@ -141,9 +141,8 @@ def _all_paths(dataset: datasets.Dataset, column: str) -> Iterator[tuple[pa.Stri
 
 def _as_stored(dataset: datasets.Dataset, rows: Rows) -> Rows:
     """These rows in the order in which they are stored."""
-    if dataset._indices is None:
-        return rows
-    return rows[np.argsort(dataset._indices.column(0).to_numpy()[rows], kind="stable")]
+    stored = stored_indices(dataset)
+    return rows if stored is None else rows[np.argsort(stored[rows], kind="stable")]
 
 
 def _from_dataset(dataset: datasets.Dataset, column: str) -> Sizes:
@@ -152,30 +151,6 @@ def _from_dataset(dataset: datasets.Dataset, column: str) -> Sizes:
     for images, stored, rows in stored_chunks(dataset, column):
         sizes[rows] = image_sizes(images, stored)
     return sizes
-
-
-def stored_chunks(
-    dataset: datasets.Dataset, column: str
-) -> Iterator[tuple[pa.StructArray, Rows, Rows]]:
-    """The pieces in which a column is stored, the wanted places in each, and the rows of the
-    dataset that these are.
-
-    Nothing is copied, as it is when a dataset with indices is iterated over.
-    """
-    chunks = dataset.data.column(column).chunks
-    ends = np.cumsum([len(chunk) for chunk in chunks], dtype=np.int64)
-    stored = order = np.arange(len(dataset))
-    if dataset._indices is not None:
-        stored = dataset._indices.column(0).to_numpy().astype(np.int64)
-        order = np.argsort(stored, kind="stable")
-    done = 0
-    for chunk, end, until in zip(
-        chunks, ends, np.searchsorted(stored[order], ends).tolist(), strict=True
-    ):
-        rows = order[done:until]
-        if len(rows):
-            yield chunk, stored[rows] - (end - len(chunk)), rows
-        done = until
 
 
 def image_sizes(images: pa.StructArray, rows: Rows | None = None) -> Sizes:

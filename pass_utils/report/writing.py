@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import datasets
 
+from .._datasets import open_splits, progress_bars
 from ..attribution.files import whole_list
 from ..errors import ReportError
 from ..releases import Release, find_release, release_of
@@ -51,7 +50,8 @@ def write_report(
     read as by `filter_resolution`, and remembered. `quiet` shows no progress.
 
     Raises:
-        ReportError: something else than a dataset of PASS rows, a file that cannot be written, or
+        DatasetError: it is no dataset, or a stream.
+        ReportError: a dataset without PASS's columns, a file that cannot be written, or
         no matplotlib.
         ReleaseError: there is no such release.
         AttributionError: rows that cannot be credited.
@@ -71,7 +71,7 @@ def write_report(
     known = {found and found.name for found in map(release_of, parts)}
     found_release = find_release(release or (known.pop() if len(known) == 1 else None) or "v2")
     where = Path(path).expanduser().absolute()
-    with whole_list(where, error=ReportError) as (file, _), _silence(quiet):
+    with whole_list(where, error=ReportError) as (file, _), progress_bars(quiet):
         census = take_census(parts)
         items = list(take_sample(parts, pictures, pixels=_PIXELS, folder=where.parent))
         write_page(census, items, file, release=found_release, selection=selection, command=command)
@@ -85,26 +85,8 @@ def write_report(
 
 def _parts(dataset: Any) -> list[datasets.Dataset]:
     """The datasets of all splits, with images that are decoded when they are asked for."""
-    parts = list(dataset.values()) if isinstance(dataset, Mapping) else [dataset]
-    if not parts:
-        raise ReportError(
-            "dataset: expected a Dataset or a dictionary of them, found no splits in it. Load one "
-            "of PASS."
-        )
+    parts: list[Any] = [*open_splits(dataset, streams=False).parts.values()]
     for part in parts:
-        if isinstance(part, datasets.IterableDataset):
-            raise ReportError(
-                "dataset: expected a Dataset, found a stream, whose rows come one after the other. "
-                'Open the shards in place with `load_dataset("pass", data_dir=...)`, '
-                "or keep some rows: "
-                "`Dataset.from_list(list(stream.take(1000)), features=stream.features)`."
-            )
-        if not isinstance(part, datasets.Dataset):
-            raise ReportError(
-                "dataset: expected a Dataset or a dictionary of them, found "
-                f"{type(part).__name__}. Load one with "
-                '`load_dataset("pass", ...)`.'
-            )
         lacking = [name for name in _NEEDED if name not in part.column_names]
         if lacking:
             raise ReportError(
@@ -121,16 +103,3 @@ def _parts(dataset: Any) -> list[datasets.Dataset]:
         part.cast_column("image", datasets.Image()) if not part.features["image"].decode else part
         for part in parts
     ]
-
-
-@contextlib.contextmanager
-def _silence(quiet: bool) -> Iterator[None]:
-    """Without the progress bars of `datasets`, if so wished."""
-    if not quiet or datasets.are_progress_bars_disabled():
-        yield
-        return
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        datasets.enable_progress_bars()

@@ -5,25 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, cast
 
 import datasets
 import numpy as np
 import pyarrow as pa
 
+from .._datasets import AnyDataset, format_type, image_column, open_splits
 from ..errors import ResolutionError
 from ..images.sizes import Sizes, dataset_sizes, image_sizes
 from .bounds import Bounds
 
 logger = logging.getLogger(__name__)
-
-AnyDataset = TypeVar(
-    "AnyDataset",
-    datasets.Dataset,
-    datasets.IterableDataset,
-    datasets.DatasetDict,
-    datasets.IterableDatasetDict,
-)
 
 _ROWS_AT_A_TIME = 128  # of a stream; about four tables of images
 _PATIENCE = 10_000  # pictures of a stream that none fits before that is worth a warning
@@ -63,8 +56,8 @@ def filter_resolution(
     its way through a stream the warning comes after 10,000 pictures.
 
     Raises:
-        ResolutionError: no bound, bounds that contradict each other, or a dataset without one
-        column of images.
+        DatasetError: it is no dataset, or has no column of images.
+        ResolutionError: no bound, or bounds that contradict each other.
         ImageError: an image is broken.
         ShardError: a shard is gone or has changed.
     """
@@ -80,7 +73,9 @@ def filter_resolution(
         min_aspect,
         max_aspect,
     )
-    return _for_each_split(dataset, lambda one: _filter_one(one, bounds, num_proc))
+    _check_processes(num_proc)
+    filtered = open_splits(dataset).map(lambda part: _filter_one(part, bounds, num_proc))
+    return cast(AnyDataset, filtered)
 
 
 def add_resolution(dataset: AnyDataset, *, num_proc: int | None = None) -> AnyDataset:
@@ -92,45 +87,13 @@ def add_resolution(dataset: AnyDataset, *, num_proc: int | None = None) -> AnyDa
     them first, and select then.
 
     Raises:
-        ResolutionError: the dataset has such a column already, or not one column of images.
+        DatasetError: it is no dataset, or has no column of images.
+        ResolutionError: the dataset has such a column already.
         ImageError: an image is broken.
         ShardError: a shard is gone or has changed.
     """
-    return _for_each_split(dataset, lambda one: _add_one(one, num_proc))
-
-
-def _for_each_split(dataset: Any, work: Callable[[Any], Any]) -> Any:
-    if isinstance(dataset, (datasets.DatasetDict, datasets.IterableDatasetDict)):
-        return type(dataset)({split: work(part) for split, part in dataset.items()})
-    if isinstance(dataset, (datasets.Dataset, datasets.IterableDataset)):
-        return work(dataset)
-    raise ResolutionError(
-        "expected a Dataset, an IterableDataset or a dict of splits, found "
-        f'{type(dataset).__name__}. Open one with `load_dataset("pass", ...)`.'
-    )
-
-
-def image_column(dataset: datasets.Dataset | datasets.IterableDataset) -> str:
-    """The column of images: `image` where there are several.
-
-    Raises:
-        ResolutionError: there is none, or none of several is called so.
-    """
-    if dataset.features is None:
-        raise ResolutionError(
-            "expected a column of type Image, found a stream that does not know its features. Give "
-            "it some: `IterableDataset.from_generator(..., features=...)`."
-        )
-    columns = [
-        name for name, feature in dataset.features.items() if isinstance(feature, datasets.Image)
-    ]
-    if len(columns) != 1 and "image" not in columns:
-        found = ", ".join(columns) or ", ".join(dataset.features)
-        raise ResolutionError(
-            f"expected one column of type Image, found {'several' if columns else 'none'} "
-            f'({found}). `select_columns` and `cast_column("image", Image())` choose or make one.'
-        )
-    return "image" if "image" in columns else columns[0]
+    _check_processes(num_proc)
+    return cast(AnyDataset, open_splits(dataset).map(lambda part: _add_one(part, num_proc)))
 
 
 def _check_processes(num_proc: int | None) -> None:
@@ -143,8 +106,7 @@ def _check_processes(num_proc: int | None) -> None:
 
 
 def _filter_one(dataset: Any, bounds: Bounds, num_proc: int | None) -> Any:
-    _check_processes(num_proc)
-    column = image_column(dataset)
+    column = image_column(dataset.features)
     if isinstance(dataset, datasets.IterableDataset):
         return _map_tables(dataset, column, _Filter(column, bounds), dataset.features)
     sizes = dataset_sizes(dataset, column, num_proc=num_proc)
@@ -160,8 +122,7 @@ def _filter_one(dataset: Any, bounds: Bounds, num_proc: int | None) -> Any:
 
 
 def _add_one(dataset: Any, num_proc: int | None) -> Any:
-    _check_processes(num_proc)
-    column = image_column(dataset)
+    column = image_column(dataset.features)
     there = [side for side in _SIDES if side in dataset.features]
     if there:
         raise ResolutionError(
@@ -192,7 +153,7 @@ def _map_tables(
     formats as they were.
     """
     undecoded = dataset.cast_column(column, datasets.Image(decode=False))
-    format = dataset._formatting.format_type if dataset._formatting else None
+    format = format_type(dataset)
     if _TABLES_ARE_STREAMED:
         mapped = undecoded.with_format("arrow").map(
             function, batched=True, batch_size=_ROWS_AT_A_TIME
