@@ -1,8 +1,9 @@
 # Everything that a newcomer types; each target makes .venv and installs what it needs.
 PYTHON ?= python3
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
+WORKERS ?= 2
 
-.PHONY: demo notebook test compat benchmark docs clean
+.PHONY: demo notebook test test-fast compat lowest dist benchmark docs clean
 
 demo: .venv/demo  # the credits stay in pass-demo/
 	.venv/bin/pass-utils demo
@@ -10,14 +11,23 @@ demo: .venv/demo  # the credits stay in pass-demo/
 notebook: .venv/examples
 	.venv/bin/jupyter lab examples/streaming.ipynb
 
-test: .venv/test
+test: .venv/test  # format, lint, types, and every test
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
-	.venv/bin/pytest
+	.venv/bin/pytest -n $(WORKERS) --dist worksteal
 
-compat: .venv/demo
+test-fast: .venv/test-fast  # without the slow tests, and without the heavy packages
+	.venv/bin/pytest -n $(WORKERS) --dist worksteal -m "not slow"
+
+compat: .venv/demo  # the tests of loading and export on every supported line of datasets
 	.venv/bin/python tests/compat.py
+
+lowest: .venv/demo  # the fast tests on the lowest version of each dependency
+	.venv/bin/python tests/compat.py lowest
+
+dist: .venv/dist  # sdist and wheel in dist/, checked, and opened from an empty environment
+	.venv/bin/python tests/dist.py
 
 benchmark: .venv/benchmark
 	.venv/bin/python benchmarks/opening.py
@@ -32,7 +42,7 @@ docs: .venv/docs  # the reference of the public names; what pdoc warns of is an 
 	.venv/bin/python docs/reference.py build/docs
 
 clean:
-	rm -rf .venv .compat build pass-demo *.egg-info
+	rm -rf .venv .compat build dist pass-demo *.egg-info
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -41,18 +51,7 @@ clean:
 	$(PIP) -e .
 	@touch $@
 
-.venv/examples: setup.cfg pyproject.toml | .venv/bin/python
-	$(PIP) -e '.[examples]'
+# The stamp of an extra: .venv/test says that '.[test]' is installed.
+.venv/%: setup.cfg pyproject.toml | .venv/bin/python
+	$(PIP) -e '.[$*]'
 	@touch $@ .venv/demo
-
-.venv/test: setup.cfg pyproject.toml | .venv/bin/python
-	$(PIP) -e '.[test]'
-	@touch $@ .venv/demo
-
-.venv/benchmark: setup.cfg pyproject.toml | .venv/bin/python
-	$(PIP) -e '.[benchmark]'
-	@touch $@
-
-.venv/docs: setup.cfg pyproject.toml | .venv/bin/python
-	$(PIP) -e '.[docs]'
-	@touch $@

@@ -1,5 +1,5 @@
-"""Run the loading tests against every supported line of `datasets`, each in an environment of its
-own.
+"""Run tests against every supported line of `datasets`, and against the lowest version of every
+dependency, each in an environment of its own: `python tests/compat.py [NAME ...]`.
 
 The environments stay in .compat/ and are used again. The package goes in as a user gets it, built
 into a wheel. An environment whose Python is not on this machine is skipped with the reason;
@@ -8,6 +8,7 @@ skipping all of them is a failure.
 
 from __future__ import annotations
 
+import configparser
 import os
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-TESTS = [
+LOADING_AND_EXPORT = tuple(
     f"test_{name}.py"
     for name in (
         *("script", "datasets", "hashes", "statistics"),
@@ -29,23 +30,38 @@ TESTS = [
         *("export_planning", "export_streams", "export_webdataset", "export_workers"),
         *("export_writing", "hub_push", "hub_server"),
     )
-]
+)
+TOOLS = ("pytest", "pytest-xdist", "hypothesis")
 
 
 class Environment(NamedTuple):
-    """A Python (None for the one that runs this) and what pip is asked to install in it."""
+    """A Python (None for the one that runs this), what pip installs in it, and what pytest runs:
+    files of tests (none: all of them), those that `marker` selects.
+    """
 
     name: str
     python: str | None
     requirements: tuple[str, ...]
+    tests: tuple[str, ...] = LOADING_AND_EXPORT
+    marker: str = ""
+
+
+def lowest_requirements() -> tuple[str, ...]:
+    """The lower bound of each dependency in setup.cfg, as `NAME==VERSION`."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    lines = config["options"]["install_requires"].split()
+    return tuple(line.partition(",")[0].replace(">=", "==") for line in lines)
 
 
 ENVIRONMENTS = (
     Environment("datasets-2.21.0", "3.10", ("datasets==2.21.0", "huggingface_hub<1")),
     Environment("datasets-3.6.0", None, ("datasets==3.6.0", "huggingface_hub<1")),
+    Environment("datasets-4.0.0", None, ("datasets==4.0.0", "huggingface_hub<1")),
     Environment("datasets-4", None, ("datasets>=4,<5",)),
     Environment("datasets-newest", None, ("datasets",)),
     Environment("datasets-newest-python-3.13", "3.13", ("datasets",)),
+    Environment("lowest", "3.10", lowest_requirements(), (), "not slow"),
 )
 
 
@@ -79,21 +95,27 @@ def run(environment: Environment, python: str, wheel: Path) -> bool:
     if not own.exists():
         subprocess.run([python, "-m", "venv", "--clear", str(folder)], check=True)
     pip = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run(
-        [*pip, "--upgrade", *environment.requirements, "pytest", "hypothesis", str(wheel)],
-        check=True,
-    )
+    subprocess.run([*pip, "--upgrade", *environment.requirements, *TOOLS, str(wheel)], check=True)
     subprocess.run([*pip, "--no-deps", "--force-reinstall", str(wheel)], check=True)
-    tests = [str(ROOT / "tests" / name) for name in TESTS]
-    pytest = [str(folder / "bin" / "pytest"), "-p", "no:cacheprovider", *tests]
-    return subprocess.run(pytest, cwd=folder).returncode == 0
+    pytest = [str(own), "-m", "pytest", "-p", "no:cacheprovider", "-n", "2", "--dist", "worksteal"]
+    tests = [str(ROOT / "tests" / name) for name in environment.tests or ("",)]
+    command = [*pytest, "-m", environment.marker, *tests]
+    return subprocess.run(command, cwd=folder).returncode == 0
 
 
-def main() -> int:
-    """Every environment in turn; 0 when at least one ran and all that ran passed."""
+def main(names: list[str]) -> int:
+    """These environments, or all of them, in turn; 0 when at least one ran and all that ran
+    passed.
+    """
+    known = [environment.name for environment in ENVIRONMENTS]
+    if unknown := sorted(set(names) - set(known)):
+        print(f"expected names among {', '.join(known)}, found {', '.join(unknown)}")
+        return 2
     wheel = build_wheel(ROOT / ".compat" / "wheel")
     outcomes: dict[str, str] = {}
     for environment in ENVIRONMENTS:
+        if names and environment.name not in names:
+            continue
         python = find_python(environment.python)
         print(f"== {environment.name}", flush=True)
         if python is None:
@@ -110,4 +132,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

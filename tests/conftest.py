@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import hashlib
-import io
 import logging
 import os
 import signal
 import sys
-import tarfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import datasets
 import pytest
-from PIL import Image
 from support.browser import browser  # noqa: F401  (a fixture)
+from support.folders import HEADER, image_hash, write_csv  # noqa: F401
+from support.jpegs import jpeg
+from support.tars import write_tar
 
 import pass_utils  # noqa: F401  (makes load_dataset("pass") work)
 from pass_utils.releases import dummy_folder
-
-HEADER = ["", "unickname", "datetaken", "licensename", "hash", "latitude", "longitude"]
 
 
 @pytest.fixture(autouse=True)
@@ -83,34 +79,6 @@ def read_terminal(terminal: int) -> bytes:
             shown += piece
     os.close(terminal)
     return shown
-
-
-def jpeg(text: str) -> bytes:
-    """A small picture of a colour that depends on the text."""
-    buffer = io.BytesIO()
-    colour = hashlib.md5(text.encode()).digest()
-    Image.new("RGB", (8 + colour[0] % 8, 8), tuple(colour[:3])).save(buffer, "JPEG")
-    return buffer.getvalue()
-
-
-def image_hash(number: int) -> str:
-    """The hash of image `number`, printed as PASS prints MD5s."""
-    return "".join(f"{byte:x}" for byte in hashlib.md5(str(number).encode()).digest())
-
-
-def write_tar(path: Path, files: Mapping[str, bytes] | Sequence[tuple[str, bytes]]) -> None:
-    """A tar of `(name, data)` files."""
-    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for name, data in files.items() if isinstance(files, Mapping) else files:
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-
-
-def write_csv(path: Path, rows: Sequence[Sequence[object]], header: Sequence[str] = HEADER) -> None:
-    """A metadata CSV of these rows."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
 @pytest.fixture

@@ -5,11 +5,14 @@ directions of imports.
 from __future__ import annotations
 
 import ast
+import configparser
 import re
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parent.parent
 
@@ -84,11 +87,41 @@ def test_imports_have_no_circle():
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
-def test_the_version_stands_in_one_place():
+def test_the_version_stands_in_one_place_and_in_the_citation():
     from pass_utils import __version__
 
     assert f'__version__ = "{__version__}"' in (PACKAGE / "_version.py").read_text()
     assert "attr: pass_utils._version.__version__" in (ROOT / "setup.cfg").read_text()
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == __version__
+
+
+def test_every_dependency_has_a_lower_bound_and_every_imported_package_is_a_dependency():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    requirements = config["options"]["install_requires"].split()
+    bounds = {re.split("[>=<!]", line)[0]: line for line in requirements}
+    assert [
+        line for line in requirements if not re.fullmatch(r"\w+>=[\d.]+(,!=[\d.*]+)?", line)
+    ] == []
+    trees = [ast.parse(module.read_text()) for module in [*MODULES, ROOT / "pass.py"]]
+    imported = {
+        (alias.name if isinstance(node, ast.Import) else str(node.module)).split(".")[0]
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and not node.level)
+        for alias in node.names
+    }
+    known = {"PIL": "pillow", "yaml": "pyyaml", "markupsafe": "jinja2", "urllib3": "requests"}
+    others = {known.get(each, each) for each in imported} - sys.stdlib_module_names
+    assert others - {"pass_utils", "distributed", "matplotlib"} == set(bounds)  # the extras
+
+
+def test_ci_runs_the_one_command_on_the_first_and_the_last_python_of_the_classifiers():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    job = workflow["jobs"]["test"]
+    versions = re.findall(r"Python :: (3\.\d+)", (ROOT / "setup.cfg").read_text())
+    assert job["strategy"]["matrix"]["python"] == [versions[0], versions[-1]] == ["3.10", "3.13"]
+    assert job["steps"][-1] == {"run": ".ci/run"}
 
 
 def test_the_loading_script_imports_nothing_of_ours():

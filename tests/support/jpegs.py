@@ -1,9 +1,10 @@
-"""JPEGs of every kind that a header can be of: written by Pillow, and rewritten segment by
-segment.
+"""Image files for tests: small JPEGs, and JPEGs of every kind that a header can be of, written by
+Pillow and rewritten segment by segment.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import random
 import struct
@@ -76,6 +77,17 @@ def save(image: Image.Image, format: str = "JPEG", **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format, **options)
     return buffer.getvalue()
+
+
+def jpeg(text: str) -> bytes:
+    """A small JPEG of a colour that depends on the text."""
+    colour = hashlib.md5(text.encode()).digest()
+    return save(Image.new("RGB", (8 + colour[0] % 8, 8), tuple(colour[:3])))
+
+
+def grey_jpeg(width: int, height: int) -> bytes:
+    """A grey JPEG."""
+    return save(Image.new("L", (width, height), 90))
 
 
 def _with_thumbnail(rng: random.Random) -> bytes:

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import io
 from typing import Any
 
 import datasets
-from conftest import image_hash
-from PIL import Image
 
 from pass_utils.releases import FEATURES
-
-
-def picture(width: int, height: int) -> bytes:
-    """A grey picture as a JPEG."""
-    buffer = io.BytesIO()
-    Image.new("L", (width, height), 90).save(buffer, "JPEG")
-    return buffer.getvalue()
+from support.folders import image_hash
+from support.jpegs import grey_jpeg as picture
 
 
 def row(

@@ -1,5 +1,5 @@
-"""Tars in memory: whole ones by tarfile, single headers by hand, and a shard that remembers what
-was read of it.
+"""Tars: complete ones by tarfile, in memory and on disk, single headers by hand, and a shard that
+remembers what was read of it.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 
 def make_tar(
@@ -21,6 +22,11 @@ def make_tar(
             tar.addfile(member, io.BytesIO(data))
         length = tar.offset
     return buffer.getvalue() if end else buffer.getvalue()[:length]
+
+
+def write_tar(path: Path, files: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> None:
+    """Write a tar of `(name, data)` files, or of the data by name."""
+    path.write_bytes(make_tar(files.items() if isinstance(files, Mapping) else files))
 
 
 def make_header(
