@@ -9,17 +9,15 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from .attribution.credit import (
+from .errors import ReleaseError
+from .releases import (
     DATASET_AUTHORS,
     DATASET_LICENSE_URL,
     DATASET_SPDX,
     LICENSE_URL,
-    SPDX,
-)
-from .errors import ReleaseError
-from .releases import (
     METADATA_COLUMNS,
     METADATA_FILE,
+    SPDX,
     File,
     Release,
     choose_shards,

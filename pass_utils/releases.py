@@ -1,6 +1,7 @@
-"""The loading script `pass.py` in, its facts about PASS out, typed: the one place that imports it.
+"""Facts about PASS: releases with their files and checksums, licences, authors, links.
 
-`pass` is a keyword, so `import pass` is a SyntaxError and importlib has to do it.
+What `pass.py` knows, typed; this is the only module that imports it. `pass` is a keyword, so
+`import pass` is a SyntaxError and importlib has to do it.
 """
 
 from __future__ import annotations
@@ -59,15 +60,39 @@ METADATA_COLUMNS: tuple[tuple[str, str, Any], ...] = script.METADATA_COLUMNS
 IMAGE_NAME: re.Pattern[str] = script.IMAGE_NAME
 FEATURES: Any = script.FEATURES
 
+# The release that is meant where none is named and no folder or dataset says otherwise; set in
+# pass.py, so that every `datasets` has the same.
+DEFAULT_RELEASE: str = script.PASS.DEFAULT_CONFIG_NAME
 
-def find_release(release: str | Release) -> Release:
-    """The record of a release by its name (`"v2"`, `"v3"`), or the record itself when it is one.
+# The licence of each photo: Flickr's "Attribution License" of 2004 to 2014, which YFCC100M's own
+# rows name with this URL; 4.0 came to Flickr in 2025.
+LICENSE = "CC BY 2.0"
+LICENSE_URL = "https://creativecommons.org/licenses/by/2.0/"
+SPDX = "CC-BY-2.0"
+# The licence of the dataset: the selection and its metadata.
+DATASET_LICENSE = "CC BY 4.0"
+DATASET_LICENSE_URL = "https://creativecommons.org/licenses/by/4.0/"
+DATASET_SPDX = "CC-BY-4.0"
+DATASET_TITLE = "PASS (Pictures without humAns for Self-Supervision)"
+DATASET_AUTHORS = ("Yuki M. Asano", "Christian Rupprecht", "Andrew Zisserman", "Andrea Vedaldi")
+AUTHORS_LINE = f"{', '.join(DATASET_AUTHORS[:-1])} and {DATASET_AUTHORS[-1]}"
+# YFCC100M's images, one by one; `source_url` appends h[:3]/h[3:6]/h.jpg
+SOURCE_URL = "https://multimedia-commons.s3-us-west-2.amazonaws.com/data/images/"
+
+
+def find_release(release: str | Release | None = None) -> Release:
+    """Returns the record of a release.
+
+    Args:
+        release: its name (`"v2"`, `"v3"`), the record itself, or None for the default release.
 
     Raises:
         ReleaseError: there is no release of that name.
     """
     if isinstance(release, Release):
         return release
+    if release is None:
+        release = DEFAULT_RELEASE
     if release not in RELEASES:
         raise ReleaseError(f"release: expected one of {', '.join(RELEASES)}, found {release!r}.")
     return RELEASES[release]
@@ -104,17 +129,40 @@ def choose_shards(release: Release, shards: Iterable[Any] | None) -> dict[int, F
 
 
 def file_url(release: Release, file: File, base_url: str | None = None) -> str:
-    """Where a file lies: on the mirror given, else on the one in the environment's `PASS_BASE_URL`,
-    else on Zenodo.
+    """Returns the URL of a file of a release.
+
+    Args:
+        release: the release.
+        file: one of its files.
+        base_url: a mirror; None for the environment's `PASS_BASE_URL`, and else Zenodo.
     """
     return release.url(file, base_url or os.environ.get("PASS_BASE_URL") or script.BASE_URL)
 
 
-def dummy_folder(release: str | Release = "v2") -> Path:
-    """The folder of the miniature of a `release` that comes with the package: ten small shards and
-    their CSV.
+def doi_url(release: Release) -> str:
+    """Returns the link that leads to the release on Zenodo."""
+    return f"https://doi.org/{release.doi}"
 
-    It holds drawings, not photographs, and is laid out as PASS is.
+
+def source_url(hash: str) -> str:
+    """Returns the URL of a single image in YFCC100M's public bucket.
+
+    >>> source_url("0123456789abcdef")
+    'https://multimedia-commons.s3-us-west-2.amazonaws.com/data/images/012/345/0123456789abcdef.jpg'
+    """
+    return f"{SOURCE_URL}{hash[:3]}/{hash[3:6]}/{hash}.jpg"
+
+
+def dummy_folder(release: str | Release | None = None) -> Path:
+    """Returns the folder of the miniature of a release that comes with the package.
+
+    It has ten small shards and their CSV, laid out as PASS is, with drawings for photographs.
+
+    Args:
+        release: its name, such as `"v3"`, or its record; None for the default release.
+
+    Raises:
+        ReleaseError: there is no such release.
     """
     here = Path(__file__).parent
     installed, checkout = here / "dummy", here.parent / "dummy"

@@ -10,12 +10,11 @@ import pytest
 from pass_utils import AttributionError, ReleaseError, dataset_credit
 from pass_utils.attribution.credit import (
     COLUMNS,
-    DATASET_AUTHORS,
     Credit,
     credit_batch,
     credit_records,
 )
-from pass_utils.releases import script
+from pass_utils.releases import DATASET_AUTHORS, script
 
 HASH = "dd571a41a015354d92a859f7ef31201"
 SOURCE = f"https://multimedia-commons.s3-us-west-2.amazonaws.com/data/images/dd5/71a/{HASH}.jpg"

@@ -18,26 +18,21 @@ import pyarrow.compute as pc
 from .._util.text import readable, readable_all, tidy
 from ..errors import AttributionError
 from ..hashes import HASH_MEANS, Keys, are_hashes
-from ..releases import Release, find_release
+from ..releases import (
+    AUTHORS_LINE,
+    DATASET_LICENSE,
+    DATASET_LICENSE_URL,
+    DATASET_TITLE,
+    LICENSE,
+    LICENSE_URL,
+    SOURCE_URL,
+    SPDX,
+    Release,
+    doi_url,
+    find_release,
+)
 
 UNKNOWN = "unknown Flickr user"  # where PASS has no name
-# Flickr's "Attribution License" of 2004 to 2014, which YFCC100M's own rows name with this URL; 4.0
-# came to Flickr in 2025.
-LICENSE, LICENSE_URL, SPDX = (
-    "CC BY 2.0",
-    "https://creativecommons.org/licenses/by/2.0/",
-    "CC-BY-2.0",
-)
-DATASET_LICENSE, DATASET_LICENSE_URL, DATASET_SPDX = (
-    "CC BY 4.0",
-    "https://creativecommons.org/licenses/by/4.0/",
-    "CC-BY-4.0",
-)
-DATASET_TITLE = "PASS (Pictures without humAns for Self-Supervision)"
-DATASET_AUTHORS = ("Yuki M. Asano", "Christian Rupprecht", "Andrew Zisserman", "Andrea Vedaldi")
-AUTHORS_LINE = f"{', '.join(DATASET_AUTHORS[:-1])} and {DATASET_AUTHORS[-1]}"
-# then h[:3]/h[3:6]/h.jpg
-SOURCE = "https://multimedia-commons.s3-us-west-2.amazonaws.com/data/images/"
 
 # What differs from picture to picture.
 COLUMNS = pa.schema(
@@ -112,7 +107,7 @@ def credit_batch(
     creators = pc.fill_null(readable_all(usernames), "")
     creators = pc.if_else(pc.equal(creators, ""), UNKNOWN, creators)
     first, second = (pc.utf8_slice_codeunits(hashes, start, start + 3) for start in (0, 3))
-    sources = pc.binary_join_element_wise(SOURCE, first, "/", second, "/", hashes, ".jpg", "")
+    sources = pc.binary_join_element_wise(SOURCE_URL, first, "/", second, "/", hashes, ".jpg", "")
     nothing = pa.nulls(len(hashes), pa.string())
     columns = [
         hashes,
@@ -197,7 +192,7 @@ def sentence(changes: str) -> str:
     return line if line.endswith((".", "!", "?")) else f"{line}."
 
 
-def dataset_credit(release: str | Release = "v2") -> str:
+def dataset_credit(release: str | Release | None = None) -> str:
     """The line that credits the dataset itself: title, `release`, authors, DOI and licence.
 
     >>> dataset_credit("v3")[:76]
@@ -211,8 +206,3 @@ def dataset_credit(release: str | Release = "v2") -> str:
         f"{DATASET_TITLE}, release {release.name} ({release.date}), by {AUTHORS_LINE} "
         f"({doi_url(release)}), licensed under {DATASET_LICENSE} ({DATASET_LICENSE_URL})."
     )
-
-
-def doi_url(release: Release) -> str:
-    """The link that leads to the release on Zenodo."""
-    return f"https://doi.org/{release.doi}"

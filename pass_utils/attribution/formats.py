@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ..releases import Release
-from .credit import FIELDS, LICENSE, LICENSE_URL, SPDX, dataset_credit, links, sentence, text_lines
+from ..releases import LICENSE, LICENSE_URL, SPDX, Release
+from .credit import FIELDS, dataset_credit, links, sentence, text_lines
 
 _PLAIN = {"hash", "source_url"}  # nothing to escape in them, and each is different
 _GROUP_ROWS = 1 << 16  # of a Parquet row group

@@ -20,7 +20,7 @@ import jinja2
 import pyarrow as pa
 
 from ..images.thumbnails import Thumbnail
-from .credit import (
+from ..releases import (
     AUTHORS_LINE,
     DATASET_AUTHORS,
     DATASET_LICENSE,
@@ -28,13 +28,9 @@ from .credit import (
     DATASET_TITLE,
     LICENSE,
     LICENSE_URL,
-    UNKNOWN,
-    Credit,
-    credit_records,
     doi_url,
-    is_named,
-    sentence,
 )
+from .credit import UNKNOWN, Credit, credit_records, is_named, sentence
 from .formats import Sheet
 from .order import Order, letter_of
 

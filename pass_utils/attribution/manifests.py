@@ -14,18 +14,15 @@ from uuid import uuid4
 import pyarrow.compute as pc
 
 from .._version import __version__
-from ..releases import METADATA_FILE
-from .credit import (
+from ..releases import (
     DATASET_AUTHORS,
     DATASET_SPDX,
     DATASET_TITLE,
+    METADATA_FILE,
     SPDX,
-    dataset_credit,
     doi_url,
-    nameless,
-    sentence,
-    text_lines,
 )
+from .credit import dataset_credit, nameless, sentence, text_lines
 from .formats import Batches, Sheet, Writer, join, joined, json_strings
 
 _AUTHORS = ", ".join(DATASET_AUTHORS)
