@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 from .._util.text import readable_all, tidy
 from ..errors import AttributionError, ReleaseError
 from ..loading.metadata import read_rows
-from ..releases import METADATA_FILE, RELEASES, release_of
-from ..transfer.folder import read_state
+from ..releases import METADATA_FILE, Release, release_of
+from ..transfer.folder import release_in
 from .credit import check_text
 
 logger = logging.getLogger(__name__)
@@ -45,17 +45,19 @@ class Images(NamedTuple):
     files: tuple[Path, ...] = ()
 
 
-def find_images(target: Any) -> Images:
+def find_images(target: Any, release: str | Release | None = None) -> Images:
     """The pictures of a dataset of any kind, or of the CSV that a path leads to.
 
     A CSV lists all of its release, also the pictures of shards that are not in the folder.
+    `release` is what a path is expected to be of.
 
     Raises:
+        DownloadError: the path's folder holds another release.
         AttributionError: the target is something else, or has no column of hashes or usernames.
         ReleaseError: there is no such file or folder.
     """
     if isinstance(target, (str, os.PathLike)):
-        return _from_path(Path(target).expanduser().absolute())
+        return _from_path(Path(target).expanduser().absolute(), release)
     if isinstance(target, Mapping) and target:  # DatasetDict, IterableDatasetDict
         parts = [find_images(split) for split in target.values()]
         counts = [part.rows for part in parts]
@@ -75,7 +77,7 @@ def find_images(target: Any) -> Images:
     return _from_dataset(target)
 
 
-def _from_path(path: Path) -> Images:
+def _from_path(path: Path, release: str | Release | None) -> Images:
     csv = path / METADATA_FILE if path.is_dir() else path
     if not csv.is_file():
         raise ReleaseError(
@@ -83,16 +85,10 @@ def _from_path(path: Path) -> Images:
             f"{'none in it' if path.is_dir() else 'nothing there'}. `pass-utils download {path}` "
             "fetches a release."
         )
-    size, record = csv.stat().st_size, read_state(csv.parent)["record"]
-    known = [
-        release.name
-        for release in RELEASES.values()
-        if size == release.metadata.size or record == release.record
-    ]
     return Images(
         batches=lambda: read_rows(str(csv), KEY_COLUMNS),
         rows=None,
-        release=known[0] if len(known) == 1 else None,
+        release=release_in(csv, release).name,
         files=(csv,),
     )
 

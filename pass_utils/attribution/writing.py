@@ -147,9 +147,9 @@ def write_attribution(
             ".csv."
         )
     changes = check_changes(changes)
-    pictures = find_images(target)
+    pictures = find_images(target, release)
     _check_place(where, [*pictures.files, *([] if yfcc is None else [Path(yfcc).expanduser()])])
-    sheet = Sheet(find_release(release or pictures.release or "v2"), changes, spreadsheet_safe)
+    sheet = Sheet(find_release(release or pictures.release), changes, spreadsheet_safe)
     beside = where.with_name(f"{where.name}_files")  # C.htm and C.html may be neighbours
     with contextlib.ExitStack() as held:
         file, folder = held.enter_context(whole_list(where, beside if form == "html" else None))

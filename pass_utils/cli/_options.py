@@ -5,15 +5,26 @@ one meaning everywhere.
 from __future__ import annotations
 
 import functools
+import importlib.util
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-RELEASES = ("v2", "v3")  # as in pass.py, which is too heavy for a help page; a test compares
-DEFAULT_RELEASE = "v2"  # the one that the dataset's card describes
+
+def _script() -> str:
+    """The text of pass.py: importing it imports `datasets`, for which a help page does not wait."""
+    spec = importlib.util.find_spec("pass")
+    return Path(spec.origin).read_text(encoding="utf-8") if spec and spec.origin else ""
+
+
+RELEASES = tuple(re.findall(r'^    "(\w+)": Release\(', _script(), re.MULTILINE))
+DEFAULT_RELEASE = "".join(
+    re.findall(r'^    DEFAULT_CONFIG_NAME = "(\w+)"', _script(), re.MULTILINE)
+)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -103,7 +114,7 @@ def release_of(default: str) -> Callable[[Function], Function]:
 
 def selection(function: Function) -> Function:
     """The options that choose a release and shards of it, for commands with a folder."""
-    return release_of("what the folder holds, else v2")(shards(function))
+    return release_of(f"what the folder holds, else {DEFAULT_RELEASE}")(shards(function))
 
 
 def max_shard_size(default: str) -> Callable[[Function], Function]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._options import BOUNDED, DEFAULT_RELEASE
+from ._options import BOUNDED
 
 if TYPE_CHECKING:
     import datasets
@@ -34,24 +34,6 @@ def describe_selection(shards: Iterable[int] | None, bounds: Mapping[str, Any]) 
     return "; ".join(chosen) or None
 
 
-def choose_release(folder: Path, release: str | None) -> str:
-    """The release that was asked for; else the one whose files the folder holds, as far as it is
-    known, else v2.
-
-    Raises:
-        DownloadError: the folder holds another one.
-        ReleaseError: there is no such release.
-    """
-    from ..releases import find_release
-    from ..transfer.folder import check_release, held_release
-
-    if release is None:
-        held = held_release(folder.expanduser())
-        return DEFAULT_RELEASE if held is None else held.name
-    check_release(folder.expanduser(), find_release(release))
-    return release
-
-
 def load(
     folder: Path,
     release: str | None,
@@ -66,7 +48,6 @@ def load(
     """
     import datasets
 
-    release = choose_release(folder, release)
     if quiet or not sys.stderr.isatty():
         datasets.disable_progress_bars()
     else:

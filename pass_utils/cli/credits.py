@@ -10,7 +10,7 @@ import click
 from ._framework import command
 from ._options import as_json, filters, folder, quiet, selection
 from ._output import print_json
-from ._selection import choose_release, load
+from ._selection import load
 
 
 @command(
@@ -83,7 +83,7 @@ def credits(
     count = write_attribution(
         target,
         out,
-        release=release and choose_release(folder, release),
+        release=release,
         exclude={*exclude, *_lines(exclude_from)},
         thumbnails=thumbnails,
         quiet=quiet,

@@ -9,7 +9,6 @@ import click
 from ._framework import command
 from ._options import as_json, base_url, dry_run, folder, quiet, selection
 from ._output import GO_ON, print_json, print_plan
-from ._selection import choose_release
 
 
 @command(
@@ -47,8 +46,9 @@ def download(
     """
     from ..releases import file_url
     from ..transfer.fetch import download, look_and_plan
+    from ..transfer.folder import release_in
 
-    release = release or choose_release(folder, None)
+    release = release_in(folder, release).name
     plan = look_and_plan(folder, release, shards=shards)
     facts = {"folder": str(folder), "release": release, "record": plan.release.record}
     if dry_run and as_json:

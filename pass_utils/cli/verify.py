@@ -10,7 +10,6 @@ import click
 from ._framework import command
 from ._options import as_json, folder, quiet, selection
 from ._output import print_json
-from ._selection import choose_release
 
 
 @command(
@@ -42,9 +41,10 @@ def verify(
 
     Compares them with the release's sizes and checksums; the exit code is 1 if one differs.
     """
+    from ..transfer.folder import release_in
     from ..transfer.verification import verify
 
-    release = release or choose_release(folder, None)
+    release = release_in(folder, release).name
     findings = verify(folder, release, shards=shards, quick=quick, force=force, quiet=quiet)
     if as_json:
         found = [finding._asdict() for finding in findings]

@@ -27,7 +27,7 @@ from pass_utils.net.ranges import check_online
 from pass_utils.releases import Release, choose_shards, file_url, find_release, script
 from pass_utils.shards.source import RemoteShard, ShardFile
 from pass_utils.transfer.fetch import download, fetch
-from pass_utils.transfer.folder import file_identity, find_files, held_release
+from pass_utils.transfer.folder import file_identity, find_files, release_in
 
 RANGE_SIZE = 256 << 20  # bytes
 
@@ -139,8 +139,7 @@ class Pass(datasets.ArrowBasedBuilder):
         if config_name is not None:
             find_release(config_name)
         elif data_dir is not None:
-            held = held_release(data_dir)
-            config_name = held and held.name
+            config_name = release_in(data_dir).name
         super().__init__(*args, config_name=config_name, data_dir=data_dir, **kwargs)
 
     def _info(self) -> datasets.DatasetInfo:

@@ -69,7 +69,7 @@ def write_report(
         )
     parts = _parts(dataset)
     known = {found and found.name for found in map(release_of, parts)}
-    found_release = find_release(release or (known.pop() if len(known) == 1 else None) or "v2")
+    found_release = find_release(release or (known.pop() if len(known) == 1 else None))
     where = Path(path).expanduser().absolute()
     with whole_list(where, error=ReportError) as (file, _), progress_bars(quiet):
         census = take_census(parts)

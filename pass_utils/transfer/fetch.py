@@ -20,8 +20,8 @@ from .._util.progress import Progress
 from .._util.threads import run_all
 from ..errors import DownloadError
 from ..net.ranges import RemoteFile, check_online
-from ..releases import File, Release, choose_shards, file_url, find_release
-from .folder import Present, check_release, fingerprint, hash_file, lock, look, write_state
+from ..releases import File, Release, choose_shards, file_url
+from .folder import Present, fingerprint, hash_file, lock, look, release_in, write_state
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def _task(file: File, found: Present) -> Task:
 
 def look_and_plan(
     folder: str | os.PathLike[str],
-    release: str | Release = "v2",
+    release: str | Release | None = None,
     *,
     shards: Iterable[int] | None = None,
 ) -> Plan:
@@ -94,16 +94,15 @@ def look_and_plan(
         ReleaseError: there is no such release or shard.
         DownloadError: the folder holds another release, or may not be read.
     """
-    release = find_release(release)
+    release = release_in(folder, release)
     return _look_and_plan(
         Path(folder).expanduser().absolute(), release, _choose_files(release, shards)
     )
 
 
 def _look_and_plan(folder: Path, release: Release, files: list[File]) -> Plan:
-    present = look(folder, files)
-    check_release(folder, release)
-    return plan(release, files, present)
+    release_in(folder, release)  # who fetched into it meanwhile may have made it another's
+    return plan(release, files, look(folder, files))
 
 
 def _choose_files(release: Release, shards: Iterable[int] | None) -> list[File]:
@@ -112,21 +111,30 @@ def _choose_files(release: Release, shards: Iterable[int] | None) -> list[File]:
 
 def download(
     folder: str | os.PathLike[str],
-    release: str | Release = "v2",
+    release: str | Release | None = None,
     *,
     shards: Iterable[int] | None = None,
     base_url: str | None = None,
     connections: int = 2,
     quiet: bool = False,
 ) -> Path:
-    """Have the CSV and the chosen shards of a release in `folder`, whole and verified, and return
-    the folder.
+    """Downloads the CSV and the chosen shards of a release into a folder, and verifies them.
 
-    `release` is a name, such as `"v3"`, or a record; `shards` are numbers, None for all. Goes on
-    where an earlier call stopped, whatever stopped it; with nothing to do, asks nothing of the
-    network. `base_url` is a mirror laid out as Zenodo's `/records`; the environment's
-    `PASS_BASE_URL` names one too. `connections` is how many files are fetched at the same time.
-    `quiet` shows no progress.
+    Resumes where an earlier call stopped, whatever stopped it; with nothing to do, asks nothing of
+    the network.
+
+    Args:
+        folder: where to; made if it is not there.
+        release: its name, such as `"v3"`, or its record; None for the one that the folder holds,
+            and else the default release.
+        shards: the numbers of the shards; None for all.
+        base_url: a mirror laid out as Zenodo's `/records`; None for the environment's
+            `PASS_BASE_URL`, and else Zenodo.
+        connections: how many files are fetched at the same time.
+        quiet: show no progress.
+
+    Returns:
+        The folder, absolute.
 
     Raises:
         ReleaseError: there is no such release or shard.
@@ -134,7 +142,7 @@ def download(
         DownloadError: the folder is in use, holds another release, or has no room; or a file is
         wrong twice.
     """
-    release = find_release(release)
+    release = release_in(folder, release)
     files = _choose_files(release, shards)
     return fetch(release, files, folder, base_url=base_url, connections=connections, quiet=quiet)
 

@@ -67,9 +67,7 @@ def find_files(
             f"{', '.join(missing)}. {advice} `pass-utils download {where} --release "
             f"{release.name}{wanted}`."
         )
-    held = held_release(where)
-    if held is not None and held.record != release.record:
-        raise _mixed(where, release, held.record)
+    release_in(where, release)
     return [str(where / name) for name in names]
 
 
@@ -117,9 +115,7 @@ def look(folder: Path, files: Iterable[File]) -> dict[str, Present]:
                 part=part and part.st_size,
             )
     except OSError as err:
-        raise DownloadError(
-            f"{folder}: expected a folder that can be read, found: {err}. Choose another folder."
-        ) from err
+        raise _unreadable(folder, err) from err
     return present
 
 
@@ -156,44 +152,68 @@ def hash_file(path: Path, seen: Callable[[int], None]) -> _Hash:
     return digest
 
 
-def check_release(folder: Path, release: Release) -> None:
-    """Refuse to mix releases in one folder.
+def release_in(folder: str | os.PathLike[str], asked: str | Release | None = None) -> Release:
+    """Returns the release that a folder is of: the one place where that is decided.
+
+    What was asked for, if the folder can be of it; else the release that it holds; else the default
+    one. It holds the release that `download` put there, or, where `download` did not make it, the
+    one whose files have the sizes of those that are there. Changes nothing.
+
+    Args:
+        folder: a folder, which need not exist, or the CSV in it.
+        asked: the name or the record of a release; None for the folder's own.
 
     Raises:
-        DownloadError: it is remembered as another's, or a file in it has the size that only
-        another's has.
+        ReleaseError: there is no release of that name.
+        DownloadError: the folder holds another release than the one asked for, or files of several,
+            or may not be read.
     """
-    record = _foreign_record(folder, release)
-    if record is not None:
-        raise _mixed(folder, release, record)
-
-
-def _mixed(folder: Path, release: Release, record: int) -> DownloadError:
-    return DownloadError(
-        f"{folder}: expected a folder for record {release.record} ({release.name}), found files of "
-        f"record {record}. Choose another folder, or the release that this one holds."
+    where = Path(folder).expanduser().absolute()
+    csv = where if where.is_file() else where / METADATA_FILE
+    wanted = find_release(asked)
+    known = {release.record: release for release in (*RELEASES.values(), wanted)}
+    record: int | None = read_state(csv.parent)["record"]
+    signs = {} if record is not None else _signs(csv, known.values())
+    fitting = set(known) if record is None else {record}
+    fitting.intersection_update(*signs.values())
+    if wanted.record in fitting:
+        return wanted
+    if asked is None and len(fitting) == 1 and fitting <= known.keys():
+        return known[fitting.pop()]
+    if fitting:
+        found = f"files of record {min(fitting)}"
+    else:
+        found = "those of several releases: " + ", ".join(
+            f"{name} of {'/'.join(sorted(known[record].name for record in records))}"
+            for name, records in signs.items()
+        )
+    raise DownloadError(
+        f"{where}: expected a folder for record {wanted.record} ({wanted.name}), found {found}. "
+        "Choose another folder, or the release that this one holds."
     )
 
 
-def held_release(folder: str | os.PathLike[str]) -> Release | None:
-    """The one release that the folder can be of, by what is remembered of it or by the sizes of its
-    files; None if unknown.
+def _signs(csv: Path, releases: Iterable[Release]) -> dict[str, set[int]]:
+    """Which releases have a file of this name and size: their records, by the names of those files
+    that are there.
     """
-    where = Path(folder).expanduser()
-    fitting = [release for release in RELEASES.values() if _foreign_record(where, release) is None]
-    return fitting[0] if len(fitting) == 1 else None
+    signs: dict[str, set[int]] = {}
+    for release in releases:
+        for file in release.files:
+            path = csv if file.name == METADATA_FILE else csv.with_name(file.name)
+            try:
+                status = _status(path)
+            except OSError as err:
+                raise _unreadable(csv.parent, err) from err
+            if status is not None and status.st_size == file.size:
+                signs.setdefault(file.name, set()).add(release.record)
+    return signs
 
 
-def _foreign_record(folder: Path, release: Release) -> int | None:
-    """Another release's record that files in the folder are of."""
-    record: int | None = read_state(folder)["record"]
-    own = {file.name: file.size for file in release.files}
-    for other in RELEASES.values() if record is None else ():
-        for file in other.files:
-            status = _status(folder / file.name)
-            if status is not None and status.st_size == file.size != own.get(file.name):
-                record = other.record
-    return None if record == release.record else record
+def _unreadable(folder: Path, err: OSError) -> DownloadError:
+    return DownloadError(
+        f"{folder}: expected a folder that can be read, found: {err}. Choose another folder."
+    )
 
 
 @contextlib.contextmanager

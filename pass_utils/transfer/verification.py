@@ -12,10 +12,10 @@ from typing import NamedTuple
 from .._util.progress import Progress
 from .._util.threads import run_all
 from ..errors import DownloadError, ShardError
-from ..releases import File, Release, choose_shards, find_release
+from ..releases import File, Release, choose_shards
 from ..shards.source import ShardFile
 from ..shards.tar import read_members
-from .folder import fingerprint, hash_file, look, write_state
+from .folder import fingerprint, hash_file, look, release_in, write_state
 
 # bytes: the rest of a block, two of zeros, and what fills up tar's records of 20 blocks
 _LONGEST_END = 24 * 512
@@ -32,26 +32,34 @@ class Finding(NamedTuple):
 
 def verify(
     folder: str | os.PathLike[str],
-    release: str | Release = "v2",
+    release: str | Release | None = None,
     *,
     shards: Iterable[int] | None = None,
     quick: bool = False,
     force: bool = False,
     quiet: bool = True,
 ) -> list[Finding]:
-    """What is wrong with the files of a `release` that are in `folder`, as pairs of `name` and
-    `trouble`; an empty list when nothing is.
+    """Compares the files in a folder with the sizes and SHA-256 of a release.
 
-    Compares sizes and SHA-256; with `quick` sizes only, and walks the headers of the tars. A file
-    that was verified before and not touched since is not read again, unless `force`. A file that is
-    not there is a finding when `shards` names it, or when none is there. `quiet` shows no progress.
+    A file that is not there is a finding when `shards` names it, or when none is there.
+
+    Args:
+        folder: a folder with files of a release.
+        release: its name, such as `"v3"`, or its record; None for the one that the folder holds.
+        shards: the numbers of the shards to compare, with the CSV; None for all.
+        quick: compare sizes only, and walk the headers of the tars.
+        force: read also what was verified before and not touched since.
+        quiet: show no progress.
+
+    Returns:
+        What is wrong, as pairs of `name` and `trouble`, sorted; an empty list when nothing is.
 
     Raises:
         ReleaseError: there is no such release or shard.
-        DownloadError: the folder may not be read.
+        DownloadError: the folder holds another release, or may not be read.
     """
-    release = find_release(release)
     where = Path(folder).expanduser().absolute()
+    release = release_in(where, release)
     files = [release.metadata, *choose_shards(release, shards).values()]
     present = look(where, files)
     missing = [file for file in files if present[file.name].size is None]
