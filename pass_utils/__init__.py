@@ -38,6 +38,7 @@ from .errors import (
     RemoteError,
     ReportError,
     ResolutionError,
+    SelectionError,
     ShardError,
     TruncatedImageError,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "RemoteError",
     "ReportError",
     "ResolutionError",
+    "SelectionError",
     "ShardError",
     "TruncatedImageError",
     "Written",

@@ -8,6 +8,7 @@
     │   └── TruncatedImageError   too few leading bytes of one
     ├── DatasetError      no dataset of `datasets`, one without splits or images, or an unfit stream
     ├── ResolutionError   bounds that make no sense, or columns of sizes that are there already
+    ├── SelectionError    a list of hashes that cannot be read, options that choose no rows
     ├── RemoteError       a URL that gives nothing, something else, or nothing more
     ├── DownloadError     a folder in use, full, or of another release; a file that came wrong twice
     ├── AttributionError  rows without hash or creator, or a credit list that cannot be written
@@ -78,6 +79,16 @@ class ResolutionError(PassError):
     """Bounds on the resolution of images that make no sense, or a dataset that has columns `width`
     or `height` already.
     """
+
+
+class SelectionError(PassError):
+    """A list of hashes that cannot be read, or options that cannot choose rows. `path` is the
+    list's, where one is to blame.
+    """
+
+    def __init__(self, message: str, *, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class RemoteError(PassError):

@@ -73,6 +73,23 @@ class Keys:
         """The keys at these rows."""
         return Keys(self.high[rows], self.low[rows], self.length[rows])
 
+    def text(self) -> pa.StringArray:
+        """Returns the hashes as text, in the order of the keys."""
+        pairs = np.stack([self.high, self.low], axis=1).astype(">u8")
+        digits = np.frombuffer(pairs.tobytes().hex().encode(), np.uint8).reshape(-1, _LENGTHS[1])
+        kept = digits[np.arange(_LENGTHS[1]) >= _LENGTHS[1] - self.length[:, None].astype(np.int64)]
+        ends = np.concatenate([[0], np.cumsum(self.length, dtype=np.int32)]).astype(np.int32)
+        return pa.StringArray.from_buffers(len(self), pa.py_buffer(ends), pa.py_buffer(kept))
+
+    def unique(self) -> Keys:
+        """Returns the different keys, sorted."""
+        ordered = self.take(self.order())
+        new = np.ones(len(self), np.bool_)
+        for numbers in (ordered.high, ordered.low, ordered.length):
+            new[1:] &= numbers[1:] == numbers[:-1]
+        new[1:] ^= True
+        return ordered.take(np.flatnonzero(new))
+
     def order(self) -> Rows:
         """The rows of the keys from the smallest to the largest."""
         order = np.argsort(self.high)
@@ -92,6 +109,8 @@ class Keys:
 
     def find(self, wanted: Keys) -> Rows:
         """Where each of `wanted` stands in sorted keys; -1 where it does not."""
+        if not len(self):
+            return np.full(len(wanted), -1, np.int64)
         first = np.searchsorted(self.high, wanted.high).astype(np.int64)
         end = np.searchsorted(self.high, wanted.high, side="right").astype(np.int64)
         while (

@@ -1,0 +1,104 @@
+"""The manifest of a subset: its selection, its files, and the SHA-256 of each of its images.
+
+A JSON document with a line for each image. Whoever has it can fetch the same subset again:
+`read_hashes` takes it as a list.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .._util.atomic import whole_file
+from ..errors import SelectionError
+from ..releases import File
+from .record import Selection
+
+_KIND = "pass-utils subset"
+_VERSION = 1  # raise it when older code would misread what is written
+
+
+class SubsetImage(NamedTuple):
+    """An image of a subset: its hash, the bytes of its file, the file's SHA-256 in hex."""
+
+    hash: str
+    size: int
+    sha256: str
+
+
+class Missing(NamedTuple):
+    """An image that was not available: its hash, and why."""
+
+    hash: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a subset holds.
+
+    Attributes:
+        selection: What was asked for; the release is in it.
+        files: The tar and the CSV, as a release lists its own.
+        images: The images, in the order of the tar.
+        missing: The chosen images that were not available.
+        source: Where the images come from.
+        created: When, in UTC by ISO 8601.
+    """
+
+    selection: Selection
+    files: tuple[File, ...]
+    images: tuple[SubsetImage, ...]
+    missing: tuple[Missing, ...]
+    source: str
+    created: str
+
+    def write(self, path: Path) -> None:
+        """Writes it to a file, atomically."""
+        head = {
+            "kind": _KIND,
+            "version": _VERSION,
+            "selection": self.selection.to_json(),
+            "source": self.source,
+            "created": self.created,
+        }
+        with whole_file(path) as part, part.open("w", encoding="utf-8") as file:
+            file.write("{\n")
+            file.writelines(f" {json.dumps(key)}: {json.dumps(head[key])},\n" for key in head)
+            lists = {"files": self.files, "images": self.images, "missing": self.missing}
+            file.write(",\n".join(f' "{name}": {_lines(rows)}' for name, rows in lists.items()))
+            file.write("\n}\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """Returns the manifest in a file.
+
+        Raises:
+            SelectionError: it is none, or one of a newer version.
+        """
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            if document["kind"] != _KIND or document["version"] != _VERSION:
+                raise ValueError(f"kind {document['kind']!r}, version {document['version']!r}")
+            return cls(
+                selection=Selection.from_json(document["selection"]),
+                files=tuple(File(**row) for row in document["files"]),
+                images=tuple(SubsetImage(**row) for row in document["images"]),
+                missing=tuple(Missing(**row) for row in document["missing"]),
+                source=str(document["source"]),
+                created=str(document["created"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as err:
+            found = " ".join(f"{type(err).__name__} {err}".split())[:300]
+            raise SelectionError(
+                f"{path}: expected the manifest of a subset, version {_VERSION}, found {found}. "
+                "Fetch the subset again, or update pass-utils.",
+                path=str(path),
+            ) from err
+
+
+def _lines(rows: tuple[Any, ...]) -> str:
+    """A JSON array with a line for each row."""
+    return "[" + ",".join(f"\n  {json.dumps(row._asdict())}" for row in rows) + "]"
