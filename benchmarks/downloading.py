@@ -97,10 +97,10 @@ def describe(folder: Path) -> Path:
 
 def fetch(described: Path, target: Path, base_url: str) -> None:
     """Download in this process."""
-    import pass_utils._util.retry
     from pass_utils import File, Release, download
+    from pass_utils._util import retry
 
-    pass_utils.retries.RETRY = pass_utils.retries.RETRY._replace(first_wait=0.05, read_timeout=5.0)
+    retry.RETRY = retry.RETRY._replace(first_wait=0.05, read_timeout=5.0)
     files = tuple(File(*file) for file in json.loads(described.read_text()))
     download(
         target, Release("benchmark", "0.0.0", 1, "", 0, 0, files), base_url=base_url, quiet=True

@@ -301,7 +301,7 @@ def test_on_a_terminal_there_are_bars_unless_quiet(start, server, mine, quiet):
     assert set(bars.values()) == {not quiet}
     assert (shown == b"") == quiet
     assert (
-        re.search(rb"\r(\x1b\[A)*http://[^\r\n]*going on at byte 5,000", shown) is None
+        re.search(rb"\r(\x1b\[A)*http://[^\r\n]*resuming at byte 5,000", shown) is None
     ) == quiet
 
 
@@ -328,7 +328,7 @@ def test_ctrl_c_ends_with_130_and_one_line_and_the_same_command_goes_on(
         last
         == "pass-utils: interrupted. Run the same command again to go on where this one stopped."
     )
-    assert all("going on at byte" in line for line in warnings)
+    assert all("resuming at byte" in line for line in warnings)
     kept = part.stat().st_size
     assert part.read_bytes() == (served / TWO).read_bytes()[:kept]
     assert not (mine / TWO).exists()

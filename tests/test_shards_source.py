@@ -41,7 +41,7 @@ def setting(monkeypatch):
         retries, "RETRY", Retry(first_wait=0.001, connect_timeout=1, read_timeout=0.3)
     )
     monkeypatch.setattr(remote, "_CHUNK", 256)
-    monkeypatch.setattr(remote, "_KEPT", 3000)
+    monkeypatch.setattr(remote, "_BUFFER", 3000)
     monkeypatch.setattr(sources, "_GAP", 500)
     monkeypatch.setattr(sources, "_TAIL", 200)
 

@@ -230,7 +230,7 @@ class TestServer:
         notes = [
             record.getMessage()
             for record in caplog.records
-            if "going on at byte" in record.getMessage()
+            if "resuming at byte" in record.getMessage()
         ]
         assert len(notes) == 65
         assert sum("Read timed out" in note for note in notes) == 5

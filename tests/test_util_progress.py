@@ -6,18 +6,15 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 import re
-import signal
 import sys
 import threading
-import time
 
 import pytest
 
 from pass_utils._util import progress
 from pass_utils._util.progress import Progress
-from pass_utils._util.threads import Stopped, run_all
+from pass_utils._util.threads import Stopped
 
 
 class Terminal(io.StringIO):
@@ -157,74 +154,3 @@ def test_what_is_logged_stands_between_the_bars(caplog):
             assert handler in logging.getLogger().handlers
     finally:
         logging.getLogger().removeHandler(handler)
-
-
-# --- run_all, which the counts above can stop
-
-
-def test_all_items_are_worked_on_and_what_comes_of_them_is_in_order():
-    stopped = threading.Event()
-    assert run_all(lambda number: number * number, range(200), threads=3, stopped=stopped) == [
-        n * n for n in range(200)
-    ]
-    assert not stopped.is_set()
-    assert run_all(str, [], threads=2, stopped=stopped) == []
-
-
-def test_as_many_threads_work_at_once_as_asked():
-    together = threading.Barrier(3, timeout=5)
-    run_all(lambda number: together.wait(), range(6), threads=3, stopped=threading.Event())
-    alone = threading.Lock()
-
-    def work(number: int) -> bool:
-        with_us = alone.acquire(blocking=False)
-        time.sleep(0.01)
-        alone.release()
-        return with_us
-
-    assert run_all(work, range(5), threads=1, stopped=threading.Event()) == [True] * 5
-
-
-def test_the_first_failure_stops_the_rest_and_is_raised():
-    stopped = threading.Event()
-    begun = []
-
-    def work(number: int) -> None:
-        begun.append(number)
-        if number == 1:
-            raise ValueError("the trouble")
-        if not stopped.wait(timeout=5):
-            raise AssertionError("was not told")
-        raise Stopped
-
-    with pytest.raises(ValueError, match="the trouble"):
-        run_all(work, range(50), threads=2, stopped=stopped)
-    assert sorted(begun) == [0, 1]
-
-
-@pytest.mark.parametrize("interrupted", [False, True])
-def test_who_hears_nothing_is_not_waited_for(interrupted, interruptible):
-    """One thread waits for a silent server while another fails, or Ctrl-C is pressed."""
-    silent, deaf = threading.Event(), threading.Event()
-
-    def work(number: int) -> None:
-        if number == 0:
-            silent.set()
-            deaf.wait(timeout=10)
-        elif interrupted:
-            os.kill(os.getpid(), signal.SIGINT)
-        else:
-            silent.wait()
-            raise ValueError("the trouble")
-
-    begin = time.monotonic()
-    with pytest.raises(KeyboardInterrupt if interrupted else ValueError):
-        run_all(work, range(2), threads=2, stopped=threading.Event())
-    assert time.monotonic() - begin < 3
-    deaf.set()
-
-
-def test_work_that_was_stopped_from_outside_does_not_pass_for_done():
-    stopped = threading.Event()
-    with pytest.raises(Stopped):
-        run_all(lambda number: stopped.set(), range(3), threads=1, stopped=stopped)

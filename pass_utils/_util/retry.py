@@ -1,6 +1,4 @@
-"""Failures in a row in, whether to try again and when out; the same for all servers that
-are asked.
-"""
+"""Retry policy: exponential backoff with jitter, and the Retry-After header of HTTP."""
 
 from __future__ import annotations
 
@@ -10,25 +8,23 @@ import random
 import time
 from typing import NamedTuple
 
-# what a server answers that may do better the next time
+# HTTP statuses after which the same request may succeed
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 
 
 class Retry(NamedTuple):
-    """How long to go on: attempts in a row without a byte, and seconds to wait before them and
-    within them.
-    """
+    """How often to retry, and how long to wait between attempts and within one (seconds)."""
 
-    attempts: int = 12
+    attempts: int = 12  # in a row without a byte
     first_wait: float = 0.5
     longest_wait: float = 60.0
     longest_retry_after: float = 3600.0  # Zenodo's longest window
     connect_timeout: float = 10.0
     read_timeout: float = 20.0
 
-    def wait(self, failures: int) -> float:
-        """Seconds before the next attempt after that many failures: doubled each time, with
-        jitter.
+    def backoff(self, failures: int) -> float:
+        """Seconds before the next attempt after `failures` in a row: doubled each time, up to
+        `longest_wait`, with a jitter of a half.
         """
         doubled: float = self.first_wait * 2 ** (failures - 1)
         return min(self.longest_wait, doubled) * random.uniform(0.5, 1.5)
@@ -37,9 +33,9 @@ class Retry(NamedTuple):
 RETRY = Retry()
 
 
-def retry_seconds(retry_after: str) -> float:
-    """The seconds that a `Retry-After` header means, which is a number or a date; 0 where it means
-    none.
+def retry_after_seconds(retry_after: str) -> float:
+    """The seconds to wait by a `Retry-After` header, which is a number or a date (RFC 9110,
+    section 10.2.3); 0 where it is missing or malformed.
     """
     if retry_after.strip().isdecimal():
         return float(retry_after)

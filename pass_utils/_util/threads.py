@@ -1,6 +1,4 @@
-"""Work and its items in, what came of each out: done by several threads, of which the first trouble
-stops all.
-"""
+"""Thread pool: map a function over items in threads; the first exception cancels the rest."""
 
 from __future__ import annotations
 
@@ -13,24 +11,35 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_PATIENCE = 1.0  # seconds that threads have to end in
+_JOIN_TIMEOUT = 1.0  # seconds that cancelled threads are waited for
 
 
 class Stopped(Exception):  # noqa: N818  (not an error)
-    """Work was told to stop, by the event that it was given."""
+    """Work was cancelled, by the event that it was given."""
 
 
-def run_all(
-    work: Callable[[Item], Result], items: Iterable[Item], *, threads: int, stopped: threading.Event
+def map_threaded(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    threads: int,
+    stopped: threading.Event,
 ) -> list[Result]:
-    """What `work` returns for each item.
+    """Calls `function` for each item in a pool of threads, and returns the results in order.
 
-    When one of them fails, or on Ctrl-C, `stopped` is set. The others are expected to look at it
-    before they do anything that lasts, and to raise `Stopped`: who waits for a silent server longer
-    than a moment is not waited for.
+    When one call raises, or on Ctrl-C, `stopped` is set. The other calls are expected to check it
+    before each lasting change, and to raise `Stopped`: a call that blocks longer than
+    a moment is abandoned (the threads are daemons).
+
+    Args:
+        function: called with one item, in any of the threads.
+        items: taken one by one, as threads become free.
+        threads: number of threads.
+        stopped: set to cancel; from outside, too.
 
     Raises:
-        Exception: what failed first.
+        Exception: the first that a call raised.
+        Stopped: `stopped` was set from outside.
     """
     numbered, taking = enumerate(items), threading.Lock()
     results: dict[int, Result] = {}
@@ -45,7 +54,7 @@ def run_all(
         try:
             while (taken := take()) is not None:
                 number, item = taken
-                results[number] = work(item)
+                results[number] = function(item)
         except BaseException as err:
             failures.append(err)
             stopped.set()
@@ -63,7 +72,7 @@ def run_all(
         stopped.set()
         raise
     finally:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _JOIN_TIMEOUT
         for worker in workers:
             worker.join(max(0.0, deadline - time.monotonic()))
     if stopped.is_set():

@@ -233,7 +233,7 @@ class _Patience:
         self._failures += 1
         cause = next((each for each in _chain(err) if _is_transient(each)), None)
         retry = retries.RETRY
-        seconds = retries.retry_seconds(_header(cause, "Retry-After"))
+        seconds = retries.retry_after_seconds(_header(cause, "Retry-After"))
         if cause is None or _status(err) not in (None, *retries.TRANSIENT):
             raise self._refused(err) from err
         if self._failures >= retry.attempts or seconds > retry.longest_retry_after:
@@ -244,7 +244,7 @@ class _Patience:
                 url=self._url,
                 status=_status(cause),
             ) from err
-        seconds = seconds or retry.wait(self._failures)
+        seconds = seconds or retry.backoff(self._failures)
         logger.warning("%s: %s; going on in %.1f s", self._url, _say(cause), seconds)
         time.sleep(seconds)
 

@@ -1,9 +1,9 @@
-"""A URL and an offset in, bytes out: through cuts, stalls, rate limits, redirects and servers that
-ignore Range.
+"""Resumable reads of a remote file by HTTP Range requests, with retries.
 
-Zenodo's manners, as seen in its answers: it says `Accept-Ranges: none` and yet serves ranges; its
-ETag names the file's MD5; guests get about 60 requests a minute, then 429 with `Retry-After`; some
-default User-Agents get 403.
+A read resumes at the next byte after a cut, a stall or a rate limit, follows redirects, and copes
+with servers that ignore Range. Zenodo says `Accept-Ranges: none` and yet serves ranges; its ETag
+names the file's MD5, and is sent back as `If-Range`, so that a changed file is noticed; guests get
+429 with `Retry-After` after about 60 requests a minute.
 """
 
 from __future__ import annotations
@@ -19,79 +19,24 @@ from http import HTTPStatus
 import requests
 import urllib3
 
-from .._util import retry as retries
+from .._util import retry
 from .._util.threads import Stopped
-from .._version import __version__
 from ..errors import RemoteError
+from .session import TOKEN_VARIABLE, auth_headers, open_session
 
 logger = logging.getLogger(__name__)
 
-TOKEN_VARIABLE = "ZENODO_TOKEN"
-_TOKEN_HOSTS = ("zenodo.org", "sandbox.zenodo.org")
-# what stands in for Zenodo here; no encryption needed
-_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _CHUNK = 1 << 20  # bytes asked of the connection at a time, and the longest gap that is read over
-# bytes kept of a file that cannot be opened in the middle, so that its next reader can look back
-_KEPT = 4 << 20
-_BREAKS = (
+# bytes buffered of a file whose server ignores Range, for the next reader of the URL
+_BUFFER = 4 << 20
+_CONNECTION_ERRORS = (
     requests.ConnectionError,
     requests.Timeout,
     urllib3.exceptions.HTTPError,
     ConnectionError,
     TimeoutError,
 )
-
-
-def open_session() -> requests.Session:
-    """A session with our User-Agent; proxies and certificates come from the environment."""
-    session = requests.Session()
-    session.headers["User-Agent"] = (
-        f"pass-utils/{__version__} ({requests.utils.default_user_agent()})"
-    )
-    session.headers["Accept-Encoding"] = "identity"
-    return session
-
-
-def auth_headers(url: str) -> dict[str, str]:
-    """The token of the environment's `ZENODO_TOKEN`, for Zenodo or a server on this machine, and
-    nobody else.
-
-    Raises:
-        RemoteError: the token cannot be sent; the message does not show it.
-    """
-    token = os.environ.get(TOKEN_VARIABLE, "").strip()
-    try:
-        address = urllib3.util.parse_url(url)  # as the connection will read it
-    except urllib3.exceptions.LocationParseError:
-        return {}
-    trusted = address.host in _LOOPBACK or (
-        address.scheme == "https" and address.host in _TOKEN_HOSTS
-    )
-    if not token or not trusted:
-        return {}
-    if not re.fullmatch("[!-~]+", token):
-        raise RemoteError(
-            f"{TOKEN_VARIABLE}: expected a token of printable ASCII characters, found others too. "
-            "Set it again, or unset it.",
-            url=url,
-        )
-    return {"Authorization": f"Bearer {token}"}
-
-
-def check_online(wanted: str) -> None:
-    """Refuse to ask the network where the environment forbids it.
-
-    Raises:
-        RemoteError: `HF_DATASETS_OFFLINE` or `HF_HUB_OFFLINE` is set; the message names what was
-        wanted.
-    """
-    for variable in ("HF_DATASETS_OFFLINE", "HF_HUB_OFFLINE"):
-        if os.environ.get(variable, "").upper() in ("1", "ON", "YES", "TRUE"):
-            raise RemoteError(
-                f"{variable} is set: expected {wanted} on this machine, found it missing. Unset "
-                f"{variable} to fetch it, or give the folder that holds it with `data_dir=`."
-            )
 
 
 # by process, since a fork must not read what its parent opened
@@ -115,8 +60,9 @@ class RemoteFile:
         self._position = 0  # of the next byte of the response
         self._response_end = 0
         self._ranges_ignored = False
-        self._kept: deque[bytes] = deque()  # what came last: the bytes from _kept_from to _position
-        self._kept_from = 0
+        # the last bytes read, from _buffer_start to _position
+        self._buffer: deque[bytes] = deque()
+        self._buffer_start = 0
 
     @classmethod
     def shared(cls, url: str, size: int) -> RemoteFile:
@@ -140,15 +86,15 @@ class RemoteFile:
         stop = offset + size
         failures = 0
         while offset < stop:
-            data = self._look_back(offset, stop)
+            data = self._from_buffer(offset, stop)
             if not data:
                 try:
                     self._seek(offset, stop)
-                    data = self._take(stop - offset)
-                except (_Busy, *_BREAKS) as err:
+                    data = self._read_some(stop - offset)
+                except (_RetryLater, *_CONNECTION_ERRORS) as err:
                     failures += 1
                     self._close_response()
-                    self._wait(failures, offset, err)
+                    self._back_off(failures, offset, err)
                     continue
             failures = 0
             offset += len(data)
@@ -176,24 +122,24 @@ class RemoteFile:
         if self._response is not None:
             self._response.close()
             self._response = None
-        self._begin_at(0, 0)
+        self._set_span(0, 0)
 
-    def _wait(self, failures: int, offset: int, err: Exception) -> None:
+    def _back_off(self, failures: int, offset: int, err: Exception) -> None:
         """Sleep before the next attempt, or give up."""
         reason = str(err) or type(err).__name__
         retry_after, status = (
-            (err.retry_after, err.status) if isinstance(err, _Busy) else (0.0, None)
+            (err.retry_after, err.status) if isinstance(err, _RetryLater) else (0.0, None)
         )
-        if failures >= retries.RETRY.attempts or retry_after > retries.RETRY.longest_retry_after:
+        if failures >= retry.RETRY.attempts or retry_after > retry.RETRY.longest_retry_after:
             raise RemoteError(
                 f"{self.name}: expected bytes from {offset:,} on, got none in {failures} attempts; "
                 f"the last: {reason}. Check the connection, or try again later.",
                 url=self.name,
                 status=status,
             ) from err
-        seconds = retry_after or retries.RETRY.wait(failures)
+        seconds = retry_after or retry.RETRY.backoff(failures)
         logger.warning(
-            "%s: %s; going on at byte %s in %.1f s", self.name, reason, f"{offset:,}", seconds
+            "%s: %s; resuming at byte %s in %.1f s", self.name, reason, f"{offset:,}", seconds
         )
         if self._stopped.wait(seconds):
             raise Stopped
@@ -212,9 +158,9 @@ class RemoteFile:
             self._close_response()
             self._request(offset, stop)
         while self._position < offset:
-            self._take(offset - self._position)
+            self._read_some(offset - self._position)
 
-    def _take(self, size: int) -> bytes:
+    def _read_some(self, size: int) -> bytes:
         """Up to `size` of the next bytes of the response, as soon as there are any: what a break
         takes, it takes once.
         """
@@ -229,15 +175,15 @@ class RemoteFile:
             raise requests.ConnectionError("the answer ended early")
         self._position += len(data)
         if self._shared and self._ranges_ignored:
-            self._kept.append(data)
-            while self._position - self._kept_from - len(self._kept[0]) >= _KEPT:
-                self._kept_from += len(self._kept.popleft())
+            self._buffer.append(data)
+            while self._position - self._buffer_start - len(self._buffer[0]) >= _BUFFER:
+                self._buffer_start += len(self._buffer.popleft())
         return data
 
-    def _look_back(self, offset: int, stop: int) -> bytes:
+    def _from_buffer(self, offset: int, stop: int) -> bytes:
         """Some of these bytes where they are kept, else none."""
-        begin = self._kept_from
-        for data in self._kept if begin <= offset < self._position else ():
+        begin = self._buffer_start
+        for data in self._buffer if begin <= offset < self._position else ():
             if offset < begin + len(data):
                 return data[offset - begin : stop - begin]
             begin += len(data)
@@ -253,9 +199,9 @@ class RemoteFile:
                 self.name,
                 headers=headers,
                 stream=True,
-                timeout=(retries.RETRY.connect_timeout, retries.RETRY.read_timeout),
+                timeout=(retry.RETRY.connect_timeout, retry.RETRY.read_timeout),
             )
-        except _BREAKS as err:
+        except _CONNECTION_ERRORS as err:
             if isinstance(
                 err, (requests.exceptions.SSLError, urllib3.exceptions.LocationValueError)
             ):
@@ -266,28 +212,28 @@ class RemoteFile:
         self._response = response
         status = response.status_code
         if status == HTTPStatus.PARTIAL_CONTENT:
-            self._accept_part(response, offset)
+            self._accept_partial(response, offset)
         elif status == HTTPStatus.OK:
-            self._accept_whole(response)
+            self._accept_full(response)
         elif status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             total = response.headers.get("Content-Range", "").rpartition("/")[2]
             raise self._changed(f"a file of {total or 'another number of'} bytes")
-        elif status in retries.TRANSIENT:
-            raise _Busy(response)
+        elif status in retry.TRANSIENT:
+            raise _RetryLater(response)
         else:
             raise self._refused(response)
 
-    def _accept_part(self, response: requests.Response, offset: int) -> None:
+    def _accept_partial(self, response: requests.Response, offset: int) -> None:
         found = response.headers.get("Content-Range", "")
         match = _CONTENT_RANGE.fullmatch(found)
         if match is None or int(match[1]) != offset or int(match[2]) < offset:
             raise requests.ConnectionError(
-                f"asked for bytes from {offset}, got Content-Range {found!r}"
+                f"requested bytes from {offset}, got Content-Range {found!r}"
             )
         self._check_same(response, int(match[3]))
-        self._begin_at(offset, int(match[2]) + 1)
+        self._set_span(offset, int(match[2]) + 1)
 
-    def _accept_whole(self, response: requests.Response) -> None:
+    def _accept_full(self, response: requests.Response) -> None:
         length = response.headers.get("Content-Length", "")
         if not length.isdecimal():
             raise requests.ConnectionError("the answer does not say how long it is")
@@ -298,12 +244,12 @@ class RemoteFile:
                 "%s: the server ignores Range, so the file is read from its start and in order",
                 self.name,
             )
-        self._begin_at(0, int(length))
+        self._set_span(0, int(length))
 
-    def _begin_at(self, position: int, end: int) -> None:
-        self._position = self._kept_from = position
+    def _set_span(self, position: int, end: int) -> None:
+        self._position = self._buffer_start = position
         self._response_end = end
-        self._kept.clear()
+        self._buffer.clear()
 
     def _check_same(self, response: requests.Response, size: int) -> None:
         """Require the size and the ETag that the file had before."""
@@ -326,7 +272,7 @@ class RemoteFile:
 
     def _unusable(self, err: Exception) -> RemoteError:
         return RemoteError(
-            f"{self.name}: expected an address that can be asked, found: {err}. Check the URL.",
+            f"{self.name}: expected a valid URL, found: {err}. Check the URL.",
             url=self.name,
         )
 
@@ -348,7 +294,7 @@ class RemoteFile:
         )
 
 
-class _Busy(Exception):  # noqa: N818  (not an error)
+class _RetryLater(Exception):  # noqa: N818  (not an error)
     """The server asks to come again later, in so many seconds where it says."""
 
     def __init__(self, response: requests.Response) -> None:
@@ -358,4 +304,4 @@ class _Busy(Exception):  # noqa: N818  (not an error)
             + (f", Retry-After: {wanted}" if wanted else "")
         )
         self.status = response.status_code
-        self.retry_after = retries.retry_seconds(wanted)
+        self.retry_after = retry.retry_after_seconds(wanted)

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .._util.progress import Progress
-from .._util.threads import run_all
+from .._util.threads import map_threaded
 from ..errors import DownloadError
-from ..net.ranges import RemoteFile, check_online
+from ..net.ranges import RemoteFile
+from ..net.session import check_online
 from ..releases import File, Release, choose_shards, file_url
 from .folder import Present, fingerprint, hash_file, lock, look, release_in, write_state
 
@@ -173,7 +174,9 @@ def fetch(
             sum(task.file.size for task in made.todo), title=f"PASS {release.name}", quiet=quiet
         ) as progress:
             fetcher = _Fetcher(where, release, base_url, progress)
-            run_all(fetcher.bring, made.todo, threads=max(1, connections), stopped=progress.stopped)
+            map_threaded(
+                fetcher.bring, made.todo, threads=max(1, connections), stopped=progress.stopped
+            )
     return where
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .._util.progress import Progress
-from .._util.threads import run_all
+from .._util.threads import map_threaded
 from ..errors import DownloadError, ShardError
 from ..releases import File, Release, choose_shards
 from ..shards.source import ShardFile
@@ -73,7 +73,7 @@ def verify(
     ]
     with Progress(sum(file.size for file in todo), title="verify", quiet=quiet) as progress:
         check = partial(_check, where, quick=quick, progress=progress)
-        troubles = run_all(check, todo, threads=os.cpu_count() or 1, stopped=progress.stopped)
+        troubles = map_threaded(check, todo, threads=os.cpu_count() or 1, stopped=progress.stopped)
     findings += [
         Finding(file.name, trouble) for file, trouble in zip(todo, troubles, strict=True) if trouble
     ]
