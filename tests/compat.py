@@ -22,8 +22,8 @@ LOADING_AND_EXPORT = tuple(
     f"test_{name}.py"
     for name in (
         *("script", "datasets", "hashes", "statistics"),
-        *("loading_builder", "loading_metadata", "loading_registry", "loading_rows"),
-        *("shards_places", "selection_bounds", "selection_resolution"),
+        *("loading_builder", "metadata", "loading_registry", "loading_rows"),
+        *("shards_places", "selection_bounds", "selection_lists", "selection_resolution"),
         *("images_files", "images_header", "images_sizes"),
         *("attribution_writing", "attribution_yfcc"),
         *("export_groups", "export_imagefolder", "export_outputs", "export_parquet"),

@@ -18,7 +18,7 @@ from support.jpegs import exif, insert, save
 from pass_utils import ImageError, ShardError
 from pass_utils.images import sizes as module
 from pass_utils.images.sizes import dataset_sizes, image_sizes
-from pass_utils.loading.metadata import open_metadata
+from pass_utils.metadata import open_metadata
 from pass_utils.shards.source import ShardFile
 
 SIZES = [(number % 40 + 1, number % 23 + 1) for number in range(60)]

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from .._util.text import readable_all, tidy
 from ..errors import AttributionError, ReleaseError
-from ..loading.metadata import read_rows
+from ..metadata import read_rows
 from ..releases import METADATA_FILE, Release, release_of
 from ..transfer.folder import release_in
 from .credit import check_text

@@ -1,1 +1,1 @@
-"""What `load_dataset("pass")` opens: metadata, rows, builder, and the hook for it. Private."""
+"""What `load_dataset("pass")` opens: rows, builder, and the hook for it. Private."""

@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 
 from pass_utils.errors import PassError, ReleaseError, ShardError
 from pass_utils.hashes import Keys
-from pass_utils.loading.metadata import open_metadata
 from pass_utils.loading.rows import Join, read_images, read_places
+from pass_utils.metadata import open_metadata
 from pass_utils.net.session import check_online
 from pass_utils.releases import Release, choose_shards, file_url, find_release, script
 from pass_utils.shards.source import RemoteShard, ShardFile

@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import MetadataError, ShardError
+from ..metadata import Metadata
 from ..releases import FEATURES, IMAGE_NAME
 from ..shards.places import place_urls
 from ..shards.source import ShardFile, Source
 from ..shards.tar import read_members
-from .metadata import Metadata
 
 SCHEMA: pa.Schema = FEATURES.arrow_schema
 _IMAGE: pa.StructType = SCHEMA.field("image").type

@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from .._util.cache import cache_path, read_batch, write_batch
-from ..errors import MetadataError
-from ..hashes import HASH_MEANS, Keys, Rows, are_hashes
-from ..releases import METADATA_COLUMNS, METADATA_FILE
+from ._util.cache import cache_path, read_batch, write_batch
+from .errors import MetadataError
+from .hashes import HASH_MEANS, Keys, Rows, are_hashes
+from .releases import METADATA_COLUMNS, METADATA_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +50,16 @@ class Metadata:
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    @property
+    def keys(self) -> Keys:
+        """The hashes as keys, row by row."""
+        return self._keys
+
+    @property
+    def values(self) -> pa.RecordBatch:
+        """The other columns by the dataset's names; creators are dictionary-encoded."""
+        return self._rows.select(list(_VALUES))
 
     def find(self, hashes: pa.StringArray) -> Rows:
         """The row number of each hash.

@@ -23,9 +23,8 @@ from conftest import HEADER, image_hash, write_csv
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pass_utils import MetadataError
-from pass_utils.loading import metadata
-from pass_utils.loading.metadata import open_metadata
+from pass_utils import MetadataError, metadata
+from pass_utils.metadata import open_metadata
 
 DATE = "2004-05-17 00:44:29.0"
 HASH = "ffd3eb12a16cb83138f26e6f36dec967"
