@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.hostile import HOSTILE, NAMELESS
 
-from pass_utils._util.text import readable, readable_all, tidy
+from pass_utils._util.text import plain_line, readable, readable_all, tidy
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -69,3 +69,18 @@ def test_whatever_was_typed_stays_one_name_on_one_line(encoded):
 )
 def test_what_can_be_seen_is_kept(text):
     assert readable(quote_plus(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Not Found", "Not Found"),
+        ("\x1b]0;evil\x07Not\x1b[31m Found\r\n", "]0;evilNot[31m Found"),
+        ("a\u202ebc\u2066d\u200be\ud800f\x00g\x9bh", "abcdefgh"),
+        ("漢字 é 😀\u3000x\u2028y", "漢字 é 😀 x y"),
+        ("", ""),
+        ("9" * 5000, "9" * 197 + "..."),
+    ],
+)
+def test_plain_line_has_no_escapes_overrides_or_line_breaks(text, shown):
+    assert plain_line(text) == shown

@@ -77,3 +77,21 @@ def tidy(texts: pa.StringArray) -> pa.StringArray:
     seen = pc.match_substring_regex(pc.replace_substring(rare, _BLANK, ""), _VISIBLE)
     rare = pc.if_else(seen, pc.utf8_trim(rare, " "), "")
     return pc.replace_with_mask(texts, odd, rare)
+
+
+def plain_line(text: str, *, limit: int = 200) -> str:
+    r"""Returns other people's text as one line that is safe in a message or on a terminal.
+
+    Control characters (terminal escapes), bidirectional overrides, invisible characters and lone
+    surrogates are dropped, runs of whitespace become a space.
+
+    Args:
+        text: a header of a server, the name of a tar's member, ...
+        limit: characters after which the text is cut, with "..." at its end.
+
+    >>> plain_line("Not\x1b[2J Found\n\u202eevil")
+    'Not[2J Found evil'
+    """
+    line = " ".join(text[: 4 * limit].split())
+    line = "".join(character for character in line if character.isprintable())
+    return line if len(line) <= limit and len(text) <= 4 * limit else f"{line[: limit - 3]}..."

@@ -1,0 +1,29 @@
+"""URLs as they may be printed: without user, password and query."""
+
+from __future__ import annotations
+
+import re
+
+from .._util.text import plain_line
+
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://|//")
+_HOST = re.compile(r"(?:\[[0-9a-fA-F:.%]*\]|[^\[\]:@\\]*)(?::\d*)?")
+
+
+def without_secrets(url: str) -> str:
+    """Returns the URL for messages and logs: no user, no password, `?...` for a query, no fragment.
+
+    Of a URL so malformed that a password could be anywhere in it, only the scheme is left.
+
+    >>> without_secrets("https://me:pass@mirror.example/records/1/PASS.0.tar?token=secret")
+    'https://mirror.example/records/1/PASS.0.tar?...'
+    """
+    match = _SCHEME.match(url)
+    scheme, rest = (match[0], url[match.end() :]) if match else ("", url)
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    if "@" in authority:
+        rest = authority.rpartition("@")[2] + rest[len(authority) :]
+    elif "@" in rest and not _HOST.fullmatch(authority):  # a password with an unescaped / ? or #
+        return f"{scheme}..."
+    path = re.split("[?#]", rest, maxsplit=1)[0]
+    return plain_line(scheme + path + ("?..." if "?" in rest[len(path) :] else ""), limit=1000)
