@@ -7,6 +7,7 @@ import sys
 
 from conftest import image_hash, write_tar
 
+from pass_utils import __version__
 from pass_utils.cli.main import COMMANDS
 from pass_utils.releases import dummy_folder
 
@@ -24,7 +25,7 @@ def pass_utils(*arguments: object, cache) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_demo_shows_rows_their_number_and_where_the_files_are(cache):
+def test_demo_prints_rows_statistics_and_where_the_files_are(cache):
     (cache / "work").mkdir()
     (cache / "work" / "CREDITS.html").write_text("mine")
     done = pass_utils("demo", cache=cache)
@@ -43,7 +44,7 @@ def test_the_demo_shows_rows_their_number_and_where_the_files_are(cache):
     assert (cache / "work" / "CREDITS.html").read_text() == "mine"
 
 
-def test_an_error_is_one_line_that_says_what_to_do(cache, folder):
+def test_an_error_of_the_library_is_one_line_and_exit_code_1(cache, folder):
     shards = folder()
     write_tar(shards / "PASS.0.tar", {f"{image_hash(9)}.jpg": b""})
     for arguments, match in (
@@ -54,6 +55,21 @@ def test_an_error_is_one_line_that_says_what_to_do(cache, folder):
         done = pass_utils("info", *arguments, cache=cache)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
         assert match in done.stderr
+
+
+def test_help_is_a_command_too(run):
+    assert run("help") == run("--help")
+    assert run("help", "info") == run("info", "--help")
+    assert "Usage: pass-utils info [OPTIONS] FOLDER" in run("help", "info").out
+    ended = run("help", "nonsense")
+    assert (ended.code, ended.out) == (2, "")
+    assert "No such command 'nonsense'" in ended.err
+
+
+def test_python_m_pass_utils_is_the_command():
+    command = [sys.executable, "-m", "pass_utils", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"pass-utils {__version__}\n"
 
 
 def test_help_imports_nothing_heavy():

@@ -100,7 +100,9 @@ def test_every_parameter_and_field_is_spoken_of():
     silent = []
     for name, value in PUBLIC.items():
         if callable(value) and (name not in ERRORS or "__init__" in vars(value)):
-            spoken = " ".join(re.findall(r"`[^`]+`", inspect.getdoc(value) or ""))
+            doc = inspect.getdoc(value) or ""
+            listed = re.findall(r"^    (\*{0,2}\w+(?:, \w+)*):", doc, re.MULTILINE)
+            spoken = " ".join([*re.findall(r"`[^`]+`", doc), *listed])
             wanted = set(inspect.signature(value).parameters) - {"message", "args", "kwargs"}
             silent += [
                 f"{name}: {parameter}"
@@ -142,6 +144,11 @@ def test_docstrings_name_errors_that_there_are():
                 assert [
                     name for name in named if name not in ERRORS and not hasattr(builtins, name)
                 ] == []
+
+
+def test_completion_of_the_package_shows_the_public_names_only():
+    names = dir(pass_utils)
+    assert names == sorted([*pass_utils.__all__, "__version__"])
 
 
 def test_the_public_names_are_sorted():

@@ -1,1 +1,1 @@
-"""The command `pass-utils`: a thin coat over the library."""
+"""The command line: one module per command, which parses, calls the library once and prints."""

@@ -1,4 +1,4 @@
-"""Nothing in, a show of what there is out: `pass-utils demo`."""
+"""The command `pass-utils demo`: the library's functions, run on the bundled miniature."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from ._framework import command
 
 @command("pass-utils demo")
 def demo() -> None:
-    """Show what there is, with bundled pictures.
+    """Show what the library does, with bundled images.
 
     They are drawings, laid out as PASS is. Their credits stay in the folder pass-demo.
     """
-    from ._show import show
+    from ._demo import run_demo
 
-    show()
+    run_demo()

@@ -1,4 +1,4 @@
-"""The command `pass-utils`: what is typed in, one of its commands and an exit code out."""
+"""The command `pass-utils`: parses the command line, runs one command, exits with its code."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import sys
 
 import click
 
-from ._errors import colours, tell
-from ._framework import add_verbose
+from ._errors import report_error, use_colors
+from ._framework import add_verbose, interrupt_on_sigterm
 from .credits import credits
 from .croissant import croissant
 from .demo import demo
@@ -21,15 +21,21 @@ from .push import push
 from .report import report
 from .verify import verify
 
-# As help shows them: from a first look to passing pictures on.
+# In the order of the help page: from a first run to publishing images.
 COMMANDS = (demo, download, verify, info, report, credits, export, push, croissant)
 
 
 class _Group(click.Group):
-    """Commands in the order in which they were added."""
+    """Lists commands in the order in which they were added, and takes `help` for `--help`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read `help` as `--help`, and `help COMMAND` as `COMMAND --help`."""
+        if args[:1] == ["help"]:
+            args = [*args[1:2], "--help"]
+        return super().parse_args(ctx, args)
 
 
 @click.group(
@@ -37,7 +43,7 @@ class _Group(click.Group):
 )
 @click.version_option(package_name="pass-utils", message="%(prog)s %(version)s")
 def cli() -> None:
-    """PASS: 1.4 million CC-BY pictures without people, for self-supervised pretraining."""
+    """PASS: 1.4 million CC-BY photos without people, for self-supervised pretraining."""
 
 
 add_verbose(cli)
@@ -46,26 +52,26 @@ for each in COMMANDS:
 
 
 def main() -> None:
-    """Run the command; exit 0, 1 (what went wrong, and what to do), 2 (usage) or 130
-    (interrupted).
+    """Run the command, and exit: 0, 1 (an error, reported in one line), 2 (usage) or 130
+    (interrupted by Ctrl-C or SIGTERM).
     """
-    _open_streams()
+    _open_standard_streams()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    if isinstance(
-        sys.stdout, io.TextIOWrapper
-    ):  # a name that the terminal cannot show is no reason to fail
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # a name that the terminal's encoding lacks is printed escaped instead of raising
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        # exits 1 when nobody reads on
-        code = cli.main(prog_name="pass-utils", standalone_mode=False, color=colours())
+        with interrupt_on_sigterm():
+            # exits 1 on a broken pipe
+            code = cli.main(prog_name="pass-utils", standalone_mode=False, color=use_colors())
     except (Exception, KeyboardInterrupt) as err:
-        code = tell(err)
+        code = report_error(err)
     sys.exit(code or 0)
 
 
-def _open_streams() -> None:
-    """Have all standard streams, also those that are closed, as by `2>&-`: or a file would get the
-    number of one of them.
+def _open_standard_streams() -> None:
+    """Open those standard streams that are closed, as by `2>&-`, on the null device: or the next
+    file that is opened would get the descriptor of one, and receive what is printed.
     """
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass

@@ -1,6 +1,4 @@
-"""The bundled miniature of PASS in, all that the library does with it out, for people to
-look at.
-"""
+"""The steps of `pass-utils demo`, each printed as the call that it shows and the result."""
 
 from __future__ import annotations
 
@@ -22,21 +20,21 @@ from ..transfer.fetch import look_and_plan
 from ._output import human_bytes, print_code, print_heading, print_plan, print_row, print_summary
 from ._selection import load
 
-_OUT = "pass-demo"  # a folder of its own, so that no list of the user's is in it
+_OUT = "pass-demo"  # a folder of its own, so that no credit list of the user's is overwritten
 
 
-def show() -> None:
-    """Open the miniature, stream it, choose from it, credit and export it; the credits stay in the
-    folder `pass-demo` here.
+def run_demo() -> None:
+    """Open, stream, filter, credit and export the bundled miniature; the credits stay in the folder
+    `pass-demo` of the current folder.
     """
     folder = dummy_folder()
     ds = _open(folder)
     _stream(folder)
     _plan_download()
-    _choose(ds)
+    _filter(ds)
     _credit(ds)
     _export(ds)
-    print_heading("What it is made of")
+    print_heading("Statistics, and where the files are")
     print_code(f"pass-utils info {folder}")
     print_summary(summarize(ds))
     click.echo(f"  shards      {folder}")
@@ -52,7 +50,7 @@ def _open(folder: Path) -> Any:
     click.echo(f"{len(ds)} rows in {seconds:.2f} s\n")
     for row in (ds[0], ds[1]):
         print_row(row)
-    click.echo("the cache holds the first image as its place in its shard (offset, size, stamp):")
+    click.echo("the cache holds the place of the first image in its shard (offset, size, stamp):")
     click.echo(f"  {ds.data['image'][0]['path']}")
     return ds
 
@@ -77,24 +75,24 @@ def _stream(folder: Path) -> None:
 
 
 def _plan_download() -> None:
-    print_heading("Download: goes on after every break, and verifies")
+    print_heading("Download: resumes where it stopped, and verifies")
     print_code("pass-utils download ~/pass --release v3 --dry-run")
     with tempfile.TemporaryDirectory() as empty:
         print_plan(look_and_plan(empty, "v3"), None)
 
 
-def _choose(ds: Any) -> None:
-    print_heading("Choose: by the size of the pictures, without decoding one")
+def _filter(ds: Any) -> None:
+    print_heading("Filter: by resolution, without decoding an image")
     print_code("pass_utils.filter_resolution(ds, min_side=375)")
     click.echo(
-        f"{len(filter_resolution(ds, min_side=375))} of {len(ds)} pictures have a shorter side of "
+        f"{len(filter_resolution(ds, min_side=375))} of {len(ds)} images have a shorter side of "
         "375 pixels or more"
     )
 
 
 def _credit(ds: Any) -> None:
-    print_heading("Credit: who took each picture, where it came from, and under which licence")
-    with contextlib.suppress(OSError):  # the list says what is wrong
+    print_heading("Credit: the photographer, source and licence of each image")
+    with contextlib.suppress(OSError):  # write_attribution reports it
         Path(_OUT).mkdir(exist_ok=True)
     for name, thumbnails in ((f"{_OUT}/CREDITS.html", 160), (f"{_OUT}/CREDITS.csv", None)):
         option = f", thumbnails={thumbnails}" if thumbnails else ""
@@ -115,4 +113,4 @@ def _export(ds: Any) -> None:
         print_code('load_dataset("out", split="train")')
         back = load_dataset(out, split="train", cache_dir=cache)
         click.echo(f"{len(back)} rows with the same features: {back.features == ds.features}")
-        del back  # it maps files in the folder that goes now
+        del back  # it maps files in the folder, which is deleted now
