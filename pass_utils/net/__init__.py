@@ -1,1 +1,1 @@
-"""Bytes from URLs: ranges of large files, resumed after every break. Private."""
+"""Bytes from URLs: ranges of large files, resumed after every break; single images. Private."""
