@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from ._util.cache import cache_path, read_batch, write_batch
+from ._util.stamp import FileStamp
 from .errors import MetadataError
 from .hashes import HASH_MEANS, Keys, Rows, are_hashes
 from .releases import METADATA_COLUMNS, METADATA_FILE
@@ -102,7 +103,7 @@ def open_metadata(csv: str | os.PathLike[str], cache_dir: str | os.PathLike[str]
             f"{path.parent}` fetches it.",
             path=str(path),
         ) from err
-    version = f"{status.st_size:x}-{status.st_mtime_ns:x}-{_FORMAT}"
+    version = f"{FileStamp.of(status).hex}-{_FORMAT}"
     return _open(cache_path(Path(cache_dir), "metadata", str(path), version), str(path))
 
 

@@ -153,7 +153,7 @@ def test_release_in_knows_a_release_by_the_sizes_of_its_files(folder, tmp_path):
     for asked in (None, "v2", "v3"):
         with pytest.raises(
             DownloadError,
-            match=r"those of several releases: PASS\.0\.tar of v2, PASS\.1\.tar of v3\. Choose",
+            match=r"files of several releases: PASS\.0\.tar of v2, PASS\.1\.tar of v3\. Choose",
         ):
             release_in(made, asked)
     csv = tmp_path / "other.csv"

@@ -10,10 +10,11 @@ import re
 import sys
 import threading
 
+import datasets
 import pytest
 
 from pass_utils._util import progress
-from pass_utils._util.progress import Progress
+from pass_utils._util.progress import Progress, is_quiet
 from pass_utils._util.threads import Stopped
 
 
@@ -41,6 +42,16 @@ def clock(monkeypatch) -> Clock:
     return clock
 
 
+@pytest.mark.parametrize("shown", [True, False])
+def test_progress_is_shown_as_the_bars_of_datasets_are_unless_told(monkeypatch, shown):
+    monkeypatch.setattr(datasets.utils.logging, "is_progress_bar_enabled", lambda: shown)
+    assert [is_quiet(quiet) for quiet in (None, True, False)] == [not shown, True, False]
+    out = Terminal()
+    with Progress(100, title="PASS v2", stream=out):
+        pass
+    assert bool(out.getvalue()) == shown
+
+
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
 def test_quiet_writes_nothing(stream, clock):
     out = stream()
@@ -55,7 +66,7 @@ def test_quiet_writes_nothing(stream, clock):
 
 def test_elsewhere_than_on_a_terminal_there_is_a_line_each_half_minute(clock):
     out = io.StringIO()
-    with Progress(200_000_000, title="PASS v2", stream=out) as shown:
+    with Progress(200_000_000, title="PASS v2", quiet=False, stream=out) as shown:
         shown.start("PASS.0.tar", 150_000_000)
         shown.start("PASS.1.tar", 50_000_000)
         clock.now += 29.9
@@ -77,7 +88,7 @@ def test_elsewhere_than_on_a_terminal_there_is_a_line_each_half_minute(clock):
 
 def test_bytes_that_are_set_aside_are_taken_back(clock):
     out = io.StringIO()
-    with Progress(100, title="PASS v2", stream=out) as shown:
+    with Progress(100, title="PASS v2", quiet=False, stream=out) as shown:
         shown.start("PASS.0.tar", 100)
         shown.advance("PASS.0.tar", 100)
         clock.now += 30
@@ -87,7 +98,7 @@ def test_bytes_that_are_set_aside_are_taken_back(clock):
 
 def test_on_a_terminal_there_is_a_bar_for_each_file_and_one_for_all():
     out = Terminal()
-    with Progress(3_000_000, title="PASS v2", stream=out) as shown:
+    with Progress(3_000_000, title="PASS v2", quiet=False, stream=out) as shown:
         shown.start("PASS.0.tar", 2_000_000)
         shown.start("PASS.1.tar", 1_000_000)
         shown.advance("PASS.0.tar", 1_000_000)
@@ -109,7 +120,7 @@ def test_on_a_terminal_there_is_a_bar_for_each_file_and_one_for_all():
 
 
 def test_counts_from_many_threads_add_up():
-    with Progress(80_000, title="PASS v2", stream=Terminal()) as shown:
+    with Progress(80_000, title="PASS v2", quiet=False, stream=Terminal()) as shown:
 
         def count(name: str) -> None:
             shown.start(name, 10_000)
@@ -129,7 +140,7 @@ def test_counts_from_many_threads_add_up():
 
 def test_who_counts_is_stopped_when_asked(clock):
     out = io.StringIO()
-    with Progress(100, title="PASS v2", stream=out) as shown:
+    with Progress(100, title="PASS v2", quiet=False, stream=out) as shown:
         shown.start("PASS.0.tar", 100)
         shown.advance("PASS.0.tar", 25)
         shown.stopped.set()
@@ -147,10 +158,10 @@ def test_what_is_logged_stands_between_the_bars(caplog):
     logging.getLogger().addHandler(handler)
     handlers = list(logging.getLogger().handlers)
     try:
-        with Progress(100, title="PASS v2", stream=out):
+        with Progress(100, title="PASS v2", quiet=False, stream=out):
             assert handler not in logging.getLogger().handlers
         assert logging.getLogger().handlers == handlers
-        with Progress(100, title="PASS v2", stream=io.StringIO()):
+        with Progress(100, title="PASS v2", quiet=False, stream=io.StringIO()):
             assert handler in logging.getLogger().handlers
     finally:
         logging.getLogger().removeHandler(handler)

@@ -8,11 +8,37 @@ removed.
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
-from .atomic import whole_file
+from .atomic import atomic_write
+
+NAME = "pass"
+_DEPTH = 3  # folders between a prepared file and the cache's own
+
+
+def cache_dir(root: str | os.PathLike[str] | None = None, *, dataset: Any = None) -> Path:
+    """Returns the folder of all that pass_utils keeps: `pass` in the cache of `datasets`.
+
+    Args:
+        root: the `cache_dir` that `datasets` was given, if any.
+        dataset: one that `load_dataset("pass")` opened: the cache that it lies in, so that
+            `cache_dir=` there is followed here.
+    """
+    if root is None and dataset is not None:
+        # ROOT/pass/<config>/<version>/<hash>/<file>, as `datasets` lays out a prepared dataset
+        for file in getattr(dataset, "cache_files", None) or ():
+            folders = Path(file["filename"]).parents
+            if len(folders) > _DEPTH and folders[_DEPTH].name == NAME:
+                return folders[_DEPTH]
+    if root is None:
+        import datasets
+
+        root = datasets.config.HF_DATASETS_CACHE
+    return Path(root) / NAME
 
 
 def cache_path(cache_dir: Path, kind: str, file: str, version: str) -> Path:
@@ -36,7 +62,7 @@ def write_batch(batch: pa.RecordBatch, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     outdated = set(path.parent.glob("-".join(path.name.split("-")[:2]) + "-*.arrow"))
     outdated.discard(path)  # another process may have written it meanwhile
-    with whole_file(path) as part, pa.ipc.new_file(str(part), batch.schema) as writer:
+    with atomic_write(path) as part, pa.ipc.new_file(str(part), batch.schema) as writer:
         writer.write_batch(batch)
     for file in outdated:
         file.unlink(missing_ok=True)

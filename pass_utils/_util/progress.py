@@ -20,15 +20,22 @@ _SECONDS_BEFORE_BAR = 2
 
 
 def is_quiet(quiet: bool | None) -> bool:
-    """Whether to show no progress: as told, and else where `datasets` shows none."""
+    """Returns whether to show no progress.
+
+    Args:
+        quiet: True for none, False for some, None for what `datasets` does: none after
+            `datasets.disable_progress_bars()`.
+    """
     import datasets
 
     return not datasets.utils.logging.is_progress_bar_enabled() if quiet is None else quiet
 
 
-def count_bar(title: str, *, unit: str, total: int | None = None, quiet: bool = False) -> tqdm[Any]:
+def count_bar(
+    title: str, *, unit: str, total: int | None = None, quiet: bool | None = None
+) -> tqdm[Any]:
     """A bar that counts something else than bytes, shown on a terminal when it takes long, and gone
-    afterwards.
+    afterwards; `quiet` as in `is_quiet`.
     """
     return tqdm(
         desc=title,
@@ -37,7 +44,7 @@ def count_bar(title: str, *, unit: str, total: int | None = None, quiet: bool = 
         unit_scale=True,
         delay=_SECONDS_BEFORE_BAR,
         leave=False,
-        disable=True if quiet else None,
+        disable=True if is_quiet(quiet) else None,
     )
 
 
@@ -46,11 +53,13 @@ class Progress:
     context manager.
 
     Counts are bytes. Safe to use from several threads. `stopped` is for whoever wants them to end.
+    `quiet` is as in `is_quiet`.
     """
 
     def __init__(
-        self, total: int, *, title: str, quiet: bool = False, stream: TextIO | None = None
+        self, total: int, *, title: str, quiet: bool | None = None, stream: TextIO | None = None
     ) -> None:
+        quiet = is_quiet(quiet)
         self.stopped = threading.Event()
         self._stream = stream or sys.stderr
         self._bars = not quiet and self._stream.isatty()

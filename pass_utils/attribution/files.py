@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from .._util.atomic import part_beside
+from .._util.atomic import temporary_sibling
 from ..errors import AttributionError, PassError
 from .html import PAGE_NAME
 
@@ -32,7 +32,7 @@ def whole_list(
     """
     if pages is None and path.is_symlink():
         path = Path(os.path.realpath(path))
-    part, folder, old = (part_beside(path) for _ in range(3))
+    part, folder, old = (temporary_sibling(path) for _ in range(3))
     try:
         if path.is_dir():
             raise error(f"{path}: expected the name of a file, found a folder. Name a file in it.")

@@ -18,9 +18,9 @@ from typing import Any
 from uuid import uuid4
 
 import fsspec
-from filelock import FileLock, Timeout
 from fsspec.implementations.local import LocalFileSystem
 
+from .._util.lock import LockedError, file_lock
 from ..errors import ExportError
 from .sink import Sink, WriteBehind
 
@@ -79,8 +79,8 @@ class Output:
                 with self._blame(""):
                     try:
                         self._path.mkdir(parents=True, exist_ok=True)
-                        held.enter_context(FileLock(self._path / LOCK_FILE).acquire(timeout=0))
-                    except Timeout as err:
+                        held.enter_context(file_lock(self._path / LOCK_FILE))
+                    except LockedError as err:
                         raise ExportError(
                             f"{self}: expected a folder that nobody exports into, found another "
                             "export going on. Wait until it has ended, or choose another folder.",

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import datasets
-from filelock import FileLock, Timeout
 from huggingface_hub.utils import (  # type: ignore[attr-defined,unused-ignore]
     are_progress_bars_disabled,
     disable_progress_bars,
     enable_progress_bars,
 )
 
+from .._util.cache import cache_dir
+from .._util.lock import LockedError, file_lock
 from .._util.progress import Progress, is_quiet
 from ..attribution.writing import write_attribution
 from ..errors import ExportError, RemoteError
@@ -295,17 +296,17 @@ def _work_folder(repo_id: str) -> Iterator[Path]:
     Raises:
         ExportError: another process pushes to the same repository.
     """
-    folder = Path(datasets.config.HF_DATASETS_CACHE) / "pass" / "push" / repo_id.replace("/", "--")
+    folder = cache_dir() / "push" / repo_id.replace("/", "--")
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(f"{folder}.lock").acquire(timeout=0):
+        with file_lock(folder.with_name(f"{folder.name}.lock")):
             shutil.rmtree(folder, ignore_errors=True)  # what a push that was killed has left
             folder.mkdir()
             try:
                 yield folder
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
-    except Timeout as err:
+    except LockedError as err:
         raise ExportError(
             f"{repo_id}: expected to be the only one here that pushes to it, found another "
             "process. Wait until it has ended."

@@ -25,7 +25,7 @@ import pyarrow as pa
 from datasets.utils.file_utils import xopen
 
 from .._datasets import Rows, stored_chunks, stored_indices
-from .._util.cache import cache_path, read_batch, write_batch
+from .._util.cache import cache_dir, cache_path, read_batch, write_batch
 from ..errors import ImageError
 from ..shards.places import Places, group_places, open_shard
 from .header import FIRST_BYTES, Size, header_size, image_size, read_size
@@ -55,7 +55,8 @@ def dataset_sizes(dataset: datasets.Dataset, column: str, *, num_proc: int | Non
     """
     sizes = np.zeros((len(dataset), 2), np.int32)
     elsewhere = np.ones(len(dataset), np.bool_)
-    in_shards = [(places, _Known(places)) for places in _all_places(dataset, column)]
+    cache = cache_dir(dataset=dataset)
+    in_shards = [(places, _Known(places, cache)) for places in _all_places(dataset, column)]
     tasks: list[Task] = []
     for places, known in in_shards:
         sizes[places.rows], elsewhere[places.rows] = known.find(places.offsets), False
@@ -252,13 +253,8 @@ class _Known:
     changes.
     """
 
-    def __init__(self, places: Places) -> None:
-        self._path = cache_path(
-            Path(datasets.config.HF_DATASETS_CACHE) / "pass",
-            "sizes",
-            places.shard,
-            f"{places.stamp}-{_FORMAT}",
-        )
+    def __init__(self, places: Places, cache: Path) -> None:
+        self._path = cache_path(cache, "sizes", places.shard, f"{places.stamp}-{_FORMAT}")
         self._offsets, self._sizes = np.zeros(0, np.int64), np.zeros((0, 2), np.int32)
         known = read_batch(self._path)
         if known is not None:

@@ -19,6 +19,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pass_utils._util.cache import cache_dir
 from pass_utils.errors import PassError, ReleaseError, ShardError
 from pass_utils.hashes import Keys
 from pass_utils.loading.rows import Join, read_images, read_places
@@ -27,7 +28,7 @@ from pass_utils.net.session import check_online
 from pass_utils.releases import Release, choose_shards, file_url, find_release, script
 from pass_utils.shards.source import RemoteShard, ShardFile
 from pass_utils.transfer.fetch import download, fetch
-from pass_utils.transfer.folder import file_identity, find_files, release_in
+from pass_utils.transfer.folder import file_stamp, find_files, release_in
 
 RANGE_SIZE = 256 << 20  # bytes
 
@@ -112,7 +113,7 @@ class PassConfig(script.PASSConfig):
             identity["shards"] = list(shards)
         else:
             identity["files"] = [
-                file_identity(path)
+                (path, file_stamp(path).hex)
                 for path in find_files(self.data_dir, self.release, shards=shards)
             ]
         return str(super().create_config_id(identity, custom_features))
@@ -155,7 +156,6 @@ class Pass(datasets.ArrowBasedBuilder):
                 self.config.release,
                 shards=self.config.shards,
                 base_url=self.config.base_url,
-                quiet=not datasets.utils.logging.is_progress_bar_enabled(),
             )
             self.config = copy.copy(self.config)  # it may be the class's own
             self.config.data_dir = str(folder)
@@ -176,9 +176,7 @@ class Pass(datasets.ArrowBasedBuilder):
         if config.data_dir is None:
             check_online("the shards")
             chosen = choose_shards(release, config.shards).values()
-            folder = fetch(
-                release, [release.metadata], self._downloads, base_url=config.base_url, quiet=True
-            )
+            folder = fetch(release, [release.metadata], self._downloads, base_url=config.base_url)
             csv = f"{folder}/{release.metadata.name}"
             wholes = [
                 Range(file_url(release, file, config.base_url), 0, file.size, file.size)
@@ -187,19 +185,17 @@ class Pass(datasets.ArrowBasedBuilder):
         else:
             csv, *shards = find_files(config.data_dir, release, shards=config.shards)
             wholes = [
-                Range(shard, 0, size, size)
-                for shard in shards
-                for size in [file_identity(shard).size]
+                Range(shard, 0, size, size) for shard in shards for size in [file_stamp(shard).size]
             ]
-        cache_dir = f"{self._cache_dir_root}/pass"
-        open_metadata(csv, cache_dir)  # once, before the workers want it
+        kept = str(cache_dir(self._cache_dir_root))
+        open_metadata(csv, kept)  # once, before the workers want it
         streaming = dl_manager.is_streaming
         return [
             datasets.SplitGenerator(
                 name=datasets.Split.TRAIN,
                 gen_kwargs={
                     "csv": csv,
-                    "cache_dir": cache_dir,
+                    "cache_dir": kept,
                     "ranges": [part for whole in wholes for part in whole.cut(config.range_size)]
                     if streaming
                     else wholes,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .._util.atomic import whole_file
+from .._util.atomic import atomic_write
 from ..errors import SelectionError
 from ..releases import File
 from .record import Selection
@@ -64,7 +64,7 @@ class Manifest:
             "source": self.source,
             "created": self.created,
         }
-        with whole_file(path) as part, part.open("w", encoding="utf-8") as file:
+        with atomic_write(path) as part, part.open("w", encoding="utf-8") as file:
             file.write("{\n")
             file.writelines(f" {json.dumps(key)}: {json.dumps(head[key])},\n" for key in head)
             lists = {"files": self.files, "images": self.images, "missing": self.missing}

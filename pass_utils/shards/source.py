@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from .._util.stamp import FileStamp
 from ..errors import ShardError
 from ..net.ranges import RemoteFile
 
@@ -60,7 +60,7 @@ class ShardFile:
             os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
         status = os.fstat(self._file.fileno())
         self.size = status.st_size
-        self.stamp = f"{zlib.crc32(f'{status.st_size}:{status.st_mtime_ns}'.encode()):08x}"
+        self.stamp = FileStamp.of(status).hex
 
     def prefetch(self, offset: int, size: int) -> None:
         """Have the system read these bytes while something else is done; they will be asked for

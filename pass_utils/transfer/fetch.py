@@ -117,7 +117,7 @@ def download(
     shards: Iterable[int] | None = None,
     base_url: str | None = None,
     connections: int = 2,
-    quiet: bool = False,
+    quiet: bool | None = None,
 ) -> Path:
     """Downloads the CSV and the chosen shards of a release into a folder, and verifies them.
 
@@ -132,7 +132,7 @@ def download(
         base_url: a mirror laid out as Zenodo's `/records`; None for the environment's
             `PASS_BASE_URL`, and else Zenodo.
         connections: how many files are fetched at the same time.
-        quiet: show no progress.
+        quiet: show no progress; None for what `datasets`' progress bars do.
 
     Returns:
         The folder, absolute.
@@ -155,7 +155,7 @@ def fetch(
     *,
     base_url: str | None = None,
     connections: int = 2,
-    quiet: bool = False,
+    quiet: bool | None = None,
 ) -> Path:
     """Have these files of a release in a folder, whole and verified, and return the folder."""
     where = Path(folder).expanduser().absolute()

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from filelock import FileLock, Timeout
-
-from .._util.atomic import whole_file
+from .._util.atomic import atomic_write
+from .._util.lock import LockedError, file_lock
+from .._util.stamp import FileStamp
 from ..errors import DownloadError, ReleaseError
 from ..releases import METADATA_FILE, RELEASES, File, Release, choose_shards, find_release
 
@@ -71,20 +71,9 @@ def find_files(
     return [str(where / name) for name in names]
 
 
-class FileIdentity(NamedTuple):
-    """What tells a file from another, and from itself when it has changed: path, size in bytes,
-    time in ns.
-    """
-
-    path: str
-    size: int
-    mtime_ns: int
-
-
-def file_identity(path: str) -> FileIdentity:
-    """The identity of the file as it is now."""
-    status = Path(path).stat()
-    return FileIdentity(path, status.st_size, status.st_mtime_ns)
+def file_stamp(path: str) -> FileStamp:
+    """The stamp of the file as it is now."""
+    return FileStamp.of(Path(path).stat())
 
 
 class Present(NamedTuple):
@@ -130,7 +119,7 @@ def _status(path: Path) -> os.stat_result | None:
 
 def fingerprint(status: os.stat_result, sha256: str) -> list[int | str]:
     """What must not change for a verified file to stay verified."""
-    return [status.st_size, status.st_mtime_ns, status.st_ino, sha256]
+    return [*FileStamp.of(status), sha256]
 
 
 def read_file(path: Path) -> Iterator[memoryview]:
@@ -181,14 +170,15 @@ def release_in(folder: str | os.PathLike[str], asked: str | Release | None = Non
     if asked is None and len(fitting) == 1 and fitting <= known.keys():
         return known[fitting.pop()]
     if fitting:
-        found = f"files of record {min(fitting)}"
+        found = f"record {min(fitting)}"
     else:
-        found = "those of several releases: " + ", ".join(
+        found = "several releases: " + ", ".join(
             f"{name} of {'/'.join(sorted(known[record].name for record in records))}"
             for name, records in signs.items()
         )
     raise DownloadError(
-        f"{where}: expected a folder for record {wanted.record} ({wanted.name}), found {found}. "
+        f"{where}: expected a folder for record {wanted.record} ({wanted.name}), "
+        f"found files of {found}. "
         "Choose another folder, or the release that this one holds."
     )
 
@@ -226,9 +216,9 @@ def lock(folder: Path) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            held.enter_context(FileLock(folder / LOCK_FILE).acquire(timeout=0))
+            held.enter_context(file_lock(folder / LOCK_FILE))
             write_state(folder, holder=f"process {os.getpid()} on {socket.gethostname()}")
-        except Timeout as err:
+        except LockedError as err:
             raise DownloadError(
                 f"{folder}: expected a folder that nobody fetches into, found "
                 f"{read_state(folder)['holder']} doing so. "
@@ -276,7 +266,7 @@ def write_state(
         known = state["verified"] | (verified or {})
         state["verified"] = {name: kept for name, kept in known.items() if kept is not None}
         try:
-            with whole_file(path) as part:
+            with atomic_write(path) as part:
                 part.write_text(json.dumps(state, indent=1), encoding="utf-8")
         except OSError as err:
             raise DownloadError(

@@ -37,7 +37,7 @@ def verify(
     shards: Iterable[int] | None = None,
     quick: bool = False,
     force: bool = False,
-    quiet: bool = True,
+    quiet: bool | None = None,
 ) -> list[Finding]:
     """Compares the files in a folder with the sizes and SHA-256 of a release.
 
@@ -49,7 +49,7 @@ def verify(
         shards: the numbers of the shards to compare, with the CSV; None for all.
         quick: compare sizes only, and walk the headers of the tars.
         force: read also what was verified before and not touched since.
-        quiet: show no progress.
+        quiet: show no progress; None for what `datasets`' progress bars do.
 
     Returns:
         What is wrong, as pairs of `name` and `trouble`, sorted; an empty list when nothing is.
