@@ -7,14 +7,12 @@ import io
 import json
 import re
 
-import html5lib
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import image_hash
 from hypothesis import given
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 from support.hostile import raw_names, read_names
 
 from pass_utils import dataset_credit
@@ -22,6 +20,9 @@ from pass_utils.attribution.credit import FIELDS, credit_batch, credit_records
 from pass_utils.attribution.formats import WRITERS, Sheet, json_strings, markdown
 from pass_utils.attribution.order import Listing
 from pass_utils.releases import RELEASES
+
+html5lib = pytest.importorskip("html5lib")
+markdown_it = pytest.importorskip("markdown_it")
 
 RAW, READ = raw_names(), read_names()
 HASHES = [image_hash(place) for place in range(len(RAW))]
@@ -120,7 +121,7 @@ def test_a_text_has_a_line_for_each_file_after_those_on_the_licences():
 
 
 def rendered(markdown: str, preset: str = "commonmark"):
-    parser = MarkdownIt(preset)
+    parser = markdown_it.MarkdownIt(preset)
     return html5lib.parse(parser.render(markdown), namespaceHTMLElements=False)
 
 

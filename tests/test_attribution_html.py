@@ -8,7 +8,6 @@ import io
 import json
 
 import datasets
-import html5lib
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -23,6 +22,8 @@ from pass_utils.attribution.html import PAGE_NAME, plan_pages, write_page
 from pass_utils.attribution.order import Order
 from pass_utils.attribution.writing import write_attribution
 from pass_utils.releases import RELEASES, dummy_folder
+
+html5lib = pytest.importorskip("html5lib")
 
 RAW, READ = raw_names(), read_names()
 BY2, BY4 = (
@@ -267,6 +268,7 @@ def test_a_browser_runs_nothing_and_shows_every_name(browser, tmp_path):
     assert len(tree.findall(".//script")) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_browser_shows_all_of_it_in_any_window(browser, tmp_path, width, dark):
@@ -286,6 +288,7 @@ def test_a_browser_shows_all_of_it_in_any_window(browser, tmp_path, width, dark)
     assert (seen.requests, seen.problems) == ([], [])
 
 
+@pytest.mark.slow
 def test_the_browser_of_these_tests_sees_what_is_wrong(browser, tmp_path):
     path = tmp_path / "wrong.html"
     path.write_text(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import datasets
+import pytest
 from conftest import image_hash, jpeg
 from support.hostile import raw_names, read_names
 
@@ -22,7 +23,9 @@ def dataset() -> datasets.Dataset:
     )
 
 
+@pytest.mark.slow
 def test_spdx_s_own_tool_finds_the_document_valid_and_every_name_in_it(tmp_path):
+    pytest.importorskip("spdx_tools")
     from spdx_tools.spdx.parser.parse_anything import parse_file
     from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
@@ -54,6 +57,7 @@ def test_spdx_s_own_tool_finds_the_document_valid_and_every_name_in_it(tmp_path)
     ]
 
 
+@pytest.mark.slow
 def test_reuse_s_own_tool_finds_creator_and_licence_of_every_picture(tmp_path):
     assert write_attribution(dataset(), tmp_path / "REUSE.toml") == len(RAW)
     (tmp_path / "LICENSES").mkdir()
@@ -99,6 +103,7 @@ def test_a_manifest_says_what_was_changed_in_a_line_that_ends_nothing(tmp_path):
 
 
 def test_a_picture_that_comes_twice_is_a_package_once(tmp_path):
+    pytest.importorskip("spdx_tools")
     from spdx_tools.spdx.parser.parse_anything import parse_file
     from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 

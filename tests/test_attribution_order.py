@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pyarrow as pa
+import pytest
 from conftest import image_hash
 
 from pass_utils.attribution import order as listing
@@ -52,6 +53,7 @@ def test_by_creator_they_are_in_the_order_of_the_alphabet_with_counts():
     ]
 
 
+@pytest.mark.slow
 def test_names_of_one_letter_stand_together_whatever_they_begin_with():
     names = [chr(code) for code in range(0x110000) if chr(code).isalnum()]
     order = Listing([batch(*names)]).by_creator()

@@ -390,6 +390,7 @@ class TestTrouble:
         ):
             write_attribution(folder(), tmp_path / "no" / name)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["C.csv", "C.parquet", "C.html"])
     def test_what_goes_wrong_half_way_leaves_the_old_list(self, tmp_path, name):
         (tmp_path / name).write_text("old")

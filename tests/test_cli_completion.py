@@ -30,6 +30,7 @@ def complete(shell: str, line: str, path: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "words"),
     [

@@ -284,6 +284,7 @@ def test_progress_is_a_line_now_and_then_and_nothing_with_q(run, mine, monkeypat
     assert run("verify", mine, "--force", "-q") == (0, f"{mine}: what is there is whole.\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quiet", [False, True])
 def test_on_a_terminal_there_are_bars_unless_quiet(start, server, mine, quiet):
     """What is logged stands on a line of its own, not in the middle of a bar."""
@@ -305,6 +306,7 @@ def test_on_a_terminal_there_are_bars_unless_quiet(start, server, mine, quiet):
     ) == quiet
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_one_line_and_the_same_command_goes_on(
     interruptible, start, run, server, served, mine
 ):
@@ -341,6 +343,7 @@ def test_ctrl_c_ends_with_130_and_one_line_and_the_same_command_goes_on(
     ]
 
 
+@pytest.mark.slow
 def test_a_second_process_is_told_which_one_holds_the_folder(start, run, server, mine):
     server.always = lambda path, at: Fault(stall=(5_000, 0.2))
     process = start("download", mine, "-q")

@@ -169,11 +169,13 @@ def run_in_shell(line: str, tmp_path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=environment)
 
 
+@pytest.mark.slow
 def test_a_broken_pipe_ends_a_command_without_a_message(tmp_path):
     done = run_in_shell(f"$UTILS info {FOLDER} | true; exit ${{PIPESTATUS[0]}}", tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not Path("/dev/full").exists(), reason="only Linux has a disk that is always full"
 )
@@ -187,6 +189,7 @@ def test_a_full_disk_under_standard_output_is_reported(tmp_path):
     assert run_in_shell("$UTILS croissant >&-", tmp_path).stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [f"info {FOLDER}", "verify nowhere"])
 def test_a_command_runs_with_closed_standard_streams(command, tmp_path):
     whole, closed = (run_in_shell(f"$UTILS {command} {end}", tmp_path) for end in ("", "<&- 2>&-"))
@@ -194,6 +197,7 @@ def test_a_command_runs_with_closed_standard_streams(command, tmp_path):
     assert (closed.returncode, closed.stdout, closed.stderr) == (whole.returncode, whole.stdout, "")
 
 
+@pytest.mark.slow
 def test_a_file_never_gets_the_descriptor_of_a_closed_standard_stream(tmp_path):
     """Or what libraries print would be in it: a file that is opened gets the lowest number that is
     free.
@@ -215,6 +219,7 @@ def test_the_error_of_a_cache_that_cannot_be_created_names_it(run, monkeypatch, 
     assert f"{tmp_path / 'file'}" in ended.err
 
 
+@pytest.mark.slow
 def test_names_that_the_terminal_cannot_encode_are_printed_escaped(tmp_path):
     done = run_in_shell(
         f"PYTHONIOENCODING=latin-1 $UTILS credits {FOLDER} {tmp_path}/Łask.csv", tmp_path
@@ -226,6 +231,7 @@ def test_names_that_the_terminal_cannot_encode_are_printed_escaped(tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variables", [{}, {"NO_COLOR": "1"}])
 def test_errors_are_coloured_on_terminals_unless_no_color_is_set(variables, tmp_path):
     ours, theirs = pty.openpty()

@@ -83,6 +83,7 @@ def test_programs_are_told_the_plan_and_the_files(tmp_path, run, kind):
         assert (out / file["name"]).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "status", "match"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 from conftest import image_hash, write_tar
 
 from pass_utils import __version__
@@ -44,6 +45,7 @@ def test_demo_prints_rows_statistics_and_where_the_files_are(cache):
     assert (cache / "work" / "CREDITS.html").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_an_error_of_the_library_is_one_line_and_exit_code_1(cache, folder):
     shards = folder()
     write_tar(shards / "PASS.0.tar", {f"{image_hash(9)}.jpg": b""})

@@ -82,6 +82,8 @@ def test_each_example_runs(example, run, home, hub, monkeypatch, request):
     _, command, *words = shlex.split(
         example.replace(CLUSTER, request.getfixturevalue("cluster") if CLUSTER in example else "")
     )
+    if command == "report":
+        pytest.importorskip("matplotlib", reason="pip install 'pass-utils[report]'")
     words = [re.sub("^(~|(?=/shared/))", str(home), word) for word in words]
     if ">" in words:
         words = words[: words.index(">")]
@@ -144,6 +146,8 @@ def documented(command: str, kind: str) -> set[str]:
 )
 def test_the_manual_names_the_keys_of_json(command, kind, run, home, hub, monkeypatch):
     words = command.replace("~", str(home)).split()
+    if words[0] == "report":
+        pytest.importorskip("matplotlib", reason="pip install 'pass-utils[report]'")
     with Zenodo(home / "dummy" / "1.0.0", RELEASES["v2"].record) as zenodo:
         monkeypatch.setenv("PASS_BASE_URL", zenodo.base_url)
         ended = run(*words, "--json")

@@ -6,11 +6,13 @@ import doctest
 import json
 import sys
 
-import html5lib
 import pytest
 
 from pass_utils.cli import report
 from pass_utils.releases import dummy_folder
+
+html5lib = pytest.importorskip("html5lib")
+pytest.importorskip("matplotlib", reason="pip install 'pass-utils[report]'")
 
 
 @pytest.fixture(autouse=True)

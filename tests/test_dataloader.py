@@ -11,7 +11,8 @@ import pytest
 from conftest import image_hash
 from datasets import load_dataset
 from datasets.distributed import split_dataset_by_node
-from torch.utils.data import DataLoader
+
+data = pytest.importorskip("torch.utils.data")
 
 
 def collate(rows):
@@ -19,6 +20,7 @@ def collate(rows):
     return [(row["hash"], np.asarray(row["image"]).shape) for row in rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 @pytest.mark.parametrize("streaming", [False, True])
 def test_workers_get_every_row_once(folder, start, streaming):
@@ -32,7 +34,7 @@ def test_workers_get_every_row_once(folder, start, streaming):
         **{"range_size": 2048} if streaming else {},
     )
     alone = Counter(pair for row in ds for pair in collate([row]))
-    loader = DataLoader(
+    loader = data.DataLoader(
         ds, batch_size=4, num_workers=2, collate_fn=collate, multiprocessing_context=start
     )
     assert Counter(pair for batch in loader for pair in batch) == alone

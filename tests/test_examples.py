@@ -11,12 +11,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
 from datasets import load_dataset
-from nbclient import NotebookClient
 
 from pass_utils import dummy_folder
+
+nbclient = pytest.importorskip("nbclient", reason="pip install 'pass-utils[test]'")
+nbformat = pytest.importorskip("nbformat", reason="pip install 'pass-utils[test]'")
+pytest.importorskip("torchdata", reason="pip install 'pass-utils[test]'")
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NOTEBOOK = EXAMPLES / "streaming.ipynb"
@@ -100,6 +102,7 @@ def rows() -> list[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("stream", [[], ["--stream"]], ids=["in place", "stream"])
 def test_the_training_example_goes_on_after_a_break_with_the_same_batches(
@@ -137,6 +140,7 @@ def test_the_training_example_goes_on_after_a_break_with_the_same_batches(
     assert [re.fullmatch(r"(.*) images, \d+\.\d images/s", line)[1] for line in printed] == images
 
 
+@pytest.mark.slow
 def test_the_training_example_runs_as_it_says(environment, tmp_path):
     done = run(EXAMPLES / "dataloader.py", "--workers", 2, environment=environment, cwd=tmp_path)
     assert re.fullmatch(r"epoch 0: 23 images, \d+\.\d images/s\n", done.stdout)
@@ -160,6 +164,7 @@ def shown(cell) -> dict[str, str]:
     return {kind: data for output in cell.outputs for kind, data in output.get("data", {}).items()}
 
 
+@pytest.mark.slow
 def test_the_notebook_shows_pictures_numbers_and_credits(environment, tmp_path, monkeypatch):
     """With workers as macOS and Windows start them, which know of the notebook only what is in
     files.
@@ -170,7 +175,7 @@ def test_the_notebook_shows_pictures_numbers_and_credits(environment, tmp_path, 
     notebook = nbformat.read(NOTEBOOK, 4)
     spawn = "import multiprocessing\n\nmultiprocessing.set_start_method('spawn', force=True)"
     notebook.cells.insert(0, nbformat.v4.new_code_cell(spawn, id="spawn"))
-    NotebookClient(
+    nbclient.NotebookClient(
         notebook,
         timeout=300,
         kernel_name="python3",

@@ -185,6 +185,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(row=st.dictionaries(st.text(), values, max_size=4))
 def test_every_row_is_one_line_of_json_that_gives_it_back(row):
     line = to_json(row)

@@ -438,6 +438,7 @@ groups.embed = slow
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", WAYS)
 @pytest.mark.parametrize("num_proc", [1, 2])
 def test_killed_at_any_point_nothing_looks_whole_that_is_not(ds, tmp_path, kind, num_proc):
@@ -555,6 +556,7 @@ def wait_for(what, seconds: float = 30):
     raise AssertionError("waited in vain")
 
 
+@pytest.mark.slow
 def test_a_cluster_that_loses_a_worker_writes_the_same_files(folder, tmp_path):
     distributed = pytest.importorskip("distributed", reason="pip install 'pass-utils[dask]'")
     (tmp_path / "slow.py").write_text(SLOW.replace("0.01", "0.05"))

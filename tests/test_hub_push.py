@@ -93,6 +93,7 @@ def test_what_was_pushed_loads_back_streaming_and_not(hub, ds):
         assert raw(back) == raw(ds)
 
 
+@pytest.mark.slow
 def test_another_process_loads_it_with_nothing_but_datasets(hub, ds, tmp_path):
     push(ds, ID)
     code = f"import datasets; print(datasets.load_dataset({ID!r}, split='train')['hash'][:])"
@@ -254,6 +255,7 @@ def test_what_others_wrote_into_the_card_stays(hub, ds):
     assert hub.files(ID)["notes.txt"] == b"x"
 
 
+@pytest.mark.slow
 def test_killed_ten_times_it_sends_each_file_once(hub, tmp_path, cache):
     environment = {
         **os.environ,
@@ -293,6 +295,7 @@ def test_killed_ten_times_it_sends_each_file_once(hub, tmp_path, cache):
 # --- a Hub in trouble
 
 
+@pytest.mark.slow
 def test_it_ends_whole_when_one_request_in_ten_fails(hub, ds, caplog):
     kinds = itertools.cycle(
         [
@@ -516,6 +519,7 @@ def test_a_name_alone_is_ones_own(hub, ds):
     assert 'load_dataset("me/pass", split="train")' in text(hub)
 
 
+@pytest.mark.slow
 def test_what_datasets_pushed_before_is_replaced(hub, ds):
     ds.push_to_hub(ID, num_shards=3)
     repository = hub.repositories[ID]

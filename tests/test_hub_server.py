@@ -60,6 +60,7 @@ def test_datasets_pushes_and_loads_back_streaming_and_not(hub, toy):
         assert list(datasets.load_dataset(ID, split="train", streaming=streaming)) == list(toy)
 
 
+@pytest.mark.slow
 def test_another_process_is_connected_by_its_environment(hub, toy, tmp_path):
     toy.push_to_hub(ID)
     code = f"import datasets; print(datasets.load_dataset({ID!r}, split='train')[999])"
@@ -150,6 +151,7 @@ def test_files_are_given_in_ranges(hub, tmp_path):
     assert (asked.status, asked.sent < len(data)) == (206, True)
 
 
+@pytest.mark.slow
 def test_faults_are_obeyed_and_the_clients_own_retries_get_over_them(hub, monkeypatch):
     hub.part_size = None
     hub.faults += [

@@ -107,6 +107,7 @@ def test_an_orientation_in_xmp_counts_where_exif_has_none():
         assert image_size(insert(plain, extra)) == decoded(insert(plain, extra))
 
 
+@pytest.mark.slow
 def test_a_prefix_asks_for_more_until_it_reaches_the_scan():
     for _, data in JPEGS[: 4 * len(KINDS)]:
         if header_size(memoryview(data)) is None:
@@ -247,6 +248,7 @@ EDIT = st.tuples(st.sampled_from(["set", "insert", "delete", "cut"]), st.integer
 SMALL = [data for _, data in JPEGS if len(data) < 4000]
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None)
 @given(st.sampled_from(SMALL), st.lists(EDIT, min_size=1, max_size=6))
 def test_mutated_jpegs_never_get_another_answer_than_pillow_gives(data, edits):
@@ -263,6 +265,7 @@ def test_mutated_jpegs_never_get_another_answer_than_pillow_gives(data, edits):
     agrees_with_pillow(bytes(mutated))
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(
     st.one_of(
@@ -274,6 +277,7 @@ def test_any_bytes_get_an_answer_or_an_error_of_ours(data):
     agrees_with_pillow(data)
 
 
+@pytest.mark.slow
 def test_mutated_orientations_never_get_another_answer_than_pillow_gives():
     rng = random.Random(0)
     for _ in range(4000):

@@ -68,6 +68,7 @@ def reads(monkeypatch) -> list[tuple[str, int, int]]:
     return seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("embed_images", [False, True])
 @pytest.mark.parametrize("num_proc", [None, 2])
 def test_sizes_come_by_row_whatever_was_selected(shards, embed_images, num_proc, monkeypatch):

@@ -6,13 +6,14 @@ import base64
 import io
 
 import datasets
-import html5lib
 import pytest
 from conftest import image_hash
 from PIL import Image
 
 from pass_utils import AttributionError, write_attribution
 from pass_utils.releases import dummy_folder
+
+html5lib = pytest.importorskip("html5lib")
 
 
 def load(**options):
@@ -31,6 +32,7 @@ def shown(path) -> list[tuple[str, Image.Image, dict]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"embed_images": True}, {"streaming": True}])
 def test_each_credit_has_its_picture(tmp_path, options):
     ds = load(**options)

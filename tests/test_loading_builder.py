@@ -99,6 +99,7 @@ def test_streaming_and_embedding_give_the_same_rows_with_bytes(bundled):
         assert [row["image"]["path"] for row in rows] == [f"{row['hash']}.jpg" for row in rows]
 
 
+@pytest.mark.slow
 def test_streaming_in_small_ranges_gives_every_row_once_and_in_order(folder):
     shards = folder([range(0, 40), range(40, 41), range(41, 90)])
     options = {"shards": [0, 1, 2], "streaming": True}
@@ -170,6 +171,7 @@ def test_the_size_of_a_file_tells_which_release_a_folder_holds(folder, monkeypat
         datasets.load_dataset_builder("pass", "v2", data_dir=shards.name, shards=[0, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("embed_images", [False, True])
 def test_a_prepared_dataset_does_all_that_datasets_does(folder, tmp_path, embed_images):
     ds = load(folder(), shards=[0, 1], embed_images=embed_images)

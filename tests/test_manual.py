@@ -18,11 +18,12 @@ from xml.etree import ElementTree
 
 import datasets
 import pytest
-from markdown_it import MarkdownIt
 
 import pass_utils
 from pass_utils import errors
 from pass_utils.loading.builder import PassConfig
+
+markdown_it = pytest.importorskip("markdown_it")
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -33,6 +34,20 @@ ADDRESS = re.compile(r"0x[0-9A-F]+")  # of an object in memory
 def page_id(page: Path) -> str:
     """What a test of a page is called."""
     return page.relative_to(ROOT).as_posix()
+
+
+EXTRAS = ("torch", "torchdata", "torchvision", "matplotlib")
+
+
+@contextlib.contextmanager
+def skip_without(*packages: str) -> Iterator[None]:
+    """Skips a test whose code imports one of these packages where it is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as err:
+        if err.name not in packages:
+            raise
+        pytest.skip(f"pip install {err.name}")
 
 
 pages = pytest.mark.parametrize("page", PAGES, ids=page_id)
@@ -48,7 +63,7 @@ def test_the_snippets_of_a_page_give_what_it_shows(page, tmp_path, monkeypatch):
     for (kind, text), (next_kind, shown) in itertools.pairwise([*blocks, ("", "")]):
         if kind == "python":
             printed = io.StringIO()
-            with contextlib.redirect_stdout(printed):
+            with contextlib.redirect_stdout(printed), skip_without(*EXTRAS):
                 exec(compile(text, page.name, "exec"), namespace)
             assert ADDRESS.sub("0x", printed.getvalue()) == (
                 ADDRESS.sub("0x", shown) if next_kind == "text" else ""
@@ -107,7 +122,7 @@ def test_the_options_of_load_dataset_on_a_page_are_there(page):
 
 def anchors(page: Path) -> set[str]:
     """The anchors that GitHub and the Hub give to the headings of a page."""
-    tokens = MarkdownIt().parse(_body(page))
+    tokens = markdown_it.MarkdownIt().parse(_body(page))
     titles = [
         after.content
         for before, after in zip(tokens, tokens[1:], strict=False)
@@ -124,7 +139,7 @@ def _body(page: Path) -> str:
 def test_the_links_of_a_page_lead_somewhere(page):
     inline = [
         child
-        for token in MarkdownIt().enable("table").parse(_body(page))
+        for token in markdown_it.MarkdownIt().enable("table").parse(_body(page))
         for child in token.children or []
     ]
     targets = [

@@ -133,6 +133,7 @@ FIELDS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(groups=st.lists(HASHES, min_size=1, max_size=6), data=st.data())
 def test_every_hash_finds_the_row_that_the_csv_module_finds_and_no_other_hash_finds_any(
@@ -646,6 +647,7 @@ def open_in_rounds(barrier, path, kept, answers):
         answers.put("right")
 
 
+@pytest.mark.slow
 def test_processes_that_open_at_once_all_succeed(tmp_path, kept):
     path = write(
         tmp_path / "a.csv", line(HASH), *(line(image_hash(number)) for number in range(3000))

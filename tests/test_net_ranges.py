@@ -623,6 +623,7 @@ def faults() -> st.SearchStrategy[Fault]:
     return st.integers(0, 40).flatmap(lambda dice: stalls if dice == 40 else usual)
 
 
+@pytest.mark.slow
 def test_whatever_happens_on_the_way_a_read_gives_the_bytes_of_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr(
         retries,

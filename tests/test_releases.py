@@ -51,6 +51,7 @@ def test_the_command_line_offers_the_releases_of_the_loading_script():
     assert facts.DEFAULT_RELEASE == _options.DEFAULT_RELEASE == script.PASS.DEFAULT_CONFIG_NAME
 
 
+@pytest.mark.slow
 def test_one_line_sets_the_default_release_of_every_function_and_command(tmp_path):
     text, count = re.subn(
         'DEFAULT_CONFIG_NAME = "v2"', 'DEFAULT_CONFIG_NAME = "v3"', (ROOT / "pass.py").read_text()

@@ -15,6 +15,8 @@ from pass_utils import ReportError
 from pass_utils.report.charts import classes, draw_bars, draw_places, draw_sizes
 from pass_utils.report.svg import INK, new_figure, to_svg
 
+pytest.importorskip("matplotlib", reason="pip install 'pass-utils[report]'")
+
 
 def texts(svg: str) -> list[str]:
     return [element.text for element in ElementTree.fromstring(svg).iter("text")]

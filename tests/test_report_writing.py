@@ -7,7 +7,6 @@ from __future__ import annotations
 import sys
 
 import datasets
-import html5lib
 import pytest
 from conftest import image_hash
 from datasets import load_dataset
@@ -18,6 +17,9 @@ from support.reporting import dataset, picture, row
 import pass_utils
 from pass_utils import DatasetError, ReleaseError, ReportError, write_report
 from pass_utils.releases import dummy_folder
+
+html5lib = pytest.importorskip("html5lib")
+pytest.importorskip("matplotlib", reason="pip install 'pass-utils[report]'")
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -129,6 +131,7 @@ def test_an_html_parser_gets_every_hostile_name_back(tmp_path):
     assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
 def test_a_browser_shows_all_of_it_in_any_window(browser, bundled_rows, tmp_path, width, dark):

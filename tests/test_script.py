@@ -87,6 +87,7 @@ def test_missing_files_and_unknown_shards_are_named(folder, tmp_path):
         builder(shards, tmp_path, shards=[10]).as_streaming_dataset("train")
 
 
+@pytest.mark.slow
 def test_the_script_needs_nothing_but_datasets_and_pyarrow():
     code = (
         "import importlib, sys; importlib.import_module('pass'); print('pass_utils' in sys.modules)"
@@ -99,6 +100,7 @@ def test_the_script_needs_nothing_but_datasets_and_pyarrow():
     )
 
 
+@pytest.mark.slow
 def test_dataset_infos_is_what_the_script_prints():
     printed = subprocess.run(
         [sys.executable, str(ROOT / "pass.py")], capture_output=True, text=True, check=True

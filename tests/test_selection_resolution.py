@@ -46,6 +46,7 @@ def raw(dataset) -> list[dict]:
     return list(dataset.cast_column("image", datasets.Image(decode=False)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("release", ["v2", "v3"])
 def test_the_bundled_pictures_are_chosen_as_decoding_would_choose_them(release):
     opened = open_all(release)
@@ -108,6 +109,7 @@ def test_a_selection_copies_nothing_and_can_be_taken_further():
     ]
 
 
+@pytest.mark.slow
 def test_2000_jpegs_of_all_kinds_are_chosen_as_decoding_would_choose_them():
     jpegs = [
         data for kind, data in make_jpegs(2000) if kind not in ("12 bits", "arithmetic tables")

@@ -74,6 +74,7 @@ def expected(rows, selection, include=None, exclude=()):
     return {hash for _, hash, _ in kept[: selection.sample]}
 
 
+@pytest.mark.slow
 @given(
     rows=ROWS,
     numbers=st.none() | st.sets(st.integers(0, 50), min_size=1),

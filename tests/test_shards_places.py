@@ -133,6 +133,7 @@ def test_a_malformed_url_is_refused(url):
             use(f"pass://{url.removeprefix('pass://')}")
 
 
+@pytest.mark.slow
 @examples
 @given(st.one_of(st.text(), st.from_regex(r"pass://\d+-\d+-[0-9a-f]+/.+/.+")))
 def test_any_text_is_a_place_or_refused(url):
@@ -157,6 +158,7 @@ def test_fsspec_gives_the_bytes(shard):
         assert file.read(5) == PICTURES[2][2:7]
 
 
+@pytest.mark.slow
 def test_a_process_that_never_imported_pass_utils_reads_a_url(shard, tmp_path):
     code = (
         "import sys, fsspec\n"

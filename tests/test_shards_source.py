@@ -99,6 +99,7 @@ def test_any_moves_give_the_bytes_of_the_file(server):
     check()
 
 
+@pytest.mark.slow
 def test_a_read_forward_asks_for_no_byte_twice(server):
     """With gaps of up to 500 bytes between the reads, within the range and behind its end."""
 
@@ -224,6 +225,7 @@ class TestServerThatIgnoresRange:
         assert len(server.requests) == 2
 
 
+@pytest.mark.slow
 def test_members_of_any_ranges_are_those_of_the_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "LOOKBACK", 2048)
     with Zenodo(tmp_path) as server:

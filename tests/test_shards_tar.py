@@ -702,6 +702,7 @@ blocks = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(examples, max_examples=200)
 @given(st.lists(blocks, max_size=24), st.booleans(), st.data())
 def test_headers_in_any_order_give_the_same_members_over_any_cuts_or_an_error(made, ended, draw):
@@ -716,6 +717,7 @@ def test_headers_in_any_order_give_the_same_members_over_any_cuts_or_an_error(ma
         assert sum(yielded[: first + 1], []) == whole
 
 
+@pytest.mark.slow
 @settings(examples, max_examples=200)
 @given(st.lists(blocks, min_size=1, max_size=16), st.integers(0, 9), st.data())
 def test_headers_in_any_order_give_no_member_when_a_picture_holds_them(made, before, draw):

@@ -214,6 +214,7 @@ class TestServer:
             stream(server, shards=[0])
         assert raw(stream(server, shards=[0])) == expected(range(IMAGES))
 
+    @pytest.mark.slow
     def test_cuts_stalls_and_rate_limits_lose_and_double_nothing(self, server, caplog):
         chance = random.Random(3)
         places = [
@@ -298,6 +299,7 @@ class TestRanges:
         assert num_shards(ds) == sum(-(-path.stat().st_size // range_size) for path in chosen)
         assert raw(ds) == expected(range(2 * IMAGES))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("strategy", ["auto", "shards"])
     def test_24_nodes_share_10_tars(self, tars, strategy):
         """By default `datasets` divides the ranges only where 24 divides their number; else each
@@ -331,6 +333,7 @@ class TestRanges:
         )  # before and behind a range; no member is larger than two tails
         assert server.sent <= sum(file.size for file in release.shards.values()) + 60 * around
 
+    @pytest.mark.slow
     def test_workers_of_a_data_loader_get_every_row_once(self, server):
         data = pytest.importorskip("torch.utils.data")
         server.faults = [Fault(cut=5000), Fault(status=429), Fault(cut=0)] * 5
@@ -347,6 +350,7 @@ class TestRanges:
         with pytest.raises(RemoteError, match="found 410 Gone"):
             list(data.DataLoader(stream(server, shards=[0, 1]), batch_size=None, num_workers=1))
 
+    @pytest.mark.slow
     def test_shuffle_mixes_ranges_of_several_tars_early_and_loses_nothing(self, tars):
         ds = stream(tars).select_columns(["hash"])
         shuffled = hashes(ds.shuffle(seed=1, buffer_size=40))
@@ -421,6 +425,7 @@ class TestWhatStreamsDo:
         assert list(without) == [metadata(number) for number in ALL]
         assert list(ds.select_columns(["hash"])) == [{"hash": hash} for hash in HASHES]
 
+    @pytest.mark.slow
     def test_a_stream_can_be_pickled_and_read_twice(self, server):
         ds = stream(server)
         copy = pickle.loads(pickle.dumps(ds))
@@ -500,6 +505,7 @@ def comparable(value):
 
 
 class TestResume:
+    @pytest.mark.slow
     @pytest.mark.parametrize("batch_size", [None, 3])
     @pytest.mark.parametrize(
         "pipeline",
@@ -639,6 +645,7 @@ class TestSizesOfPass:
             f"bytes={start - shards.LOOKBACK}-{size - 1}"
         ]
 
+    @pytest.mark.slow
     @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
     def test_memory_does_not_grow_with_what_was_read(self, server, tmp_path):
         script = f"""

@@ -871,6 +871,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.slow
 def test_killed_20_times_it_ends_whole_and_little_is_fetched_twice(tmp_path, mine):
     """Each kill may lose what is under way: what the sockets hold, and what was read and not yet
     written.
@@ -1064,6 +1065,7 @@ class TestOffline:
             fetch()
         assert not mine.exists()
 
+    @pytest.mark.slow
     def test_a_process_that_is_offline_from_its_start(self, hub, tars, cache, variable):
         """`datasets` reads these variables once, when it is imported."""
         expected = load(shards=[0])["hash"][:]

@@ -1,6 +1,4 @@
-"""A page on disk in, what a real browser makes of it out: how wide it gets, what it asks for, what
-it complains about.
-"""
+"""Opens a page on disk in Chromium and measures it: its width, its requests, its console."""
 
 from __future__ import annotations
 
@@ -52,10 +50,10 @@ def browser() -> Iterator[Callable[..., Look]]:
     )
     if program is None:
         pytest.skip("no chromium on this machine")
-    from playwright.sync_api import sync_playwright  # not where only the loading tests run
+    sync_playwright = pytest.importorskip("playwright.sync_api").sync_playwright
 
-    with sync_playwright() as held:
-        chromium = held.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
 
         def look(path: Path, *, width: int = DESKTOP, dark: bool = False) -> Look:
             scheme = "dark" if dark else "light"
