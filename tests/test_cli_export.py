@@ -109,7 +109,7 @@ def test_programs_are_told_the_plan_and_the_files(tmp_path, run, kind):
 )
 def test_what_cannot_be_is_said_in_a_line(tmp_path, run, monkeypatch, arguments, status, match):
     kind, out, *rest = (argument.format(out=tmp_path / "out") for argument in arguments)
-    monkeypatch.setattr("pass_utils.export.workers._PATIENCE", 1)
+    monkeypatch.setattr("pass_utils.export.workers._TIMEOUT", 1)
     if "--scheduler" in rest:
         pytest.importorskip("distributed", reason="pip install 'pass-utils[dask]'")
     done = run("export", kind, FOLDER, out, *rest)

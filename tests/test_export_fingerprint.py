@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pass_utils import write_parquet
-from pass_utils.export.fingerprint import feed
+from pass_utils.export.fingerprint import update_digest
 from pass_utils.export.parquet import plan_parquet
 
 KINDS = {
@@ -37,7 +37,7 @@ KINDS = {
 
 def digest(column: pa.ChunkedArray) -> str:
     found = hashlib.sha256()
-    feed(found, column)
+    update_digest(found, column)
     return found.hexdigest()
 
 
@@ -109,7 +109,7 @@ def test_equal_rows_from_memory_disk_and_pieces_are_one_export(tmp_path, streami
         ds.select(list(range(20))),
         concatenate_datasets([ds, ds]).select(range(20, 40)),
     ]
-    assert len({plan_parquet(each).identity for each in layouts}) == 1
+    assert len({plan_parquet(each).fingerprint for each in layouts}) == 1
     for each in layouts:
         rows = each.to_iterable_dataset() if streaming else each
         written = write_parquet(rows, tmp_path / "out", row_group_rows=6, max_shard_size="2KB")

@@ -19,7 +19,7 @@ from pass_utils.releases import FEATURES
 @pytest.fixture(autouse=True)
 def small_folders(monkeypatch):
     monkeypatch.setattr("pass_utils.export.imagefolder._FOLDER_ROWS", 7)
-    monkeypatch.setattr("pass_utils.export.imagefolder._ROWS", 7)
+    monkeypatch.setattr("pass_utils.export.imagefolder._GROUP_ROWS", 7)
 
 
 def test_datasets_reads_the_same_rows(bundled, tmp_path):

@@ -25,7 +25,7 @@ def output(request, tmp_path) -> Output:
     )
 
 
-def test_a_file_is_there_when_the_block_ends_and_not_before(output):
+def test_create_gives_a_file_its_name_when_the_block_ends(output):
     with output.create("a/b.bin") as sink:
         assert sink.write(b"one") == 3
         sink.write(memoryview(b"two"))
@@ -36,7 +36,7 @@ def test_a_file_is_there_when_the_block_ends_and_not_before(output):
     assert output.names() == ["a"]
 
 
-def test_a_file_that_fails_leaves_what_was_there_before(output):
+def test_create_keeps_the_earlier_file_when_writing_fails(output):
     with output.create("b.bin") as sink:
         sink.write(b"before")
     with pytest.raises(ZeroDivisionError), output.create("b.bin") as sink:
@@ -112,19 +112,19 @@ def test_files_are_renamed(output):
     assert (output.names(), output.read_json("new")) == (["new"], 1)
 
 
-def test_what_killed_processes_left_is_tidied_up_and_nothing_else(tmp_path):
+def test_remove_leftovers_deletes_temporary_files_and_nothing_else(tmp_path):
     part = f".train-00000.parquet.{'0' * 32}.part"
     for name in (part, ".mine.part", "yours.part", f"x.{'0' * 32}.part"):
         (tmp_path / name).write_bytes(b"")
     (tmp_path / f".00000.{'1' * 32}.part").mkdir()
     (tmp_path / f".00000.{'1' * 32}.part" / "a.jpg").write_bytes(b"")
-    Output(tmp_path).tidy()
+    Output(tmp_path).remove_leftovers()
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         ".mine.part",
         f"x.{'0' * 32}.part",
         "yours.part",
     ]
-    Output("memory://nothing").tidy()
+    Output("memory://nothing").remove_leftovers()
 
 
 @pytest.mark.parametrize("url", ["wrong://x", "zip::wrong://x"])

@@ -16,7 +16,8 @@ from conftest import image_hash, jpeg
 from datasets import Dataset, Features, Image, IterableDataset, Sequence, Value, load_dataset
 
 from pass_utils import write_parquet
-from pass_utils.export.parquet import plan_parquet
+from pass_utils.export.outputs import Output
+from pass_utils.export.parquet import plan_parquet, write_file
 from pass_utils.releases import FEATURES, dummy_folder
 
 
@@ -133,12 +134,12 @@ def test_the_schema_holds_what_datasets_needs(folder, tmp_path):
     assert schema.equals(FEATURES.arrow_schema)
 
 
-def test_a_task_says_what_it_wrote(folder, tmp_path):
+def test_write_file_returns_what_it_wrote_and_reports_bytes(folder, tmp_path):
     import hashlib
 
     seen: list[int] = []
     task = plan_parquet(open_pass(folder([range(9)])), row_group_rows=2, split="test")[0]
-    written = task.write(str(tmp_path), seen.append)
+    written = write_file(task, Output(tmp_path), seen.append)
     data = (tmp_path / "test-00000-of-00001.parquet").read_bytes()
     assert written == (
         "test-00000-of-00001.parquet",

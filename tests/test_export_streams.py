@@ -1,12 +1,17 @@
-"""Streams: each file is yielded when it is whole, and later runs pass over what is done."""
+"""Streams as Parquet: each file is yielded when it is complete, and a resumed run compares what is
+complete instead of writing it.
+"""
 
 from __future__ import annotations
 
 import pytest
 from datasets import IterableDataset, load_dataset
 
-from pass_utils import ExportError, write_parquet
-from pass_utils.export.streams import ParquetStream
+from pass_utils import DatasetError, ExportError, write_parquet
+from pass_utils.export.outputs import Output
+from pass_utils.export.streams import read_groups, write_files
+
+OPTIONS = {"max_shard_size": "2KB", "row_group_rows": 2}
 
 
 def open_pass(folder, **options):
@@ -14,45 +19,69 @@ def open_pass(folder, **options):
     return load_dataset("pass", data_dir=str(folder), shards=list(shards), split="train", **options)
 
 
-def write(dataset, folder, **options):
-    stream = ParquetStream(dataset, folder, **options)
-    stream.pass_over()
-    return iter(stream)
-
-
-def test_a_stream_is_written_file_by_file_and_goes_on_behind_those_that_are_done(folder, tmp_path):
-    options = {"max_shard_size": "2KB", "row_group_rows": 2}
-    shards = folder([range(20)])
-    every = write_parquet(open_pass(shards), tmp_path / "every", **options)
-    files = write(open_pass(shards, streaming=True), tmp_path / "out", **options)
-    first = next(files)
-    assert (
-        [path.name for path in (tmp_path / "out").iterdir()]
-        == ["train-00000.parquet"]
-        == [first.name]
-    )
-    second = next(files)
+def test_write_files_yields_each_file_when_it_is_complete(folder, tmp_path):
+    shards, out = folder([range(20)]), tmp_path / "out"
+    files = write_files(open_pass(shards, streaming=True), Output(out), **OPTIONS)
+    first = next(files).written
+    assert [path.name for path in out.iterdir()] == ["train-00000.parquet"] == [first.name]
+    second = next(files).written
     files.close()
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [first.name, second.name]
-    (tmp_path / "out" / first.name).unlink()  # whoever has taken it elsewhere need not keep it
-    rest = list(
-        write(open_pass(shards, streaming=True), tmp_path / "out", **options, done=[first, second])
+    assert sorted(path.name for path in out.iterdir()) == [first.name, second.name]
+
+
+def test_write_files_resumes_behind_complete_files_which_may_be_gone(folder, tmp_path):
+    shards, out = folder([range(20)]), tmp_path / "out"
+    every = write_parquet(open_pass(shards), tmp_path / "every", **OPTIONS)
+    files = write_files(open_pass(shards, streaming=True), Output(out), **OPTIONS)
+    complete = [next(files), next(files)]
+    files.close()
+    (out / complete[0].written.name).unlink()
+    again = list(
+        write_files(open_pass(shards, streaming=True), Output(out), **OPTIONS, complete=complete)
     )
-    assert [file[1:] for file in [first, second, *rest]] == [file[1:] for file in every]
-    assert [file.name for file in rest] == [
-        f"train-{number:05}.parquet" for number in range(2, len(every))
+    assert again[:2] == complete
+    assert [file.written[1:] for file in again] == [file[1:] for file in every]
+    assert [file.written.name for file in again] == [
+        f"train-{index:05}.parquet" for index in range(len(every))
     ]
-    done = [first._replace(rows=first.rows + 1)]
+    assert not (out / complete[0].written.name).exists()
+
+
+@pytest.mark.parametrize("changed", ["rows", "digest", "more files", "fewer rows"])
+def test_write_files_refuses_to_resume_with_other_rows(folder, tmp_path, changed):
+    stream = open_pass(folder([range(20)]), streaming=True)
+    (first, *others) = write_files(stream, Output(tmp_path / "out"), **OPTIONS)
+    complete, ended = [first], False
+    if changed == "rows":
+        complete = [first._replace(written=first.written._replace(rows=first.written.rows + 1))]
+    elif changed == "digest":
+        complete = [first._replace(rows_digest="0")]
+    elif changed == "more files":
+        complete, ended = [first, *others[:-1]], True
+    else:
+        complete, stream = [first, *others], stream.take(8)
     with pytest.raises(
-        ExportError,
-        match="expected the rows that train-00000.parquet was written from, found others",
+        ExportError, match=r"expected the rows that train-0.*parquet was written from, found others"
     ):
-        list(write(open_pass(shards, streaming=True), tmp_path / "out", **options, done=done))
+        list(write_files(stream, Output(tmp_path), **OPTIONS, complete=complete, ended=ended))
 
 
-def test_a_stream_of_rows_without_pictures_is_refused(tmp_path):
+def test_read_groups_cuts_files_where_the_next_group_does_not_fit(folder):
+    stream = open_pass(folder([range(7)]), streaming=True)
+    groups = list(read_groups(stream, rows=2, max_bytes=5000))
+    assert [len(group.table) for group in groups] == [2, 2, 2, 1]
+    sizes = [group.size for group in groups]
+    for index in range(len(groups) - 1):
+        here, after = groups[index], groups[index + 1]
+        in_file = sum(group.size for group in groups[: index + 1] if group.file == here.file)
+        assert (after.file == here.file) == (in_file + after.size <= 5000)
+    assert sum(sizes) > 5000
+
+
+def test_a_stream_without_a_column_of_images_is_refused(tmp_path):
     def rows():
         yield {"text": "a"}
 
-    with pytest.raises(ExportError, match="expected a column of pictures, found text"):
-        list(write(IterableDataset.from_generator(rows), tmp_path))
+    with pytest.raises(DatasetError, match="expected a column of type Image, found text"):
+        write_parquet(IterableDataset.from_generator(rows), tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -138,13 +138,13 @@ def test_what_has_no_place_in_a_tar_is_refused(tmp_path):
         with pytest.raises(ExportError, match="row 1: expected a hash of its own, found a again"):
             write(twice, tmp_path / f"twice{number}")
         with pytest.raises(
-            ExportError, match="rows 0 to 1: expected a picture in each, found 1 without"
+            ExportError, match="rows 0 to 1: expected an image in each, found 1 without"
         ):
             write(without, tmp_path / f"without{number}")
         with pytest.raises(
             ExportError,
             match=(
-                r"expected one column of pictures, found image, more.*remove_columns\(\['more'\]\)"
+                r"expected one column of images, found image, more.*remove_columns\(\['more'\]\)"
             ),
         ):
             write(two, tmp_path / f"two{number}")

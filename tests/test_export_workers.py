@@ -82,7 +82,7 @@ def test_a_failure_is_raised_after_the_results_that_came_with_it_and_stops_the_r
 def test_a_worker_that_dies_is_reported():
     with pytest.raises(
         ExportError,
-        match="worker: expected it to end its task, found that it died. Run the same again",
+        match="worker: expected it to finish its task, but it died. Run the same again",
     ):
         list(run_tasks(die, range(5), num_proc=2))
 

@@ -21,10 +21,10 @@ from click.testing import CliRunner
 from datasets import Dataset, DatasetDict, load_dataset
 
 import pass_utils
-from pass_utils import ExportError, write_imagefolder, write_parquet, write_webdataset
+from pass_utils import DatasetError, ExportError, write_imagefolder, write_parquet, write_webdataset
 from pass_utils.cli.main import cli
 from pass_utils.export.outputs import LOCK_FILE, Output
-from pass_utils.export.resume import LEDGER_FILE
+from pass_utils.export.resume import STATE_FILE
 from pass_utils.images.files import embed
 from pass_utils.releases import dummy_folder
 
@@ -47,7 +47,7 @@ def files(folder: Path) -> list[Path]:
     return [
         path
         for path in folder.rglob("*")
-        if path.is_file() and path.name not in (LEDGER_FILE, LOCK_FILE)
+        if path.is_file() and path.name not in (STATE_FILE, LOCK_FILE)
     ]
 
 
@@ -67,11 +67,11 @@ def ds(folder) -> Dataset:
 @pytest.fixture(autouse=True)
 def small_folders(monkeypatch):
     monkeypatch.setattr("pass_utils.export.imagefolder._FOLDER_ROWS", 7)
-    monkeypatch.setattr("pass_utils.export.imagefolder._ROWS", 3)
+    monkeypatch.setattr("pass_utils.export.imagefolder._GROUP_ROWS", 3)
 
 
 @pytest.mark.parametrize("kind", WAYS)
-def test_whoever_does_the_work_the_files_are_the_same(ds, tmp_path, kind):
+def test_processes_and_executors_write_the_same_files_as_one_process(ds, tmp_path, kind):
     alone = WAYS[kind](ds, tmp_path / "alone")
     assert len(alone) > 4
     assert WAYS[kind](ds, tmp_path / "processes", num_proc=2) == alone
@@ -87,10 +87,9 @@ def test_whoever_does_the_work_the_files_are_the_same(ds, tmp_path, kind):
 @pytest.mark.parametrize(
     ("kind", "streaming"), [*((kind, False) for kind in WAYS), ("parquet", True)]
 )
-def test_a_run_after_a_failure_writes_only_what_is_not_whole(
+def test_export_resumes_behind_the_files_that_are_complete(
     ds, folder, tmp_path, monkeypatch, kind, streaming
 ):
-    shards = Path(ds.data["image"][0].as_py()["path"].split("/", 3)[3]).parts  # noqa: F841
     source = (lambda: ds.to_iterable_dataset()) if streaming else (lambda: ds)
     whole = WAYS[kind](source(), tmp_path / "whole")
     calls = 0
@@ -102,7 +101,7 @@ def test_a_run_after_a_failure_writes_only_what_is_not_whole(
             raise pass_utils.ShardError("PASS.0.tar: gone")
         return embed(pictures)
 
-    monkeypatch.setattr("pass_utils.export.groups.embed", fail)
+    monkeypatch.setattr("pass_utils.export.embedding.embed", fail)
     with pytest.raises(pass_utils.ShardError, match="gone"):
         WAYS[kind](source(), tmp_path / "out")
     before = stamps(tmp_path / "out")
@@ -122,7 +121,7 @@ def test_a_run_after_a_failure_writes_only_what_is_not_whole(
     assert calls == -1_000_000  # not a picture was read
 
 
-def test_a_file_that_was_lost_or_cut_is_written_again(ds, tmp_path):
+def test_export_writes_a_lost_or_truncated_file_again(ds, tmp_path):
     written = write_parquet(ds, tmp_path, **OPTIONS)
     whole = content(tmp_path)
     (tmp_path / written[1].name).unlink()
@@ -131,11 +130,11 @@ def test_a_file_that_was_lost_or_cut_is_written_again(ds, tmp_path):
     assert content(tmp_path) == whole
 
 
-def test_a_stream_that_gives_other_rows_does_not_go_on(ds, tmp_path, monkeypatch):
-    monkeypatch.setattr("pass_utils.export.groups.embed", interrupting_after(6))
+def test_export_refuses_to_resume_a_stream_of_other_rows(ds, tmp_path, monkeypatch):
+    monkeypatch.setattr("pass_utils.export.embedding.embed", interrupting_after(6))
     with pytest.raises(KeyboardInterrupt):
         write_parquet(ds.to_iterable_dataset(), tmp_path / "out", **OPTIONS)
-    monkeypatch.setattr("pass_utils.export.groups.embed", embed)
+    monkeypatch.setattr("pass_utils.export.embedding.embed", embed)
     before = content(tmp_path / "out")
     for other in (ds.select([1, 0, *range(2, 30)]), ds.select([0])):
         with pytest.raises(
@@ -154,7 +153,7 @@ def test_a_stream_that_gives_other_rows_does_not_go_on(ds, tmp_path, monkeypatch
         write_parquet(ds.to_iterable_dataset(), tmp_path / "out", **OPTIONS)
 
 
-def test_another_stream_into_a_folder_that_is_whole_is_refused(ds, tmp_path):
+def test_export_refuses_another_stream_into_a_complete_folder(ds, tmp_path):
     written = write_parquet(ds.select(range(20)).to_iterable_dataset(), tmp_path, **OPTIONS)
     before = content(tmp_path)
     others = {
@@ -188,9 +187,7 @@ def interrupting_after(count):
     return run
 
 
-def test_the_names_of_a_stream_s_files_are_mended_when_renaming_was_interrupted(
-    ds, tmp_path, monkeypatch
-):
+def test_export_resumes_the_renaming_of_a_stream_s_files(ds, tmp_path, monkeypatch):
     real, renamed = Output.rename, []
 
     def rename(self, old, new):
@@ -212,7 +209,7 @@ def test_the_names_of_a_stream_s_files_are_mended_when_renaming_was_interrupted(
 
 
 @pytest.mark.parametrize("kind", WAYS)
-def test_a_folder_with_another_export_is_left_alone(ds, tmp_path, kind):
+def test_export_refuses_a_folder_with_another_export(ds, tmp_path, kind):
     WAYS[kind](ds, tmp_path)
     before = content(tmp_path)
     test = DatasetDict(test=ds.select(range(2)))
@@ -235,14 +232,14 @@ def test_a_folder_with_another_export_is_left_alone(ds, tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", WAYS)
-def test_files_of_others_are_not_mixed_with_ours(ds, tmp_path, kind):
+def test_export_refuses_a_folder_with_files_that_no_export_wrote(ds, tmp_path, kind):
     name = "train" if kind == "imagefolder" else "train-00000-of-00009.parquet"
     out = tmp_path / "out"
     (out / name).mkdir(parents=True)
     (out / "README.md").write_text("mine")
     with pytest.raises(
         ExportError,
-        match=f"expected no files of the split 'train', found {name}, which is of another origin",
+        match=f"expected no files of the split 'train', found {name}, which no export wrote",
     ):
         WAYS[kind](ds, out)
     assert sorted(path.name for path in out.iterdir()) == sorted([LOCK_FILE, "README.md", name])
@@ -250,7 +247,7 @@ def test_files_of_others_are_not_mixed_with_ours(ds, tmp_path, kind):
     WAYS[kind](other, out)
     with pytest.raises(
         ExportError,
-        match=f"expected no files of the split 'train', found {name}, which is of another origin",
+        match=f"expected no files of the split 'train', found {name}, which no export wrote",
     ):
         WAYS[kind](ds, out)
 
@@ -265,13 +262,13 @@ def test_files_of_others_are_not_mixed_with_ours(ds, tmp_path, kind):
         {"format": 2, "splits": {}},
     ],
 )
-def test_a_ledger_that_is_none_is_refused(ds, tmp_path, kept):
-    (tmp_path / LEDGER_FILE).write_text(json.dumps(kept))
+def test_export_refuses_a_damaged_state_file(ds, tmp_path, kept):
+    (tmp_path / STATE_FILE).write_text(json.dumps(kept))
     with pytest.raises(ExportError, match="another folder, or empty this one"):
         write_parquet(ds, tmp_path)
 
 
-def test_all_splits_are_written_under_their_names(ds, tmp_path):
+def test_export_writes_all_splits_under_their_names(ds, tmp_path):
     parts = DatasetDict(train=ds.select(range(20)), test=ds.select(range(20, 30)))
     for kind, way in WAYS.items():
         written = way(parts, tmp_path / kind)
@@ -292,7 +289,7 @@ def test_all_splits_are_written_under_their_names(ds, tmp_path):
     [("train", "large"), ("train", "train_small"), ("large",), ("b", "a.test", "train", "val")],
 )
 @pytest.mark.parametrize("streaming", [False, True])
-def test_parquet_is_found_under_any_names(ds, tmp_path, names, streaming):
+def test_load_dataset_finds_parquet_splits_of_any_names(ds, tmp_path, names, streaming):
     parts = {name: ds.select(range(3 * n, 3 * n + 3)) for n, name in enumerate(names)}
     streams = datasets.IterableDatasetDict(
         {name: part.to_iterable_dataset() for name, part in parts.items()}
@@ -309,7 +306,7 @@ def test_parquet_is_found_under_any_names(ds, tmp_path, names, streaming):
     assert "README.md" in before
 
 
-def test_splits_that_come_later_are_found_too_and_a_readme_keeps_its_words(ds, tmp_path):
+def test_write_parquet_adds_later_splits_to_a_readme_and_keeps_its_text(ds, tmp_path):
     write_parquet(ds, tmp_path, **OPTIONS)
     assert "README.md" not in content(tmp_path)
     (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n# Mine\n")
@@ -324,13 +321,13 @@ def test_splits_that_come_later_are_found_too_and_a_readme_keeps_its_words(ds, t
     assert text.endswith("---\n# Mine\n")
     (tmp_path / "README.md").write_text("---\n- a\n---\n")
     with pytest.raises(
-        ExportError, match=r"README.md: expected a dataset card, found: .*Mend or delete it"
+        ExportError, match=r"README.md: expected a dataset card, found: .*Fix or delete it"
     ):
         write_parquet(ds, tmp_path, **OPTIONS)
 
 
 @pytest.mark.parametrize("kind", ["webdataset", "imagefolder"])
-def test_names_that_a_reader_would_merge_or_miss_are_refused(ds, tmp_path, kind):
+def test_export_refuses_split_names_that_readers_would_merge_or_miss(ds, tmp_path, kind):
     for names in (("train", "large"), ("train", "train_small"), ("val", "dev")):
         parts = DatasetDict({name: ds.select([n]) for n, name in enumerate(names)})
         with pytest.raises(
@@ -353,7 +350,7 @@ def test_names_that_a_reader_would_merge_or_miss_are_refused(ds, tmp_path, kind)
 
 
 @pytest.mark.parametrize("kind", WAYS)
-def test_two_exports_into_one_folder_at_a_time_are_refused(ds, tmp_path, kind):
+def test_export_refuses_a_folder_that_another_export_has_locked(ds, tmp_path, kind):
     out = tmp_path / "out"
     with Output(out).lock():
         with pytest.raises(
@@ -364,10 +361,10 @@ def test_two_exports_into_one_folder_at_a_time_are_refused(ds, tmp_path, kind):
         assert list(files(out)) == []
     WAYS[kind](ds, out)
     WAYS[kind](DatasetDict(test=ds.select([0])), out)
-    assert set(json.loads((out / LEDGER_FILE).read_text())["splits"]) == {"train", "test"}
+    assert set(json.loads((out / STATE_FILE).read_text())["splits"]) == {"train", "test"}
 
 
-def test_a_split_keeps_its_name(ds, tmp_path):
+def test_export_names_files_after_the_split(ds, tmp_path):
     named = Dataset(ds.data, split=datasets.Split.VALIDATION)
     assert [file.name for file in write_parquet(named, tmp_path / "a")] == [
         "validation-00000-of-00001.parquet"
@@ -380,21 +377,21 @@ def test_a_split_keeps_its_name(ds, tmp_path):
 
 @pytest.mark.parametrize("name", ["../../evil", "my-split", "a/b", "", ".", "a..b", None])
 @pytest.mark.parametrize("kind", WAYS)
-def test_a_split_whose_name_cannot_be_is_refused_before_any_work(ds, tmp_path, kind, name):
+def test_export_refuses_an_invalid_split_name_before_any_work(ds, tmp_path, kind, name):
     parts = DatasetDict({"train": ds.select([0])})
     parts[name] = ds.select([1])
     with pytest.raises(
-        ExportError,
+        DatasetError,
         match=re.escape(f"split: expected a name of letters, digits, _ and ., found {name!r}"),
     ):
         WAYS[kind](parts, tmp_path / "out" / "deep")
-    with pytest.raises(ExportError, match="dataset: expected at least one split, found none"):
+    with pytest.raises(DatasetError, match="dataset: expected at least one split, found none"):
         WAYS[kind](DatasetDict(), tmp_path / "out" / "deep")
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("kind", WAYS)
-def test_pictures_in_memory_are_not_sent_to_workers(ds, tmp_path, kind):
+def test_export_refuses_to_send_images_in_memory_to_workers(ds, tmp_path, kind):
     pictures = [{"bytes": b"\x89PNG\r\n\x1a\n" + bytes([n]), "path": None} for n in range(4)]
     held = Dataset.from_dict(
         {"image": pictures}, features=datasets.Features({"image": datasets.Image()})
@@ -405,7 +402,7 @@ def test_pictures_in_memory_are_not_sent_to_workers(ds, tmp_path, kind):
         with ThreadPoolExecutor(1) as threads:
             for how in ({"num_proc": 2}, {"executor": threads}):
                 with pytest.raises(
-                    ExportError, match=r"expected none for pictures in memory, .*save_to_disk"
+                    ExportError, match=r"expected none for images in memory, .*save_to_disk"
                 ):
                     WAYS[kind](rows, tmp_path / "none", **how)
     assert not (tmp_path / "none").exists()
@@ -415,33 +412,33 @@ def test_pictures_in_memory_are_not_sent_to_workers(ds, tmp_path, kind):
     assert WAYS[kind](held, tmp_path / "here")
 
 
-def test_what_cannot_be_exported_is_said(ds, tmp_path):
-    with pytest.raises(ExportError, match="dataset: expected one of `datasets`, found a list"):
+def test_export_errors_say_what_cannot_be_exported(ds, tmp_path):
+    with pytest.raises(DatasetError, match="dataset: expected a Dataset, .* found list"):
         write_parquet([], tmp_path)
-    with pytest.raises(
-        ExportError, match="expected one opened in place or embedded, found a stream"
-    ):
+    with pytest.raises(DatasetError, match="expected a Dataset, found a stream"):
         write_webdataset(ds.to_iterable_dataset(), tmp_path)
     with pytest.raises(ExportError, match="num_proc, executor: expected none for a stream"):
         write_parquet(ds.to_iterable_dataset(), tmp_path, num_proc=2)
+    with pytest.raises(ExportError, match="num_proc: expected a number of processes"):
+        write_parquet(ds, tmp_path, num_proc=0)
     assert list(tmp_path.glob("[!p]*")) == []
 
 
 SLOW = """
 import time
-from pass_utils.export import groups
+from pass_utils.export import embedding
 from pass_utils.images.files import embed
 def slow(pictures):
     time.sleep(0.01)
     return embed(pictures)
-groups.embed = slow
+embedding.embed = slow
 """
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", WAYS)
 @pytest.mark.parametrize("num_proc", [1, 2])
-def test_killed_at_any_point_nothing_looks_whole_that_is_not(ds, tmp_path, kind, num_proc):
+def test_a_killed_export_leaves_complete_files_only_and_resumes(ds, tmp_path, kind, num_proc):
     ds.save_to_disk(tmp_path / "saved")
     saved = datasets.load_from_disk(tmp_path / "saved")
     whole = WAYS[kind](saved, tmp_path / "whole")
@@ -451,7 +448,7 @@ import datasets
 from pass_utils import write_imagefolder, write_parquet, write_webdataset
 from pass_utils.export import imagefolder
 datasets.disable_progress_bars()
-imagefolder._FOLDER_ROWS, imagefolder._ROWS = 7, 3
+imagefolder._FOLDER_ROWS, imagefolder._GROUP_ROWS = 7, 3
 if __name__ == "__main__":
     ds = datasets.load_from_disk({str(tmp_path / "saved")!r})
     print("go", flush=True)
@@ -492,7 +489,7 @@ if __name__ == "__main__":
     assert content(tmp_path / "out") == expected
 
 
-def test_workers_of_a_process_that_was_killed_do_not_keep_the_folder(ds, tmp_path):
+def test_workers_of_a_killed_export_release_the_lock(ds, tmp_path):
     code = f"""
 import os, time
 from pass_utils.export.outputs import Output

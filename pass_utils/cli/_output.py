@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from ..export.planning import Pieces
+    from ..export.planning import ExportPlan
     from ..export.resume import Written
     from ..statistics import Quartiles
     from ..summary import Summary
@@ -43,7 +43,7 @@ def print_files(
         )
 
 
-def print_planned_files(out: str, plan: Pieces, facts: Mapping[str, Any] | None) -> None:
+def print_planned_files(out: str, plan: ExportPlan, facts: Mapping[str, Any] | None) -> None:
     """What would be written to `out`: in a line, or as JSON that begins with the facts; sizes are
     about right.
     """

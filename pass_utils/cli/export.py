@@ -1,4 +1,4 @@
-"""A folder in, its pictures in files for other tools out: `pass-utils export`."""
+"""`pass-utils export`."""
 
 from __future__ import annotations
 
@@ -53,26 +53,27 @@ def export(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Write pictures for other tools.
+    """Write images for other tools.
 
-    KIND is parquet, webdataset or imagefolder. The pictures of FOLDER go to OUT, a folder or a URL.
+    KIND is parquet, webdataset or imagefolder. The images of FOLDER go to OUT, a folder or a URL.
     Run it again to go on after a break.
     """
-    from ..export import writing as exports
     from ..export.workers import cluster
+    from ..export.writing import KINDS, ExportOptions
+    from ..export.writing import export as write
 
-    if kind == "imagefolder" and max_shard_size is not None:
+    chosen = KINDS[kind]
+    if max_shard_size is not None and "max_shard_size" not in chosen.options:
         raise click.UsageError(
-            "--max-shard-size: expected none, since an image folder has a file for each picture."
+            "--max-shard-size: expected none, since an image folder has a file for each image."
         )
     size: dict[str, Any] = {} if max_shard_size is None else {"max_shard_size": max_shard_size}
     ds = load(folder, release, shards, bounds, quiet=quiet)
     facts = {"kind": kind, "out": out} if as_json else None
     if dry_run:
-        print_planned_files(out, getattr(exports, f"plan_{kind}")(ds, **size), facts)
+        print_planned_files(out, chosen.plan(ds, **size), facts)
         return
-    with contextlib.ExitStack() as held:
-        executor = None if scheduler is None else held.enter_context(cluster(scheduler))
-        write = getattr(exports, f"write_{kind}")
-        written = write(ds, out, num_proc=num_proc, executor=executor, quiet=quiet, **size)
+    with contextlib.ExitStack() as stack:
+        executor = None if scheduler is None else stack.enter_context(cluster(scheduler))
+        written = write(chosen, ds, out, ExportOptions(num_proc, executor, quiet), **size)
     print_files(out, len(ds), written, facts)

@@ -1,5 +1,5 @@
-"""An Arrow column in, bytes for a digest out that are the same for equal values, however they lie
-in memory.
+"""Fingerprint: content hash of Arrow columns, independent of chunks, offsets and what lies below a
+null.
 """
 
 from __future__ import annotations
@@ -11,18 +11,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 
-def feed(digest: Any, column: pa.ChunkedArray) -> None:
-    """Give a digest the values of a column, of which chunks, offsets and what lies below a null are
-    no part.
+def update_digest(digest: Any, column: pa.ChunkedArray) -> None:
+    """Update a digest with the values of a column.
 
-    Numbers that say how long something is come before it, so that no two columns of one type give
-    the same bytes.
+    Every length comes before what is so long, so that no two columns of one type give the same
+    bytes.
+
+    Args:
+        digest: An object of hashlib.
+        column: Values of any type that `datasets` stores.
     """
     array = column.combine_chunks()
-    _feed(digest, pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array)
+    _update(digest, pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array)
 
 
-def _feed(digest: Any, array: pa.Array) -> None:
+def _update(digest: Any, array: pa.Array) -> None:
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     digest.update(len(array).to_bytes(8, "big") + array.null_count.to_bytes(8, "big"))
@@ -33,21 +36,21 @@ def _feed(digest: Any, array: pa.Array) -> None:
     if not len(array):
         return
     if pa.types.is_dictionary(kind):
-        _feed(digest, array.dictionary_decode())
+        _update(digest, array.dictionary_decode())
     elif pa.types.is_struct(kind):
         for values in array.flatten():
-            _feed(digest, values)
+            _update(digest, values)
     elif (
         pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     ):
         digest.update(pc.list_value_length(array).to_numpy(zero_copy_only=False).astype(np.int64))
-        _feed(digest, array.flatten())
+        _update(digest, array.flatten())
     elif pa.types.is_boolean(kind):
         digest.update(np.packbits(array.to_numpy(zero_copy_only=False)))
     elif pa.types.is_string(kind) or pa.types.is_binary(kind):
-        _feed_bytes(digest, array, np.int32)
+        _update_with_bytes(digest, array, np.int32)
     elif pa.types.is_large_string(kind) or pa.types.is_large_binary(kind):
-        _feed_bytes(digest, array, np.int64)
+        _update_with_bytes(digest, array, np.int64)
     elif (
         pa.types.is_primitive(kind)
         or pa.types.is_decimal(kind)
@@ -63,7 +66,7 @@ def _feed(digest: Any, array: pa.Array) -> None:
         digest.update(repr(array.to_pylist()).encode())
 
 
-def _feed_bytes(digest: Any, array: pa.Array, kind: type[np.signedinteger[Any]]) -> None:
+def _update_with_bytes(digest: Any, array: pa.Array, kind: type[np.signedinteger[Any]]) -> None:
     _, offsets, data = array.buffers()
     ends = np.frombuffer(offsets, kind)[array.offset : array.offset + len(array) + 1].astype(
         np.int64

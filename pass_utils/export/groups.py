@@ -1,25 +1,28 @@
-"""Rows and their bytes in, groups out that are held in memory together, and the bytes of their
-pictures in them.
-"""
+"""Row groups: how many rows are held in memory and written together, by count and by bytes."""
 
 from __future__ import annotations
 
 import datasets
-import pyarrow as pa
 
 from ..errors import ExportError
-from ..images.files import ByteCounts, embed, image_columns
+from ..images.files import ByteCounts
 
-# of pictures that are held in memory together, whatever the number of rows asked for
+# bytes of images that are held in memory together, whatever the number of rows asked for
 GROUP_BYTES = 256 << 20
-ROW_BYTES = 200  # what a row of PASS takes beside its picture
+ROW_BYTES = 200  # what a row of PASS takes beside its image
 
 
 def parse_size(size: str | int) -> int:
-    """Bytes: a number, or text such as `500MB` or `1GiB`.
+    """The number of bytes that a file may have.
+
+    Args:
+        size: Bytes, or text such as `500MB` or `1GiB`.
+
+    Returns:
+        Bytes, at least 1.
 
     Raises:
-        ExportError: it is neither, or less than one.
+        ExportError: it is neither, or less than one byte.
     """
     message = f"max_shard_size: expected a size such as 500MB, found {size!r}."
     if not isinstance(size, (str, int)) or isinstance(size, bool):
@@ -34,18 +37,29 @@ def parse_size(size: str | int) -> int:
 
 
 def check_rows(rows: int) -> None:
-    """Refuse a number of rows that makes no sense.
+    """Check the number of rows of a row group.
+
+    Args:
+        rows: What was asked for.
 
     Raises:
-        ExportError: it is not a whole number, or less than one.
+        ExportError: it is not an integer, or less than one.
     """
     if not isinstance(rows, int) or isinstance(rows, bool) or rows < 1:
         raise ExportError(f"row_group_rows: expected a number of rows, at least 1, found {rows!r}.")
 
 
 def cut_groups(sizes: ByteCounts, rows: int, limit: int) -> list[int]:
-    """Rows in each group: `rows`, fewer in the last one and where that many are larger than `limit`
-    bytes together.
+    """Cut rows into row groups.
+
+    Args:
+        sizes: Bytes of each row.
+        rows: Rows of a group; the last one has what is left, and where so many are larger than
+            `limit` together, they are cut into several groups.
+        limit: Bytes of a group. A row that is larger is a group of its own.
+
+    Returns:
+        The number of rows of each group, in order.
 
     >>> import numpy as np
     >>> cut_groups(np.array([1, 1, 1, 5, 9, 1, 1]), rows=3, limit=6)
@@ -58,29 +72,11 @@ def cut_groups(sizes: ByteCounts, rows: int, limit: int) -> list[int]:
             groups.append(len(block))
             continue
         groups.append(0)
-        held = 0
+        total = 0
         for size in block.tolist():
-            if groups[-1] and held + size > limit:
+            if groups[-1] and total + size > limit:
                 groups.append(0)
-                held = 0
+                total = 0
             groups[-1] += 1
-            held += size
+            total += size
     return groups
-
-
-def embed_table(table: pa.Table, features: datasets.Features) -> pa.Table:
-    """A table with the bytes of its pictures, in the schema of the features."""
-    schema = features.arrow_schema
-    pictures = set(image_columns(features))
-    columns = []
-    for field in schema:
-        array = table[field.name].combine_chunks()
-        array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-        if field.name in pictures:
-            array = embed(features[field.name].cast_storage(array))
-        elif datasets.features.features.require_storage_embed(
-            features[field.name]
-        ):  # audio, pictures in lists
-            array = datasets.table.embed_array_storage(array, features[field.name])
-        columns.append(array.cast(field.type))
-    return pa.Table.from_arrays(columns, schema=schema)

@@ -1,11 +1,10 @@
-"""A dataset of pictures in, a tree of files out that torchvision's and `datasets`' image folders
-read.
+"""Image folders, as torchvision and `datasets` read them.
 
     <folder>/train/metadata.jsonl      file_name and the other columns, a line for each row
     <folder>/train/00000/<hash>.jpg    a thousand images in each of the folders 00000, 00001, ...
 
-torchvision takes the numbered folders for classes, which PASS does not have; `datasets` sees that
-there is metadata, and does not.
+torchvision takes the numbered folders for classes, which PASS does not have; `datasets` does not,
+since there is metadata.
 """
 
 from __future__ import annotations
@@ -16,76 +15,111 @@ import re
 import datasets
 
 from ..errors import ExportError
+from .kinds import Kind, OnBytes, ignore
 from .outputs import Output
-from .planning import FileTask, Pieces, Seen
+from .planning import ExportPlan, FileTask
 from .resume import Written
 from .samples import check_keys, read_samples, single_image_column, to_json
 
-LINES_FILE = "metadata.jsonl"
-# the lines of one folder of pictures; hidden, so that no reader takes them for its own
-_FOLDER_LINES_FILE = ".metadata.jsonl"
+METADATA_FILE = "metadata.jsonl"
+# the metadata of one folder of images; hidden, so that no reader takes it for its own
+_FOLDER_METADATA_FILE = ".metadata.jsonl"
 # columns that `datasets` replaces by the content of such files
-_FILES = re.compile(r"(.+_)?file_names?", re.DOTALL)
-_ROWS = 100  # held in memory together
+_FILE_COLUMN = re.compile(r"(.+_)?file_names?", re.DOTALL)
+_GROUP_ROWS = 100
 _FOLDER_ROWS = 1000
 _FOLDER_BYTES = 1 << 62
 
 
-class ImageFolderTask(FileTask):
-    """A folder of pictures, with their lines of metadata, to be written; `seen` is told of each
-    picture.
-    """
+def plan_imagefolder(dataset: datasets.Dataset, *, split: str = "train") -> ExportPlan:
+    """Plan the folders of images of a dataset, without reading an image.
 
-    def _write(self, output: Output, seen: Seen) -> Written:
-        lines = bytearray()
-        digest = hashlib.sha256()
-        size = 0
-        with output.create_folder(self.name) as put:
-            for sample in read_samples(self.piece):
-                file = f"{sample.key}.{sample.suffix}"
-                put(file, sample.image)
-                lines += (
-                    to_json({"file_name": f"{self.name.rpartition('/')[2]}/{file}", **sample.row})
-                    + b"\n"
-                )
-                digest.update(sample.image)
-                size += len(sample.image)
-                seen(len(sample.image))
-            put(_FOLDER_LINES_FILE, lines)
-        digest.update(lines)
-        return Written(self.name, self.rows, size + len(lines), digest.hexdigest())
+    Args:
+        dataset: Opened in place or embedded, with one column of images.
+        split: Its name, which is that of the folder above.
 
-
-def plan_imagefolder(dataset: datasets.Dataset, *, split: str = "train") -> Pieces:
-    """The tasks that write a dataset, a folder of pictures each, without reading a picture.
+    Returns:
+        A task for each folder of images.
 
     Raises:
-        ExportError: the dataset has not one column of pictures, one whose name an image folder
-        needs, or a hash twice.
+        DatasetError: the dataset has no column of images.
+        ExportError: it has several, one whose name an image folder needs, or a hash twice.
     """
-    picture = single_image_column(dataset.features)
+    image = single_image_column(dataset.features)
     for name in dataset.features:
-        if _FILES.fullmatch(name) or (name == "image" and name != picture):
+        if _FILE_COLUMN.fullmatch(name) or (name == "image" and name != image):
             raise ExportError(
                 f"dataset: expected no column {name}, which readers of an image folder take for "
-                f"{'pictures' if name == 'image' else 'names of files'}. Rename it with "
+                f"{'images' if name == 'image' else 'names of files'}. Rename it with "
                 f'`ds.rename_column("{name}", "source")`.'
             )
     check_keys(dataset)
-    return Pieces(
+    return ExportPlan(
         dataset,
-        ImageFolderTask,
-        name=lambda number, _: f"{split}/{number:05}",
-        rows=_ROWS,
+        lambda index, _: f"{split}/{index:05}",
+        group_rows=_GROUP_ROWS,
         max_rows=_FOLDER_ROWS,
         max_bytes=_FOLDER_BYTES,
     )
 
 
-def write_lines(output: Output, split: str, folders: list[str], rows: int) -> Written:
-    """Put the lines of all folders of pictures together, in this order."""
-    name = f"{split}/{LINES_FILE}"
+def write_folder(task: FileTask, output: Output, on_bytes: OnBytes = ignore) -> Written:
+    """Write one planned folder of images, with their metadata.
+
+    Args:
+        task: From `plan_imagefolder`.
+        output: The export's folder.
+        on_bytes: Called with the bytes of each image that was written.
+
+    Returns:
+        The folder; the same rows give the same bytes.
+
+    Raises:
+        PassError: an image is gone or has changed, or a file cannot be written.
+    """
+    lines = bytearray()
+    digest = hashlib.sha256()
+    size = 0
+    with output.create_folder(task.name) as put:
+        for sample in read_samples(task.content):
+            file = f"{sample.key}.{sample.suffix}"
+            put(file, sample.image)
+            row = {"file_name": f"{task.name.rpartition('/')[2]}/{file}", **sample.row}
+            lines += to_json(row) + b"\n"
+            digest.update(sample.image)
+            size += len(sample.image)
+            on_bytes(len(sample.image))
+        put(_FOLDER_METADATA_FILE, lines)
+    digest.update(lines)
+    return Written(task.name, task.rows, size + len(lines), digest.hexdigest())
+
+
+def write_metadata(output: Output, split: str, plan: ExportPlan) -> Written:
+    """Concatenate the metadata of all folders of images of a split.
+
+    Args:
+        output: The export's folder.
+        split: The name of the split.
+        plan: Of the split, all of whose folders are complete.
+
+    Returns:
+        The file `metadata.jsonl`.
+
+    Raises:
+        ExportError: it cannot be written.
+    """
+    name = f"{split}/{METADATA_FILE}"
     with output.create(name) as sink:
-        for folder in folders:
-            sink.write(output.read(f"{folder}/{_FOLDER_LINES_FILE}"))
-    return Written(name, rows, sink.size, sink.sha256)
+        for folder in plan.names:
+            sink.write(output.read(f"{folder}/{_FOLDER_METADATA_FILE}"))
+    return Written(name, plan.rows, sink.size, sink.sha256)
+
+
+IMAGEFOLDER = Kind(
+    "imagefolder",
+    plan_imagefolder,
+    write_folder,
+    {},
+    finish=write_metadata,
+    splits_by_file_name=True,
+)

@@ -1,6 +1,6 @@
-"""A folder by path or URL in, files and folders in it out that are whole or not there.
+"""Output folder of an export, by path or URL: atomic writes, so that no file there is incomplete.
 
-On disk a file is written as `NAME.<random>.part`, flushed to the device and renamed. Behind any
+On disk a file is written as `.NAME.<random>.part`, synced to the device and renamed. Behind any
 other URL that fsspec knows it appears when it is closed, as object stores have it, and not at all
 when writing fails.
 """
@@ -31,8 +31,13 @@ _PART_NAME = re.compile(r"\..+\.[0-9a-f]{32}\.part")
 
 
 class Output:
-    """A folder to write to. It pickles as its URL, so it means the same in another process or on
-    another machine.
+    """A folder to write to; pickles as its URL, for another process or machine.
+
+    Args:
+        folder: A path, or a URL that fsspec knows.
+
+    Raises:
+        ExportError: it is neither. All methods raise it when the folder cannot be read or written.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -43,9 +48,7 @@ class Output:
         self._path = Path(self._root) if isinstance(self._fs, LocalFileSystem) else None
 
     def _connect(self) -> tuple[Any, str]:
-        """A file system of its own, and the folder's path in it; what is there is seen as it is
-        now.
-        """
+        """A new file system without caches, and the folder's path in it."""
         try:
             fs, root = fsspec.core.url_to_fs(
                 self.url, skip_instance_cache=True, use_listings_cache=False
@@ -63,23 +66,24 @@ class Output:
         return type(self), (self.url,)
 
     def __str__(self) -> str:
-        """The URL, for people: without the user and the password that may be in it."""
+        """The URL for messages, without the user and the password that may be in it."""
         return _without_secrets(self.url)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Make the folder, and keep other exports out of it until the block ends; only on disk,
-        since URLs have no locks.
+        """Make the folder, and lock it against other exports until the block ends.
+
+        Only folders on disk have locks.
 
         Raises:
-            ExportError: another one is going on there, or the folder cannot be made.
+            ExportError: another export has the lock, or the folder cannot be made.
         """
-        with contextlib.ExitStack() as held:
+        with contextlib.ExitStack() as stack:
             if self._path is not None:
-                with self._blame(""):
+                with self._as_export_error(""):
                     try:
                         self._path.mkdir(parents=True, exist_ok=True)
-                        held.enter_context(file_lock(self._path / LOCK_FILE))
+                        stack.enter_context(file_lock(self._path / LOCK_FILE))
                     except LockedError as err:
                         raise ExportError(
                             f"{self}: expected a folder that nobody exports into, found another "
@@ -90,20 +94,28 @@ class Output:
 
     @contextlib.contextmanager
     def create(self, name: str) -> Iterator[Sink]:
-        """A file, which takes its name when the block ends, and leaves nothing when it fails.
+        """Write a file atomically: it gets its name when the block ends well.
+
+        Args:
+            name: Its path in the folder.
+
+        Yields:
+            Where to write.
 
         Raises:
             ExportError: it cannot be written.
         """
         with (
-            self._blame(name),
-            self._create_here(name) if self._path is not None else self._create_there(name) as sink,
+            self._as_export_error(name),
+            self._create_local(name)
+            if self._path is not None
+            else self._create_remote(name) as sink,
         ):
             yield sink
 
     @contextlib.contextmanager
-    def _create_here(self, name: str) -> Iterator[Sink]:
-        target, part = self._beside(name)
+    def _create_local(self, name: str) -> Iterator[Sink]:
+        target, part = self._target(name)
         try:
             with part.open("xb", buffering=1 << 16) as file:
                 with Sink(WriteBehind(file).write) as sink:
@@ -115,7 +127,7 @@ class Output:
             part.unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def _create_there(self, name: str) -> Iterator[Sink]:
+    def _create_remote(self, name: str) -> Iterator[Sink]:
         # a transaction is a state of the file system, and other threads may write as well
         fs, root = self._connect()
         target = f"{root}/{name}"
@@ -125,17 +137,22 @@ class Output:
 
     @contextlib.contextmanager
     def create_folder(self, name: str) -> Iterator[Callable[[str, Any], object]]:
-        """A folder of small files, written by calling what it gives with a name and bytes; on disk
-        it takes its name when the block ends, elsewhere its files appear one by one.
+        """Write a folder of small files; on disk atomically, elsewhere file by file.
+
+        Args:
+            name: Its path in the folder.
+
+        Yields:
+            A function that writes a file, of a name and bytes.
 
         Raises:
             ExportError: it cannot be written.
         """
-        with self._blame(name):
+        with self._as_export_error(name):
             if self._path is None:
                 yield lambda file, data: self._put(f"{name}/{file}", data)
                 return
-            target, part = self._beside(name)
+            target, part = self._target(name)
             try:
                 part.mkdir()
                 yield lambda file, data: (part / file).write_bytes(data)
@@ -146,12 +163,12 @@ class Output:
                 shutil.rmtree(part, ignore_errors=True)
 
     def _put(self, name: str, data: Any) -> None:
-        with self._create_there(name) as sink:
+        with self._create_remote(name) as sink:
             sink.write(data)
 
-    def _beside(self, name: str) -> tuple[Path, Path]:
-        """Where a file goes and where it is written, at the top of the folder, which nobody reads
-        as data.
+    def _target(self, name: str) -> tuple[Path, Path]:
+        """The path of a file, and that of its temporary one: at the top of the folder, where no
+        reader takes it for data.
         """
         assert self._path is not None
         target = self._path / name
@@ -159,8 +176,12 @@ class Output:
         return target, self._path / f".{target.name}.{uuid4().hex}{_PART}"
 
     def size(self, name: str) -> int | None:
-        """Bytes of a file, or of all files right in a folder; None where there is neither."""
-        with self._blame(name):
+        """Bytes of a file, or of all files right in a folder; None where there is neither.
+
+        Args:
+            name: Its path in the folder.
+        """
+        with self._as_export_error(name):
             path = f"{self._root}/{name}"
             try:
                 info = self._fs.info(path)
@@ -172,7 +193,7 @@ class Output:
 
     def names(self) -> list[str]:
         """The names of the files and folders right in the folder."""
-        with self._blame(""):
+        with self._as_export_error(""):
             try:
                 return sorted(
                     str(entry["name"]).rstrip("/").rpartition("/")[2]
@@ -182,40 +203,57 @@ class Output:
                 return []
 
     def read(self, name: str) -> bytes:
-        """The bytes of a small file."""
-        with self._blame(name):
+        """The bytes of a small file.
+
+        Args:
+            name: Its path in the folder.
+        """
+        with self._as_export_error(name):
             return bytes(self._fs.cat_file(f"{self._root}/{name}"))
 
     def rename(self, old: str, new: str) -> None:
-        """Give a file another name."""
-        with self._blame(new):
+        """Rename a file.
+
+        Args:
+            old: Its path in the folder.
+            new: Its new path.
+        """
+        with self._as_export_error(new):
             self._fs.mv(f"{self._root}/{old}", f"{self._root}/{new}")
 
     def read_json(self, name: str) -> Any:
         """What a JSON file holds; None where there is none.
 
+        Args:
+            name: Its path in the folder.
+
         Raises:
-            ExportError: it is damaged.
+            ExportError: it is no JSON.
         """
-        with self._blame(name):
+        with self._as_export_error(name):
             try:
                 return json.loads(self._fs.cat_file(f"{self._root}/{name}"))
             except FileNotFoundError:
                 return None
-            except ValueError as err:
+            except (ValueError, RecursionError) as err:
                 raise ExportError(
                     f"{self}/{name}: expected JSON, found: {err}. Delete it, and export again.",
                     path=str(self),
                 ) from err
 
     def write_json(self, name: str, value: Any) -> None:
-        """Keep a value in a JSON file."""
+        """Write a value as a JSON file, atomically.
+
+        Args:
+            name: Its path in the folder.
+            value: Anything that JSON can hold.
+        """
         with self.create(name) as sink:
             sink.write(json.dumps(value, indent=1).encode())
 
-    def tidy(self) -> None:
-        """Delete what was left half-written by processes that were killed."""
-        with self._blame(""):
+    def remove_leftovers(self) -> None:
+        """Delete the temporary files of processes that were killed."""
+        with self._as_export_error(""):
             for part in self._path.glob(f".*{_PART}") if self._path is not None else ():
                 if not _PART_NAME.fullmatch(part.name):
                     continue
@@ -225,13 +263,13 @@ class Output:
                     part.unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def _blame(self, name: str) -> Iterator[None]:
+    def _as_export_error(self, name: str) -> Iterator[None]:
         try:
             yield
         except OSError as err:
             where, what = f"{self}/{name}".rstrip("/"), _without_secrets(str(err))
             raise ExportError(
-                f"{where}: expected to write it, found: {what}. Mend that, and run the same again "
+                f"{where}: expected to write it, found: {what}. Fix that, and run the same again "
                 "to go on.",
                 path=where,
             ) from err

@@ -1,8 +1,8 @@
-"""A dataset of pictures in, Parquet files out that hold their bytes as they are.
+"""Parquet files of images, which keep the bytes of these as they are.
 
 The columns keep their order, since `datasets` takes the order of a file for that of the features.
-The small ones of PASS come after the picture, so that between the pictures of two row groups they
-lie side by side, to be read with one request.
+The small ones of PASS come after the image, so that between the images of two row groups they lie
+side by side, to be read with one request.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..images.files import image_columns
+from .._datasets import image_columns
 from .groups import parse_size
+from .kinds import Kind, OnBytes, ignore
 from .outputs import Output
-from .planning import FileTask, Pieces, Seen
+from .planning import ExportPlan, FileTask
 from .resume import Written
 from .sink import Sink
 
@@ -27,71 +28,106 @@ ROW_GROUP_ROWS = 100
 _PAGES_FIT_CONTENT = int(pa.__version__.partition(".")[0]) >= 21
 
 
-class ParquetTask(FileTask):
-    """A Parquet file to be written; `seen` is told of each row group."""
-
-    def _write(self, output: Output, seen: Seen) -> Written:
-        with output.create(self.name) as sink:
-            write_tables(sink, self.piece.tables(), self.piece.features, seen)
-        return Written(self.name, self.rows, sink.size, sink.sha256)
-
-
 def plan_parquet(
     dataset: datasets.Dataset,
     *,
+    split: str = "train",
     max_shard_size: str | int = MAX_SHARD_SIZE,
     row_group_rows: int = ROW_GROUP_ROWS,
-    split: str = "train",
-) -> Pieces:
-    """The tasks that write a dataset, a file each, without reading a picture.
+) -> ExportPlan:
+    """Plan the Parquet files of a dataset, without reading an image.
 
-    Files hold whole row groups, as many as fit into `max_shard_size`, and at least one.
+    Args:
+        dataset: Opened in place or embedded, with at least one column of images.
+        split: Its name, with which file names begin.
+        max_shard_size: Bytes of a file, or text such as `500MB`; a file has whole row groups, as
+            many as fit and at least one.
+        row_group_rows: Rows of a row group.
+
+    Returns:
+        A task for each file.
 
     Raises:
-        ExportError: the dataset has no pictures, or an option makes no sense.
+        DatasetError: the dataset has no column of images.
+        ExportError: an option makes no sense.
     """
-    return Pieces(
+    return ExportPlan(
         dataset,
-        ParquetTask,
-        name=lambda number, count: file_name(split, number, count),
-        rows=row_group_rows,
+        lambda index, count: file_name(split, index, count),
+        group_rows=row_group_rows,
         max_bytes=parse_size(max_shard_size),
     )
 
 
-def file_name(split: str, number: int, count: int | None = None) -> str:
-    """The name of file `number` of `count`, or of a number that is not known yet."""
-    return f"{split}-{number:05}{'' if count is None else f'-of-{count:05}'}.parquet"
+def write_file(task: FileTask, output: Output, on_bytes: OnBytes = ignore) -> Written:
+    """Write one planned Parquet file.
+
+    Args:
+        task: From `plan_parquet`.
+        output: The folder.
+        on_bytes: Called with the bytes of each row group that was written.
+
+    Returns:
+        The file; the same rows give the same bytes with the same pyarrow.
+
+    Raises:
+        PassError: an image is gone or has changed, or the file cannot be written.
+    """
+    with output.create(task.name) as sink:
+        write_tables(sink, task.content.tables(), task.content.features, on_bytes)
+    return Written(task.name, task.rows, sink.size, sink.sha256)
+
+
+PARQUET = Kind(
+    "parquet",
+    plan_parquet,
+    write_file,
+    {"max_shard_size": MAX_SHARD_SIZE, "row_group_rows": ROW_GROUP_ROWS},
+)
+
+
+def file_name(split: str, index: int, count: int | None = None) -> str:
+    """The name of a Parquet file.
+
+    Args:
+        split: The name of the split.
+        index: Of the file.
+        count: How many files there are, None where that is not known yet.
+    """
+    return f"{split}-{index:05}{'' if count is None else f'-of-{count:05}'}.parquet"
 
 
 def write_tables(
-    sink: Sink, tables: Iterable[pa.Table], features: datasets.Features, seen: Seen
+    sink: Sink, tables: Iterable[pa.Table], features: datasets.Features, on_bytes: OnBytes = ignore
 ) -> None:
-    """Write a Parquet file of these tables, each a row group."""
+    """Write a Parquet file, each table as a row group.
+
+    Args:
+        sink: Where to write.
+        tables: With the bytes of their images.
+        features: Of the rows; `datasets` finds them again in the file.
+        on_bytes: Called with the bytes of each row group that was written.
+    """
     before = 0
-    with open_writer(sink, features) as writer:
+    with _open_writer(sink, features) as writer:
         for table in tables:
             writer.write_table(table, row_group_size=max(len(table), 1))
-            seen(sink.size - before)
+            on_bytes(sink.size - before)
             before = sink.size
 
 
-def open_writer(sink: Sink, features: datasets.Features) -> pq.ParquetWriter:
-    """A writer for rows with these features, which `datasets` finds again in the file.
-
-    Bytes of pictures are stored plain: they do not compress, no two are equal, and no one asks for
-    the smallest of them.
-    """
+def _open_writer(sink: Sink, features: datasets.Features) -> pq.ParquetWriter:
+    """Bytes of images are stored plain: they do not compress, and no statistics of them help."""
     schema: pa.Schema = features.arrow_schema
-    pictures = {f"{name}.bytes" for name in image_columns(features)}
-    small = [leaf for leaf in _leaves(schema) if leaf not in pictures]
+    images = {f"{name}.bytes" for name in image_columns(features)}
+    small = [leaf for leaf in _leaves(schema) if leaf not in images]
     options: dict[str, Any] = (
         {"use_content_defined_chunking": True} if _PAGES_FIT_CONTENT else {"write_batch_size": 8}
     )
     return pq.ParquetWriter(
         pa.PythonFile(sink, mode="w"),
         schema,
-        compression={**dict.fromkeys(small, "zstd"), **dict.fromkeys(pictures, "none")},
+        compression={**dict.fromkeys(small, "zstd"), **dict.fromkeys(images, "none")},
         use_dictionary=small,
         write_statistics=small,
         write_page_index=True,
@@ -105,4 +141,4 @@ def _leaves(schema: pa.Schema) -> Iterator[str]:
     with pq.ParquetWriter(sink, schema):
         pass
     columns = pq.read_metadata(pa.BufferReader(sink.getvalue())).schema
-    return (columns.column(number).path for number in range(len(columns)))
+    return (columns.column(index).path for index in range(len(columns)))

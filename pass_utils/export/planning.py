@@ -1,42 +1,38 @@
-"""A dataset in, pieces of it out that are as large as a file may be and small to send to another
-process.
+"""Export planning: cut a dataset into picklable tasks, one output file each, reading no image.
 
-A piece carries no bytes of pictures that lie elsewhere: rows opened in place are sent as they are,
-with each picture's place, and rows of an Arrow cache as the path of the cache file and their
-numbers. Only pictures that are in the memory of this process go with their piece, which
-`Pieces.in_memory` tells.
+A task carries no bytes of images that lie elsewhere: rows opened in place are pickled as they are,
+with each image's place, and rows of an Arrow cache as the path of the cache file and their indices.
+Only images that are in the memory of this process are pickled with their task, which
+`ExportPlan.in_memory` tells.
 """
 
 from __future__ import annotations
 
 import hashlib
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias, overload
+from typing import Any, NamedTuple
 
 import datasets
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from ..images.files import ByteCounts, image_columns, stored_sizes
-from .fingerprint import feed
-from .groups import GROUP_BYTES, ROW_BYTES, check_rows, cut_groups, embed_table
-from .outputs import Output
-from .resume import Written
-
-Seen: TypeAlias = "Callable[[int], object]"
+from .._datasets import image_columns, images_in_memory, stored_indices, stored_table
+from ..images.files import ByteCounts, stored_sizes
+from .embedding import embed_table
+from .fingerprint import update_digest
+from .groups import GROUP_BYTES, ROW_BYTES, check_rows, cut_groups
 
 _ROWS_AT_A_TIME = 10_000
 
 
-class Piece:
-    """Rows of a dataset that go into one file, in groups that are held in memory together; pickles
-    small.
+class FileRows:
+    """The rows of one output file, read a row group at a time; pickles small.
 
-    `first` is the number of its first row in the dataset.
+    Attributes:
+        features: Of the rows.
+        groups: The number of rows of each row group.
+        first: The index of the first row in the dataset.
     """
 
     def __init__(
@@ -55,28 +51,30 @@ class Piece:
         return sum(self.groups)
 
     def tables(self) -> Iterator[pa.Table]:
-        """The groups, with the bytes of their pictures.
+        """Read the row groups.
+
+        Yields:
+            A table for each, with the bytes of its images.
 
         Raises:
-            PassError: a picture is gone or has changed.
+            PassError: an image is gone or has changed.
         """
         begin = 0
-        for rows in self.groups:
+        for count in self.groups:
             part = (
-                self._rows.slice(begin, rows)
+                self._rows.slice(begin, count)
                 if isinstance(self._rows, pa.Table)
-                else self._rows[begin : begin + rows]
+                else self._rows[begin : begin + count]
             )
             yield embed_table(part, self.features)
-            begin += rows
+            begin += count
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
         if isinstance(self._rows, pa.Table):
             sink = pa.BufferOutputStream()
-            with pa.ipc.new_stream(
-                sink, self._rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
-            ) as writer:
+            options = pa.ipc.IpcWriteOptions(compression="zstd")
+            with pa.ipc.new_stream(sink, self._rows.schema, options=options) as writer:
                 writer.write_table(self._rows)
             state["_rows"] = sink.getvalue().to_pybytes()
         return state
@@ -87,142 +85,118 @@ class Piece:
             self._rows = pa.ipc.open_stream(self._rows).read_all()
 
 
-@dataclass(frozen=True)
-class FileTask(ABC):
-    """One file, or folder of them, to be written in any process that has this package and reaches
-    the pictures.
+class FileTask(NamedTuple):
+    """One output file, or folder of images, for any process that reaches the images to write.
 
-    `bytes` is an estimate.
+    Attributes:
+        name: Its path in the export's folder.
+        rows: How many rows it has.
+        size: About how many bytes it will have.
+        content: Its rows.
     """
 
     name: str
     rows: int
-    bytes: int
-    piece: Piece
-
-    def write(self, folder: str | Output, seen: Seen = lambda count: None) -> Written:
-        """Write it into a folder; the same rows give the same bytes with the same pyarrow.
-
-        `seen` is told on the way how many bytes more were written.
-
-        Raises:
-            PassError: a picture is gone or has changed, or a file cannot be written.
-        """
-        return self._write(folder if isinstance(folder, Output) else Output(folder), seen)
-
-    @abstractmethod
-    def _write(self, output: Output, seen: Seen) -> Written: ...
+    size: int
+    content: FileRows
 
 
-class Pieces(Sequence[FileTask]):
+class ExportPlan(Sequence[FileTask]):
     """The tasks that write a dataset, each made when it is asked for.
 
-    `name` gives the name of a file from its number and how many there are; `make` gets that name,
-    rows, bytes and the piece. Nothing is kept for a row but its bytes.
+    For each row nothing is kept but its size.
+
+    Args:
+        dataset: What is exported.
+        name: Gives the name of a file from its index and the number of files.
+        group_rows: Rows of a row group.
+        max_rows: Rows of a file, at most; None for any number.
+        max_bytes: Bytes of a file, at most; a file has at least one row group.
+        row_bytes: What a row takes beside its images, in bytes.
+
+    Raises:
+        DatasetError: the dataset has no column of images.
+        ExportError: an option makes no sense.
     """
 
     def __init__(
         self,
         dataset: datasets.Dataset,
-        make: Callable[[str, int, int, Piece], FileTask],
-        *,
         name: Callable[[int, int], str],
-        rows: int,
+        *,
+        group_rows: int,
         max_rows: int | None = None,
         max_bytes: int,
         row_bytes: int = ROW_BYTES,
     ) -> None:
-        check_rows(rows)
+        check_rows(group_rows)
         self.features: datasets.Features = dataset.features
-        self._names = image_columns(self.features)
+        self._images = image_columns(self.features)
         self._dataset = dataset.with_format("arrow")
-        self._make = make
         self._name = name
         self._sizes, self._without_bytes = self._measure(row_bytes)
-        self.groups = cut_groups(self._sizes, rows, min(max_bytes, GROUP_BYTES))
+        self.groups = cut_groups(self._sizes, group_rows, min(max_bytes, GROUP_BYTES))
         ends = np.cumsum(self.groups, dtype=np.int64)
         totals = np.concatenate([[0], np.cumsum(self._sizes)])
-        self._starts = [0]  # numbers of groups
-        for number, end in enumerate(ends.tolist()):
+        self._starts = [0]  # the index of each file's first row group
+        for index, end in enumerate(ends.tolist()):
             first = int(ends[self._starts[-1] - 1]) if self._starts[-1] else 0
-            if number > self._starts[-1] and (
+            if index > self._starts[-1] and (
                 totals[end] - totals[first] > max_bytes
                 or (max_rows is not None and end - first > max_rows)
             ):
-                self._starts.append(number)
+                self._starts.append(index)
         self._rows = [0, *(int(ends[start - 1]) for start in self._starts[1:]), len(self._sizes)]
         self._totals = totals
 
     def _measure(self, row_bytes: int) -> tuple[ByteCounts, bool]:
-        """Bytes of each row, and whether no picture has its bytes with it."""
-        data, indices = self._dataset.data, self._dataset._indices
-        rows: npt.NDArray[np.int64] | None = None
-        if indices is not None:
-            rows = indices.column(0).to_numpy().astype(np.int64)
+        """The bytes of each row, and whether no image has its bytes with it."""
+        stored, indices = stored_table(self._dataset), stored_indices(self._dataset)
         sizes = np.full(len(self._dataset), row_bytes, dtype=np.int64)
         without = True
-        for name in self._names:
-            column = data.column(name)
-            sizes += stored_sizes(column, rows)
-            without &= all(chunk.flatten()[0].null_count == len(chunk) for chunk in column.chunks)
+        for name in self._images:
+            column = stored.column(name)
+            sizes += stored_sizes(column, indices)
+            without &= all(
+                chunk.flatten()[chunk.type.get_field_index("bytes")].null_count == len(chunk)
+                for chunk in column.chunks
+            )
         return sizes, without
 
     def __len__(self) -> int:
         return len(self._starts)
 
-    @overload
-    def __getitem__(self, number: int) -> FileTask: ...
-    @overload
-    def __getitem__(self, number: slice) -> Sequence[FileTask]: ...
-    def __getitem__(self, number: int | slice) -> FileTask | Sequence[FileTask]:
-        if isinstance(number, slice):
-            return [self[each] for each in range(len(self))[number]]
-        number = range(len(self))[number]
-        begin, end = self._rows[number], self._rows[number + 1]
-        last = self._starts[number + 1] if number + 1 < len(self) else len(self.groups)
+    def __getitem__(self, index: Any) -> Any:
+        index = range(len(self))[index]
+        begin, end = self._rows[index], self._rows[index + 1]
+        last = self._starts[index + 1] if index + 1 < len(self) else len(self.groups)
         part = self._dataset.select(range(begin, end))
         if (self._without_bytes or not self._dataset.cache_files) and end > begin:
             part = part[:].combine_chunks()  # a table: it pickles without what it was cut from
-        piece = Piece(part, self.features, self.groups[self._starts[number] : last], begin)
-        return self._make(self.names[number], end - begin, self.size(number), piece)
+        content = FileRows(part, self.features, self.groups[self._starts[index] : last], begin)
+        return FileTask(self.names[index], end - begin, self.size(index), content)
 
     @property
     def in_memory(self) -> bool:
-        """Whether pictures with their bytes are in the memory of this process, so that pieces would
-        carry them along.
-        """
-        return any(
-            isinstance(block, datasets.table.InMemoryTable) and self._holds_bytes(block)
-            for block in self._blocks()
-        )
-
-    def _blocks(self) -> Iterator[datasets.table.Table]:
-        table = self._dataset.data
-        for row in (
-            table.blocks if isinstance(table, datasets.table.ConcatenationTable) else [[table]]
-        ):
-            yield from row
-
-    def _holds_bytes(self, block: datasets.table.Table) -> bool:
-        names = set(self._names).intersection(block.column_names)
-        return any(
-            chunk.flatten()[0].null_count < len(chunk)
-            for name in names
-            for chunk in block.column(name).chunks
-        )
+        """Whether bytes of images are in the memory of this process, to be pickled with tasks."""
+        return images_in_memory(self._dataset, self._images)
 
     @cached_property
     def names(self) -> list[str]:
         """The names of the files."""
-        return [self._name(number, len(self)) for number in range(len(self))]
+        return [self._name(index, len(self)) for index in range(len(self))]
 
-    def size(self, number: int) -> int:
-        """About how many bytes file `number` will have."""
-        return int(self._totals[self._rows[number + 1]] - self._totals[self._rows[number]])
+    def size(self, index: int) -> int:
+        """About how many bytes a file will have.
+
+        Args:
+            index: Of the file.
+        """
+        return int(self._totals[self._rows[index + 1]] - self._totals[self._rows[index]])
 
     @property
     def rows(self) -> int:
-        """Rows of all pieces."""
+        """Rows of all files together."""
         return len(self._sizes)
 
     @property
@@ -231,16 +205,14 @@ class Pieces(Sequence[FileTask]):
         return int(self._totals[-1])
 
     @cached_property
-    def identity(self) -> str:
-        """Hex digits that are other ones for other rows; pictures with bytes are told apart by
-        their number of bytes.
-        """
-        digest = hashlib.sha256(repr((self.features, self._names)).encode())
+    def fingerprint(self) -> str:
+        """SHA-256 of features and rows, in hex; images with bytes count by their length only."""
+        digest = hashlib.sha256(repr((self.features, self._images)).encode())
         digest.update(self._sizes.tobytes())
-        rest = [name for name in self.features if name not in self._names]
-        columns = rest + (self._names if self._without_bytes else [])
+        rest = [name for name in self.features if name not in self._images]
+        columns = rest + (self._images if self._without_bytes else [])
         part = self._dataset.select_columns(columns)
         for begin in range(0, self.rows if columns else 0, _ROWS_AT_A_TIME):
             for column in part[begin : begin + _ROWS_AT_A_TIME].columns:
-                feed(digest, column)
+                update_digest(digest, column)
         return digest.hexdigest()

@@ -1,5 +1,6 @@
-"""A folder in, what is known of the exports in it out: which rows they hold, and which of their
-files are whole.
+"""Resume state of an export: which files are complete, and of which rows they were written.
+
+The state is a JSON file in the export's folder, replaced with each file that is complete.
 """
 
 from __future__ import annotations
@@ -10,15 +11,24 @@ from typing import Any, NamedTuple
 from ..errors import ExportError
 from .outputs import Output
 
-LEDGER_FILE = ".pass-utils-export.json"
+STATE_FILE = ".pass-utils-export.json"
 _FORMAT = 1  # of the file; raise it when what is written there changes
+_DIFFERENCES = {
+    "input": "other rows",
+    "kind": "another kind of files",
+    "features": "other columns",
+}
 
 
 class Written(NamedTuple):
-    """A file that is whole: its `name` in the folder, its `rows`, its `size` in bytes and their
-    `sha256` in hex.
+    """A file that an export wrote, or a folder of images.
 
-    For a folder of pictures, bytes and SHA-256 are those of all its files, one after the other.
+    Attributes:
+        name: Its path in the export's folder.
+        rows: How many rows it holds.
+        size: Its bytes; those of all its files for a folder.
+        sha256: Of these bytes, in hex; for a folder, of its images and its metadata, one after
+            the other.
     """
 
     name: str
@@ -27,83 +37,98 @@ class Written(NamedTuple):
     sha256: str
 
 
-def known_splits(output: Output) -> list[str]:
-    """The names of the splits that were exported into a folder, whole or not."""
-    kept = output.read_json(LEDGER_FILE)
-    return (
-        list(kept["splits"])
-        if isinstance(kept, dict) and isinstance(kept.get("splits"), dict)
-        else []
-    )
+def exported_splits(output: Output) -> list[str]:
+    """The names of the splits that were exported into a folder, complete or not.
 
-
-class Ledger:
-    """Keeps what was written of one split, so that a later run goes on; written anew with each file
-    that is whole.
-
-    `facts` say what is exported and how: a run with other ones is refused.
+    Args:
+        output: The folder.
 
     Raises:
-        ExportError: the folder holds another export, or files that are none of ours.
+        ExportError: the state cannot be read.
+    """
+    state = output.read_json(STATE_FILE)
+    splits = state.get("splits") if isinstance(state, dict) else None
+    return list(splits) if isinstance(splits, dict) else []
+
+
+class ExportState:
+    """The resume state of one split, saved with each file that is complete.
+
+    Args:
+        output: The export's folder.
+        split: The name of the split.
+        facts: What is exported and how, `kind` among it: an export with other facts is refused.
+
+    Attributes:
+        files: The files that were complete, by name.
+        extra: What else a later run has to know, as JSON.
+
+    Raises:
+        ExportError: the folder holds another export, or files of this split that no export wrote.
     """
 
     def __init__(self, output: Output, split: str, facts: Mapping[str, Any]) -> None:
         self._output = output
-        self._split = split
-        kept = output.read_json(LEDGER_FILE)
-        kept = {"format": _FORMAT, "splits": {}} if kept is None else kept
+        state = output.read_json(STATE_FILE)
+        state = {"format": _FORMAT, "splits": {}} if state is None else state
         try:
-            if split not in kept["splits"]:
-                for name in output.names():
-                    if name == split or name.startswith(f"{split}-"):
-                        raise self._refuse(
-                            f"no files of the split {split!r}",
-                            f"{name}, which is of another origin",
-                        )
-            kinds = {known["facts"]["kind"] for known in kept["splits"].values()}
-            entry = kept["splits"].setdefault(
+            if split not in state["splits"]:
+                self._check_unused(split)
+            kinds = {known["facts"]["kind"] for known in state["splits"].values()}
+            entry = state["splits"].setdefault(
                 split, {"facts": dict(facts), "files": [], "state": {}}
             )
             self._entry = entry
             self.files = {file.name: file for file in (Written(*each) for each in entry["files"])}
-            self.state: dict[str, Any] = entry["state"]
+            self.extra: dict[str, Any] = entry["state"]
             changed = [key for key in facts if entry["facts"].get(key) != facts[key]]
         except (TypeError, KeyError, AttributeError) as err:
-            raise self._refuse(
-                f"{LEDGER_FILE} as this version writes it", f"another content ({err!r})"
+            raise self._refused(
+                f"{STATE_FILE} as this version writes it", f"another content ({err!r})"
             ) from err
-        if kept.get("format") != _FORMAT or kinds - {facts["kind"]} or changed:
-            what = {
-                "input": "other rows",
-                "kind": "another kind of files",
-                "features": "other columns",
-            }
-            differ = (
-                ", ".join(what.get(key, f"another {key}") for key in changed)
-                or "another kind of files"
+        if state.get("format") != _FORMAT or kinds - {facts["kind"]} or changed:
+            differences = [_DIFFERENCES.get(key, f"another {key}") for key in changed]
+            raise self._refused(
+                "an export of the same rows with the same options",
+                ", ".join(differences) or _DIFFERENCES["kind"],
             )
-            raise self._refuse("an export of the same rows with the same options", differ)
-        self._kept = kept
+        self._state = state
 
-    def _refuse(self, expected: str, found: str) -> ExportError:
+    def _check_unused(self, split: str) -> None:
+        for name in self._output.names():
+            if name == split or name.startswith(f"{split}-"):
+                raise self._refused(
+                    f"no files of the split {split!r}", f"{name}, which no export wrote"
+                )
+
+    def _refused(self, expected: str, found: str) -> ExportError:
         return ExportError(
             f"{self._output}: expected {expected}, found {found}. Choose another folder, or empty "
             "this one.",
             path=str(self._output),
         )
 
-    def is_whole(self, name: str) -> bool:
-        """Whether a file was written, and is there with the size that it had."""
+    def is_complete(self, name: str) -> bool:
+        """Whether a file was completed, and is still there with the size that it had.
+
+        Args:
+            name: Its path in the export's folder.
+        """
         return name in self.files and self._output.size(name) == self.files[name].size
 
-    def note(self, *files: Written, **state: Any) -> None:
-        """Keep that these files are whole, and what else is to be known when the export goes on."""
+    def record(self, *files: Written, **extra: Any) -> None:
+        """Save that files are complete.
+
+        Args:
+            files: Written and renamed to their final names.
+            extra: What else a later run has to know, as JSON.
+        """
         self.files |= {file.name: file for file in files}
-        self.state |= state
+        self.extra |= extra
         self.save()
 
     def save(self) -> None:
-        """Write what is known to the folder."""
+        """Write the state to the folder, atomically."""
         self._entry["files"] = [list(file) for _, file in sorted(self.files.items())]
-        self._entry["state"] = self.state
-        self._output.write_json(LEDGER_FILE, self._kept)
+        self._entry["state"] = self.extra
+        self._output.write_json(STATE_FILE, self._state)

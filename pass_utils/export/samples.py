@@ -1,6 +1,4 @@
-"""Rows with the bytes of their pictures in, samples out: a key, the picture and the rest of the row
-as JSON.
-"""
+"""Samples: a key, the bytes of an image, and the rest of the row as JSON."""
 
 from __future__ import annotations
 
@@ -17,9 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .._datasets import image_columns
 from ..errors import ExportError
-from ..images.files import image_columns, suffix
-from .planning import Piece
+from ..images.files import suffix
+from .planning import FileRows
 
 # no dot, at which webdataset cuts, nothing that means something in a path, 100 with an ending
 _KEY = r"[0-9A-Za-z_-]{1,94}"
@@ -27,8 +26,13 @@ _IS_KEY = re.compile(_KEY)
 
 
 class Sample(NamedTuple):
-    """A row: its key, the bytes of its image, the ending for the picture's file, and its other
-    columns.
+    """A row as files of an export have it.
+
+    Attributes:
+        key: The name of its files.
+        image: The bytes of its image.
+        suffix: For the image's file, such as `jpg`.
+        row: Its other columns.
     """
 
     key: str
@@ -38,25 +42,32 @@ class Sample(NamedTuple):
 
 
 def single_image_column(features: datasets.Features) -> str:
-    """The name of the one column of pictures.
+    """The name of the only column of images.
+
+    Args:
+        features: Of a dataset.
 
     Raises:
-        ExportError: there is none, or more than one.
+        DatasetError: there is none.
+        ExportError: there is more than one.
     """
     first, *others = image_columns(features)
     if others:
         raise ExportError(
-            f"dataset: expected one column of pictures, found {first}, {', '.join(others)}. Keep "
+            f"dataset: expected one column of images, found {first}, {', '.join(others)}. Keep "
             f"one with `ds.remove_columns({others!r})`, or write Parquet."
         )
     return first
 
 
 def check_keys(dataset: datasets.Dataset) -> None:
-    """Refuse rows that would have the same key, without reading a picture.
+    """Check that no two rows have the same key, without reading an image.
+
+    Args:
+        dataset: To be exported.
 
     Raises:
-        ExportError: there are such rows.
+        ExportError: two rows have.
     """
     feature = dataset.features.get("hash")
     if (
@@ -83,38 +94,50 @@ def check_keys(dataset: datasets.Dataset) -> None:
         )
 
 
-def read_samples(piece: Piece) -> Iterator[Sample]:
-    """The samples of a piece; the key is the row's `hash` where that can be part of a file's name,
-    else the row's number.
+def read_samples(content: FileRows) -> Iterator[Sample]:
+    """Read the rows of one output file as samples.
+
+    Args:
+        content: The rows.
+
+    Yields:
+        A sample for each; its key is the row's `hash` where that can be part of a file name, else
+        the index of the row.
 
     Raises:
-        PassError: a picture is gone or has changed; a row has none.
+        PassError: an image is gone or has changed; a row has none.
     """
-    column = single_image_column(piece.features)
-    number = piece.first
-    for table in piece.tables():
-        pictures = table[column].combine_chunks()
-        pictures = pictures.chunk(0) if hasattr(pictures, "chunk") else pictures
-        data, names = pictures.flatten()
+    column = single_image_column(content.features)
+    index = content.first
+    for table in content.tables():
+        images = table[column].combine_chunks()
+        images = images.chunk(0) if hasattr(images, "chunk") else images
+        data, names = images.flatten()
         if data.null_count:
             raise ExportError(
-                f"rows {number:,} to {number + len(table) - 1:,}: expected a picture in each, "
+                f"rows {index:,} to {index + len(table) - 1:,}: expected an image in each, "
                 f"found {data.null_count} without. "
                 "Leave them out with `ds.filter`, or write Parquet."
             )
         rows = table.drop_columns([column]).to_pylist()
-        for row, picture, name in zip(rows, data, names.to_pylist(), strict=True):
+        for row, image, name in zip(rows, data, names.to_pylist(), strict=True):
             key = row.get("hash")
             if not isinstance(key, str) or not _IS_KEY.fullmatch(key):
-                key = f"{number:09}"
-            bytes_ = memoryview(picture.as_buffer())
+                key = f"{index:09}"
+            bytes_ = memoryview(image.as_buffer())
             yield Sample(key, bytes_, suffix(bytes_, name), row)
-            number += 1
+            index += 1
 
 
 def to_json(row: dict[str, Any]) -> bytes:
-    """A row as one line of JSON: dates and times as ISO 8601, bytes in base64, null for numbers
-    that JSON cannot write.
+    """A row as one line of JSON.
+
+    Args:
+        row: Values by column.
+
+    Returns:
+        UTF-8 without a line break: dates and times in ISO 8601, bytes in base64, null for numbers
+        that JSON cannot write.
 
     >>> date = datetime.datetime(2004, 5, 17, 0, 44, 29)
     >>> to_json({"date_taken": date, "gps_latitude": float("nan")})

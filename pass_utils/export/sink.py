@@ -1,6 +1,4 @@
-"""Bytes of a file as they come in, the same bytes written and hashed out, while the next ones are
-made.
-"""
+"""Sink: write and hash a file in a thread, while the caller makes the next bytes."""
 
 from __future__ import annotations
 
@@ -11,17 +9,22 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, BinaryIO
 
-_BEHIND = 16 << 20  # bytes
-# pieces of a file to be written, at the most: Arrow gives one of about a megabyte for a page
+_UNSENT_BYTES = 16 << 20
+# buffers that wait to be written, at most: Arrow gives one of about a megabyte for each page
 _WAITING = 32
 
 
 class Sink:
-    """A file that is being written, by a thread that also hashes what it writes; `size` counts its
-    bytes. A context manager.
+    """A file that is being written and hashed by a thread; a context manager.
 
-    What is given must not change afterwards, since it is written a little later. All of it is, when
-    the block ends.
+    Buffers are written a little later, so they must not change after they were given; all are
+    written when the block ends.
+
+    Args:
+        write: Writes a buffer to the file.
+
+    Attributes:
+        size: Bytes that were given so far.
     """
 
     closed = False  # Arrow asks
@@ -34,7 +37,13 @@ class Sink:
         self._waiting: deque[Future[None]] = deque()
 
     def write(self, data: Any) -> int:
-        """Have all of `data` written, a buffer of bytes.
+        """Queue a buffer to be written.
+
+        Args:
+            data: Any object with the buffer protocol.
+
+        Returns:
+            Its length in bytes.
 
         Raises:
             OSError: what was given before could not be written.
@@ -54,11 +63,11 @@ class Sink:
             self._waiting.popleft().result()
 
     def flush(self) -> None:
-        """Nothing: what was written is safe when the file is whole."""
+        """Do nothing: Arrow asks for it, and the block's end writes everything."""
 
     @property
     def sha256(self) -> str:
-        """The SHA-256 of what was written, in hex."""
+        """SHA-256 of what was written, in hex."""
         self._wait()
         return self._digest.hexdigest()
 
@@ -72,8 +81,10 @@ class Sink:
 
 
 class WriteBehind:
-    """Has the system bring what is written to the device while more is written, so that the end has
-    little to wait for.
+    """Starts the write-back of dirty pages while more is written, so that the final fsync is short.
+
+    Args:
+        file: Open for writing.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -81,9 +92,13 @@ class WriteBehind:
         self._written = self._sent = 0
 
     def write(self, data: Any) -> None:
-        """Write all of it."""
+        """Write all of a buffer.
+
+        Args:
+            data: Any object with the buffer protocol.
+        """
         self._written += self._file.write(data)
-        if self._written - self._sent >= _BEHIND and hasattr(os, "posix_fadvise"):
+        if self._written - self._sent >= _UNSENT_BYTES and hasattr(os, "posix_fadvise"):
             # Linux begins to write dirty pages that are said not to be needed, and keeps them until
             # they are clean.
             os.posix_fadvise(

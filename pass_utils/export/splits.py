@@ -1,4 +1,4 @@
-"""The names of the splits in a folder in, whether and how `load_dataset` finds them out.
+"""Splits of an export: whether `load_dataset` finds them by file name, else how it is told.
 
 By itself it finds a few names, anywhere in those of files: what is called train_small is merged
 with train, and of train and large only one is found.
@@ -20,11 +20,13 @@ _FOUND_AS = {  # the names that `datasets` looks for, and what it calls them
 
 
 def check_splits(splits: Sequence[str]) -> None:
-    """Refuse names of splits that a reader which goes by the names of files would merge, or not
-    find.
+    """Check that readers which go by file names find every split, and merge none.
+
+    Args:
+        splits: The names of all splits of a folder.
 
     Raises:
-        ExportError: there are such names.
+        ExportError: they would not.
     """
     found = [_FOUND_AS.get(split) for split in splits]
     if len(splits) > 1 and (None in found or len(set(found)) < len(found)):
@@ -36,11 +38,16 @@ def check_splits(splits: Sequence[str]) -> None:
 
 
 def write_configs(output: Output, splits: Sequence[str]) -> None:
-    """Say in the folder's README.md which Parquet files are which split, unless there is train
-    only; keep what else it says.
+    """Write into the folder's README.md which Parquet files are which split.
+
+    What else the README.md says is kept. There is none where `train` is the only split.
+
+    Args:
+        output: The export's folder.
+        splits: The names of all splits in it.
 
     Raises:
-        ExportError: it cannot be written, or is no card.
+        ExportError: it cannot be written, or is no dataset card.
     """
     from datasets.utils.metadata import MetadataConfigs
     from huggingface_hub import DatasetCard, DatasetCardData
@@ -51,13 +58,13 @@ def write_configs(output: Output, splits: Sequence[str]) -> None:
     files = [{"split": split, "path": f"{split}-*.parquet"} for split in splits]
     try:
         card = DatasetCard(
-            before.decode() if before is not None else f"---\n{DatasetCardData()}\n---\n"
+            before.decode("utf-8-sig") if before is not None else f"---\n{DatasetCardData()}\n---\n"
         )
         MetadataConfigs({"default": {"data_files": files}}).to_dataset_card_data(card.data)
         after = str(card).encode()
-    except (ValueError, TypeError) as err:
+    except (ValueError, TypeError, AttributeError) as err:
         raise ExportError(
-            f"{output}/{CARD_FILE}: expected a dataset card, found: {err}. Mend or delete it, and "
+            f"{output}/{CARD_FILE}: expected a dataset card, found: {err}. Fix or delete it, and "
             "run the same again.",
             path=str(output),
         ) from err

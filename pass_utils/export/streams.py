@@ -1,240 +1,257 @@
-"""An IterableDataset in, Parquet files out, the same that a dataset with its rows becomes."""
+"""Parquet files of a stream, the same as those of a dataset with its rows.
+
+How many files there will be is known at the end only, so they are `train-00000.parquet` first, and
+get the names that say how many there are when the last one is complete. An interrupted export is
+resumed by reading the stream again: a digest of the rows shows that they are those of the files
+that are complete, and writing goes on behind these.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import datasets
 import numpy as np
 import pyarrow as pa
 
-from .._util.progress import Progress, is_quiet
+from .._datasets import cast_table, image_columns
 from ..errors import ExportError
-from ..images.files import image_columns, stored_sizes
-from .fingerprint import feed
-from .groups import GROUP_BYTES, ROW_BYTES, check_rows, cut_groups, embed_table, parse_size
+from ..images.files import stored_sizes
+from .embedding import embed_table
+from .fingerprint import update_digest
+from .groups import GROUP_BYTES, ROW_BYTES, check_rows, cut_groups, parse_size
+from .kinds import OnBytes, ignore
 from .outputs import Output
 from .parquet import MAX_SHARD_SIZE, ROW_GROUP_ROWS, file_name, write_tables
-from .planning import Seen
-from .resume import Ledger, Written
+from .resume import ExportState, Written
 
 
-class Group(NamedTuple):
-    """Rows that are held in memory together, and about how many bytes they will take in a file."""
+class RowGroup(NamedTuple):
+    """Rows that are held in memory together.
 
-    table: pa.Table
-    bytes: int
-
-    @property
-    def rows(self) -> int:
-        """How many rows they are."""
-        return len(self.table)
-
-
-class StreamGroups:
-    """The rows of a stream in the groups in which `Pieces` has those of a dataset."""
-
-    def __init__(self, dataset: datasets.IterableDataset, *, rows: int, max_bytes: int) -> None:
-        check_rows(rows)
-        if dataset.features is None:
-            dataset = dataset._resolve_features()
-        self.features: datasets.Features = dataset.features
-        self._names = image_columns(self.features)
-        self._tables = iter(dataset.with_format("arrow").iter(rows))
-        self._rows = rows
-        self._max_bytes = max_bytes
-        self._groups: list[Group] = []
-        self._digest = hashlib.sha256()
-
-    @property
-    def trail(self) -> str:
-        """Hex digits that are other ones after other rows; pictures are told apart by their number
-        of bytes.
-        """
-        return self._digest.hexdigest()
-
-    def peek(self) -> Group | None:
-        """The next group, None at the end."""
-        while not self._groups:
-            table = next(self._tables, None)
-            if table is None:
-                return None
-            table = datasets.table.table_cast(
-                table.select(list(self.features)), self.features.arrow_schema
-            )
-            sizes = sum(
-                (stored_sizes(table[name]) for name in self._names),
-                np.full(len(table), ROW_BYTES, dtype=np.int64),
-            )
-            begin = 0
-            for rows in cut_groups(sizes, self._rows, min(self._max_bytes, GROUP_BYTES)):
-                self._groups.append(
-                    Group(table.slice(begin, rows), int(sizes[begin : begin + rows].sum()))
-                )
-                begin += rows
-        return self._groups[0]
-
-    def take(self) -> Group | None:
-        """The next group, which is gone then, and counts for the trail."""
-        group = self.peek()
-        if group is not None:
-            self._groups.pop(0)
-            self._digest.update(group.bytes.to_bytes(8, "big"))
-            for column in group.table.drop_columns(self._names).columns:
-                feed(self._digest, column)
-        return group
-
-
-class ParquetStream:
-    """An IterableDataset on its way into files, one after the other: iterate to write them.
-
-    How many files there will be is known at the end only, so their names do not say it:
-    `train-00000.parquet`. `done` are files that an earlier run wrote: their rows are read and
-    passed over. `trail` is a digest of all rows up to the file that came last, by which a rerun can
-    tell that it passed over the same rows.
+    Attributes:
+        table: The rows.
+        size: About how many bytes they will take in a file.
+        file: The index of the file that they go into.
     """
 
-    def __init__(
-        self,
-        dataset: datasets.IterableDataset,
-        folder: str | Output,
-        *,
-        max_shard_size: str | int = MAX_SHARD_SIZE,
-        row_group_rows: int = ROW_GROUP_ROWS,
-        split: str = "train",
-        done: Sequence[Written] = (),
-        seen: Seen = lambda count: None,
-    ) -> None:
-        self._output = folder if isinstance(folder, Output) else Output(folder)
-        self._max_bytes = parse_size(max_shard_size)
-        self._split = split
-        self._done = done
-        self._seen = seen
-        self._groups = StreamGroups(dataset, rows=row_group_rows, max_bytes=self._max_bytes)
+    table: pa.Table
+    size: int
+    file: int
 
-    @property
-    def trail(self) -> str:
-        """Hex digits of all rows that were read so far."""
-        return self._groups.trail
 
-    @property
-    def ended(self) -> bool:
-        """Whether all rows were read."""
-        return self._groups.peek() is None
+class StreamFile(NamedTuple):
+    """A file of a stream.
 
-    def pass_over(self) -> None:
-        """Read the rows of the files that are done.
+    Attributes:
+        written: The file.
+        rows_digest: SHA-256, in hex, of all rows of the stream up to its end; images count by
+            their length only.
+    """
 
-        Raises:
-            ExportError: there are not as many.
-        """
-        for file in self._done:
-            rows = 0
-            while rows < file.rows:
-                group = self._groups.take()
-                rows += group.rows if group is not None else 0
-                if group is None or rows > file.rows:
-                    raise self.other_rows(file.name)
+    written: Written
+    rows_digest: str
 
-    def other_rows(self, name: str) -> ExportError:
-        """What to raise when this file was written from other rows."""
-        return ExportError(
-            f"{self._output}: expected the rows that {name} was written from, found others. Choose "
-            "another folder, or empty this one.",
-            path=str(self._output),
-        )
 
-    def __iter__(self) -> Iterator[Written]:
-        number = len(self._done)
-        while self._groups.peek() is not None or number == 0:
-            name = file_name(self._split, number)
-            rows = 0
+def read_groups(
+    stream: datasets.IterableDataset, *, rows: int, max_bytes: int
+) -> Iterator[RowGroup]:
+    """Read a stream in the row groups and files in which `ExportPlan` has those of a dataset.
 
-            def tables() -> Iterator[pa.Table]:
-                nonlocal rows
-                held = 0
-                while (group := self._groups.peek()) is not None and (
-                    not rows or held + group.bytes <= self._max_bytes
-                ):
-                    self._groups.take()
-                    rows += group.rows
-                    held += group.bytes
-                    yield embed_table(group.table, self._groups.features)
+    Args:
+        stream: With known features, of which at least one is of images.
+        rows: Rows of a row group.
+        max_bytes: Bytes of a file, at most; a file has at least one row group.
 
-            with self._output.create(name) as sink:
-                write_tables(sink, tables(), self._groups.features, self._seen)
-            yield Written(name, rows, sink.size, sink.sha256)
-            number += 1
+    Yields:
+        The row groups, in order.
+    """
+    features: datasets.Features = stream.features
+    images = image_columns(features)
+    file = file_rows = file_size = 0
+    for batch in stream.with_format("arrow").iter(rows):
+        table = cast_table(batch, features)
+        sizes = np.full(len(table), ROW_BYTES, dtype=np.int64)
+        for name in images:
+            sizes += stored_sizes(table[name])
+        begin = 0
+        for count in cut_groups(sizes, rows, min(max_bytes, GROUP_BYTES)):
+            size = int(sizes[begin : begin + count].sum())
+            if file_rows and file_size + size > max_bytes:
+                file, file_rows, file_size = file + 1, 0, 0
+            file_rows, file_size = file_rows + count, file_size + size
+            yield RowGroup(table.slice(begin, count), size, file)
+            begin += count
+
+
+def write_files(
+    stream: datasets.IterableDataset,
+    output: Output,
+    *,
+    split: str = "train",
+    max_shard_size: str | int = MAX_SHARD_SIZE,
+    row_group_rows: int = ROW_GROUP_ROWS,
+    complete: Sequence[StreamFile] = (),
+    ended: bool = False,
+    on_bytes: OnBytes = ignore,
+) -> Iterator[StreamFile]:
+    """Write a stream as Parquet files, one after the other.
+
+    Args:
+        stream: With known features.
+        output: The folder.
+        split: The name of the split.
+        max_shard_size: As in `plan_parquet`.
+        row_group_rows: As in `plan_parquet`.
+        complete: The first files, as an earlier run yielded them. Their rows are read and compared,
+            and not written.
+        ended: Whether these are all files, after which no row may come.
+        on_bytes: Called with the bytes of each row group that was written.
+
+    Yields:
+        Each file that is complete, the earlier ones among them; at least one, also of a stream
+        without rows.
+
+    Raises:
+        ExportError: the rows are not those that the earlier files were written from.
+        PassError: an image is gone or has changed, or a file cannot be written.
+    """
+    check_rows(row_group_rows)
+    features: datasets.Features = stream.features
+    images = image_columns(features)
+    digest = hashlib.sha256()
+
+    def digested(groups: Iterable[RowGroup]) -> Iterator[pa.Table]:
+        for group in groups:
+            digest.update(group.size.to_bytes(8, "big"))
+            for column in group.table.drop_columns(images).columns:
+                update_digest(digest, column)
+            yield group.table
+
+    def write(index: int, groups: Iterable[RowGroup]) -> StreamFile:
+        name, rows = file_name(split, index), 0
+
+        def embedded() -> Iterator[pa.Table]:
+            nonlocal rows
+            for table in digested(groups):
+                rows += len(table)
+                yield embed_table(table, features)
+
+        with output.create(name) as sink:
+            write_tables(sink, embedded(), features, on_bytes)
+        return StreamFile(Written(name, rows, sink.size, sink.sha256), digest.hexdigest())
+
+    groups = read_groups(stream, rows=row_group_rows, max_bytes=parse_size(max_shard_size))
+    count = 0
+    for index, of_file in groupby(groups, key=lambda group: group.file):
+        if index < len(complete):
+            rows = sum(map(len, digested(of_file)))
+            file = complete[index]
+            if (rows, digest.hexdigest()) != (file.written.rows, file.rows_digest):
+                raise other_rows(output, file.written.name)
+            yield file
+        elif ended:
+            raise other_rows(output, complete[-1].written.name)
+        else:
+            yield write(index, of_file)
+        count += 1
+    if count == 0 and (not complete or complete[0].written.rows == 0):
+        yield complete[0] if complete else write(0, ())
+        count += 1
+    if count < len(complete):
+        raise other_rows(output, complete[-1].written.name)
+
+
+def other_rows(output: Output, name: str) -> ExportError:
+    """The error of a stream whose rows are not those of the last run.
+
+    Args:
+        output: The export's folder.
+        name: The file that was written from other rows.
+    """
+    return ExportError(
+        f"{output}: expected the rows that {name} was written from, found others. Choose another "
+        "folder, or empty this one.",
+        path=str(output),
+    )
 
 
 def write_stream(
-    dataset: datasets.IterableDataset,
+    stream: datasets.IterableDataset,
     output: Output,
     split: str,
     options: dict[str, Any],
-    quiet: bool | None,
+    facts: dict[str, Any],
+    on_bytes: OnBytes = ignore,
 ) -> list[Written]:
-    """Write a stream; the files get the names that say how many there are when the last one is
-    whole.
+    """Export a stream as Parquet, or resume that.
+
+    Args:
+        stream: With known features.
+        output: The export's folder.
+        split: The name of the split.
+        options: `max_shard_size` and `row_group_rows` of `write_files`.
+        facts: For the export's state.
+        on_bytes: Called with the bytes of each row group that was written.
+
+    Returns:
+        The files.
+
+    Raises:
+        ExportError: as `write_files`, or the folder holds another export.
+        PassError: an image is gone or has changed, or a file cannot be written.
     """
-    if dataset.features is None:
-        dataset = dataset._resolve_features()
-    facts = {"kind": "parquet", "input": "stream", "features": repr(dataset.features), **options}
-    ledger = Ledger(output, split, facts)
-    trails: dict[str, str] = ledger.state.setdefault("trails", {})
-    count: int | None = ledger.state.get("count")
-    done = _done(ledger, split, count, output)
-    with Progress(0, title=split, quiet=is_quiet(quiet)) as progress:
-        progress.start(split, 0)
-        stream = ParquetStream(
-            dataset,
-            output,
-            **options,
-            split=split,
-            done=done,
-            seen=partial(progress.advance, split),
-        )
-        stream.pass_over()
-        if done and trails[file_name(split, len(done) - 1)] != stream.trail:
-            raise stream.other_rows(done[-1].name)
-        if count is None:
-            ledger.save()
-            for written in stream:
-                done.append(written)
-                trails[written.name] = stream.trail
-                ledger.note(written)
-            count = len(done)
-            ledger.note(
-                *(file._replace(name=file_name(split, n, count)) for n, file in enumerate(done)),
-                count=count,
-            )
-        elif not stream.ended:
-            raise stream.other_rows(done[-1].name)
-    names = [(file_name(split, number), file_name(split, number, count)) for number in range(count)]
-    for old, new in names:
-        if not ledger.is_whole(new):
-            output.rename(old, new)
-    output.tidy()
-    return [ledger.files[new] for _, new in names]
-
-
-def _done(ledger: Ledger, split: str, count: int | None, output: Output) -> list[Written]:
-    """The files of a stream that are whole, all of them when it ended."""
-    done: list[Written] = []
+    facts = {**facts, "input": "stream", "features": repr(stream.features)}
+    state = ExportState(output, split, facts)
+    count: int | None = state.extra.get("count")
+    complete = _complete_files(state, output, split, count)
     if count is None:
-        while ledger.is_whole(name := file_name(split, len(done))):
-            done.append(ledger.files[name])
-        return done
-    for number in range(count):
-        name = file_name(split, number, count)
-        if not ledger.is_whole(name) and not ledger.is_whole(file_name(split, number)):
+        state.save()
+    digests: dict[str, str] = {}
+    files: list[Written] = []
+    for written, rows_digest in write_files(
+        stream,
+        output,
+        split=split,
+        **options,
+        complete=complete,
+        ended=count is not None,
+        on_bytes=on_bytes,
+    ):
+        files.append(written)
+        digests[written.name] = rows_digest
+        if len(files) > len(complete):
+            state.record(written, rows_digests=digests)
+    names = [(file.name, file_name(split, index, len(files))) for index, file in enumerate(files)]
+    if count is None:
+        renamed = [file._replace(name=new) for file, (_, new) in zip(files, names, strict=True)]
+        state.record(*renamed, count=len(files))
+    for old, new in names:
+        if not state.is_complete(new):
+            output.rename(old, new)
+    output.remove_leftovers()
+    return [state.files[new] for _, new in names]
+
+
+def _complete_files(
+    state: ExportState, output: Output, split: str, count: int | None
+) -> list[StreamFile]:
+    """The files of a stream that are complete, all of them when it ended, by their first names."""
+    digests: dict[str, str] = state.extra.get("rows_digests", {})
+    complete: list[StreamFile] = []
+    while count is None or len(complete) < count:
+        name = file_name(split, len(complete))
+        final = name if count is None else file_name(split, len(complete), count)
+        if not state.is_complete(name) and not state.is_complete(final):
+            if count is None:
+                break
             raise ExportError(
-                f"{output}: expected the files of a stream that ended, missing {name}. Empty the "
+                f"{output}: expected the files of a stream that ended, missing {final}. Empty the "
                 "folder, and export again.",
                 path=str(output),
             )
-        done.append(ledger.files[name])
-    return done
+        complete.append(StreamFile(state.files[name], digests.get(name, "")))
+    return complete

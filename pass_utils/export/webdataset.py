@@ -1,6 +1,4 @@
-"""A dataset of pictures in, tars out as the webdataset library has them: `<key>.jpg` and
-`<key>.json`, side by side.
-"""
+"""WebDataset tars: `<key>.jpg` and `<key>.json` of each row, side by side."""
 
 from __future__ import annotations
 
@@ -10,54 +8,81 @@ import datasets
 
 from ..shards.tar import BLOCK, END_OF_ARCHIVE
 from .groups import parse_size
+from .kinds import Kind, OnBytes, ignore
 from .outputs import Output
-from .planning import FileTask, Pieces, Seen
+from .planning import ExportPlan, FileTask
 from .resume import Written
 from .samples import check_keys, read_samples, single_image_column, to_json
 from .sink import Sink
 
 MAX_SHARD_SIZE = "1GB"
-_ROWS = 100  # held in memory together
+_GROUP_ROWS = 100
 
 
-class WebDatasetTask(FileTask):
-    """A tar to be written; `seen` is told of each picture."""
+def plan_webdataset(
+    dataset: datasets.Dataset, *, split: str = "train", max_shard_size: str | int = MAX_SHARD_SIZE
+) -> ExportPlan:
+    """Plan the tars of a dataset, without reading an image.
 
-    def _write(self, output: Output, seen: Seen) -> Written:
-        with output.create(self.name) as sink:
-            for sample in read_samples(self.piece):
-                _add(sink, f"{sample.key}.{sample.suffix}", sample.image)
-                _add(sink, f"{sample.key}.json", memoryview(to_json(sample.row)))
-                seen(len(sample.image))
-            sink.write(END_OF_ARCHIVE)
-        return Written(self.name, self.rows, sink.size, sink.sha256)
+    Args:
+        dataset: Opened in place or embedded, with one column of images.
+        split: Its name, with which file names begin.
+        max_shard_size: Bytes of a tar, or text such as `1GB`.
+
+    Returns:
+        A task for each tar.
+
+    Raises:
+        DatasetError: the dataset has no column of images.
+        ExportError: it has several, or a hash twice, or an option makes no sense.
+    """
+    single_image_column(dataset.features)
+    check_keys(dataset)
+    return ExportPlan(
+        dataset,
+        lambda index, _: f"{split}-{index:06}.tar",
+        group_rows=_GROUP_ROWS,
+        max_bytes=parse_size(max_shard_size),
+        row_bytes=4 * BLOCK,
+    )
 
 
-def _add(sink: Sink, name: str, data: memoryview) -> None:
-    """A member: nobody's, of no date, so that the same rows give the same bytes."""
+def write_file(task: FileTask, output: Output, on_bytes: OnBytes = ignore) -> Written:
+    """Write one planned tar.
+
+    Args:
+        task: From `plan_webdataset`.
+        output: The folder.
+        on_bytes: Called with the bytes of each image that was written.
+
+    Returns:
+        The tar; the same rows give the same bytes.
+
+    Raises:
+        PassError: an image is gone or has changed, or the file cannot be written.
+    """
+    with output.create(task.name) as sink:
+        for sample in read_samples(task.content):
+            _add_member(sink, f"{sample.key}.{sample.suffix}", sample.image)
+            _add_member(sink, f"{sample.key}.json", memoryview(to_json(sample.row)))
+            on_bytes(len(sample.image))
+        sink.write(END_OF_ARCHIVE)
+    return Written(task.name, task.rows, sink.size, sink.sha256)
+
+
+WEBDATASET = Kind(
+    "webdataset",
+    plan_webdataset,
+    write_file,
+    {"max_shard_size": MAX_SHARD_SIZE},
+    splits_by_file_name=True,
+)
+
+
+def _add_member(sink: Sink, name: str, data: memoryview) -> None:
+    """Without owner and date, so that the same rows give the same bytes."""
     member = tarfile.TarInfo(name)
     member.size = len(data)
     sink.write(member.tobuf(tarfile.USTAR_FORMAT))
     sink.write(data)
     sink.write(bytes(-len(data) % BLOCK))
-
-
-def plan_webdataset(
-    dataset: datasets.Dataset, *, max_shard_size: str | int = MAX_SHARD_SIZE, split: str = "train"
-) -> Pieces:
-    """The tasks that write a dataset, a tar each, without reading a picture.
-
-    Raises:
-        ExportError: the dataset has not one column of pictures, or a hash twice, or an option makes
-        no sense.
-    """
-    single_image_column(dataset.features)
-    check_keys(dataset)
-    return Pieces(
-        dataset,
-        WebDatasetTask,
-        name=lambda number, _: f"{split}-{number:06}.tar",
-        rows=_ROWS,
-        max_bytes=parse_size(max_shard_size),
-        row_bytes=4 * BLOCK,
-    )

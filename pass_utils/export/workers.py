@@ -1,6 +1,4 @@
-"""Tasks in, what came of each out as it ends: done here, in a pool of processes, or on any
-`concurrent.futures.Executor`.
-"""
+"""Run tasks in this process, in a process pool, or on any `concurrent.futures.Executor`."""
 
 from __future__ import annotations
 
@@ -21,6 +19,7 @@ from concurrent.futures import (
 )
 from typing import Any, TypeVar
 
+from .._util.processes import process_count
 from ..errors import ExportError
 
 Item = TypeVar("Item")
@@ -28,32 +27,37 @@ Result = TypeVar("Result")
 
 # tasks that an executor holds at a time: enough for a cluster, and a few hundred kB each
 _WAITING = 256
-_PATIENCE = 10  # seconds that a scheduler has to answer in
+_TIMEOUT = 10  # seconds that a scheduler has to answer in
 _AGAIN = "Run the same again to go on."
-_DIED = f"worker: expected it to end its task, found that it died. {_AGAIN}"
+_DIED = f"worker: expected it to finish its task, but it died. {_AGAIN}"
 
 
 def run_tasks(
     work: Callable[[Item], Result],
     tasks: Iterable[Item],
     *,
-    num_proc: int = 1,
+    num_proc: int | None = None,
     executor: Executor | None = None,
 ) -> Iterator[Result]:
-    """What `work` returns for each task, in the order in which they end.
+    """Apply a function to tasks.
 
-    `work` and the tasks are pickled when there is a pool or an executor. Tasks are taken as there
-    is room for them, so that no more than a few hundred exist at a time. When one fails, those that
-    wait are not begun.
+    Tasks are taken as there is room for them, so that no more than a few hundred exist at a time.
+    When one fails, those that wait are not begun.
+
+    Args:
+        work: The function; it and the tasks are pickled for a pool or an executor.
+        tasks: Its arguments.
+        num_proc: Processes; None for this one.
+        executor: What runs them instead.
+
+    Yields:
+        What the function returned, in the order in which the tasks end.
 
     Raises:
         ExportError: `num_proc` makes no sense, or a worker died.
         Exception: what failed first.
     """
-    if not isinstance(num_proc, int) or isinstance(num_proc, bool) or num_proc < 1:
-        raise ExportError(
-            f"num_proc: expected a number of processes, at least 1, found {num_proc!r}."
-        )
+    num_proc = process_count(num_proc, ExportError)
     if executor is not None and num_proc > 1:
         raise ExportError(
             "num_proc: expected none beside an executor, which has its own workers, found "
@@ -62,9 +66,9 @@ def run_tasks(
     if executor is None and num_proc == 1:
         yield from map(work, tasks)
         return
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as stack:
         if executor is None:
-            executor = held.enter_context(
+            executor = stack.enter_context(
                 ProcessPoolExecutor(num_proc, initializer=_end_with_parent)
             )
         yield from _run(executor, work, iter(tasks), 2 * num_proc if num_proc > 1 else _WAITING)
@@ -72,8 +76,13 @@ def run_tasks(
 
 @contextlib.contextmanager
 def cluster(address: str) -> Iterator[Executor]:
-    """The workers of a Dask cluster, by the address of its scheduler, such as
-    `tcp://10.0.0.1:8786`.
+    """Connect to a Dask cluster.
+
+    Args:
+        address: Of its scheduler, such as `tcp://10.0.0.1:8786`.
+
+    Yields:
+        An executor that runs on its workers.
 
     Raises:
         ExportError: Dask is not installed, or no scheduler answers there.
@@ -85,7 +94,7 @@ def cluster(address: str) -> Iterator[Executor]:
             "scheduler: expected Dask, found none. Run `pip install 'pass-utils[dask]'`."
         ) from err
     try:
-        client = Client(address, timeout=_PATIENCE)
+        client = Client(address, timeout=_TIMEOUT)
     except (OSError, ValueError) as err:
         raise ExportError(
             f"{address}: expected a Dask scheduler there, found none ({err}). Start one with `dask "
@@ -108,7 +117,7 @@ def _run(
             if not waiting:
                 return
             ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in sorted(ended, key=_failed):  # what is written is told before what is not
+            for future in sorted(ended, key=_failed):  # results before errors
                 yield _result(future)
     finally:
         for future in waiting:
@@ -116,9 +125,7 @@ def _run(
 
 
 def _end_with_parent() -> None:
-    """Have this worker die with the process that began it, which may have been killed: it holds
-    what that one had locked.
-    """
+    """End this worker when its parent process ends, whose file locks it inherited."""
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
@@ -148,4 +155,6 @@ def _result(future: Future[Result]) -> Result:
     except Exception as err:
         if type(err).__module__.partition(".")[0] != "distributed":
             raise
-        raise ExportError(f"cluster: expected it to end its tasks, found: {err}. {_AGAIN}") from err
+        raise ExportError(
+            f"cluster: expected it to finish its tasks, found: {err}. {_AGAIN}"
+        ) from err

@@ -1,35 +1,36 @@
-"""A dataset in, a folder out that other people's tools read: Parquet, WebDataset, or an image
-folder.
+"""Export a dataset as Parquet, WebDataset or an image folder, and resume what was interrupted.
 
-The work is cut into tasks, one file each, which are done here, by a pool of processes, or by the
-workers of a cluster. What is whole is noted in the folder, and a later run with the same rows and
-options goes on from there.
+The work is cut into tasks, one output file each, which run in this process, in a process pool or on
+a cluster. Complete files are recorded in the folder, and a later run with the same rows and options
+resumes behind them.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
 import datasets
 
+from .._datasets import Splits, image_columns, open_splits
+from .._util.processes import process_count
 from .._util.progress import Progress, is_quiet
 from ..errors import ExportError
-from .groups import parse_size
-from .imagefolder import plan_imagefolder, write_lines
+from .groups import check_rows, parse_size
+from .imagefolder import IMAGEFOLDER
+from .kinds import Kind
 from .outputs import Output
-from .parquet import MAX_SHARD_SIZE, ROW_GROUP_ROWS, plan_parquet
-from .planning import FileTask, Pieces
-from .resume import Ledger, Written, known_splits
+from .parquet import MAX_SHARD_SIZE, PARQUET, ROW_GROUP_ROWS
+from .planning import ExportPlan, FileTask
+from .resume import ExportState, Written, exported_splits
 from .splits import check_splits, write_configs
 from .streams import write_stream
 from .webdataset import MAX_SHARD_SIZE as MAX_TAR_SIZE
-from .webdataset import plan_webdataset
+from .webdataset import WEBDATASET
 from .workers import run_tasks
 
 AnyDataset: TypeAlias = (
@@ -37,7 +38,31 @@ AnyDataset: TypeAlias = (
     " | datasets.IterableDatasetDict"
 )
 
-_SPLIT = re.compile(r"\w+(\.\w+)*")  # what `datasets` allows as the name of a split
+KINDS = {kind.name: kind for kind in (PARQUET, WEBDATASET, IMAGEFOLDER)}
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """How the work of an export is done; none of it changes what is written.
+
+    Attributes:
+        num_proc: Processes that write a file each, None for one.
+        executor: What runs the tasks instead of processes of this machine.
+        quiet: Whether to show no progress; None for what the progress bars of `datasets` do.
+    """
+
+    num_proc: int | None = None
+    executor: Executor | None = None
+    quiet: bool | None = None
+
+    @property
+    def in_process(self) -> bool:
+        """Whether this process alone does the work.
+
+        Raises:
+            ExportError: `num_proc` makes no sense.
+        """
+        return process_count(self.num_proc, ExportError) == 1 and self.executor is None
 
 
 def write_parquet(
@@ -46,67 +71,48 @@ def write_parquet(
     *,
     max_shard_size: str | int = MAX_SHARD_SIZE,
     row_group_rows: int = ROW_GROUP_ROWS,
-    num_proc: int = 1,
+    num_proc: int | None = None,
     executor: Executor | None = None,
     quiet: bool | None = None,
 ) -> list[Written]:
-    """Write `dataset` as Parquet files such as `train-00000-of-00360.parquet`, and say which they
-    are.
+    """Write a dataset as Parquet files such as `train-00000-of-00360.parquet`.
 
-    The bytes of the pictures go in as they are; `datasets.load_dataset(folder)` gives back the same
-    features and rows. The same rows give the same files, whether they are opened in place, embedded
-    or streamed, and whoever writes them. `folder` is a path, or a URL that fsspec knows. Run again
-    after a break, it goes on: files that are whole are not written again; of a stream, the rows of
-    these are read and passed over.
+    The bytes of the images are written as they are; `datasets.load_dataset(folder)` gives back the
+    same features and rows. The same rows give the same files, whether they are opened in place,
+    embedded or streamed, and whoever writes them. An interrupted export is resumed by the same
+    call: complete files are not written again; of a stream, their rows are read once more. A split
+    without rows becomes a file without rows, which `load_dataset` refuses to read.
 
-    `num_proc` processes write a file each, or the workers of `executor` (any
-    `concurrent.futures.Executor`, such as Dask's `Client(...).get_executor()`), which must reach
-    the pictures and the folder under the same names; a stream, and pictures that are in memory, are
-    written by this process alone. `max_shard_size`, bytes or text such as `500MB`, counts the bytes
-    of the pictures and 200 for the rest of each row; `row_group_rows` is how many rows are read
-    together. A split without rows becomes a file without rows, which `load_dataset` refuses to
-    read. `quiet` shows no progress; by default the progress bars of `datasets` decide.
+    Args:
+        dataset: A dataset, a stream, or a dict of them by split, with a column of images.
+        folder: A path, or a URL that fsspec knows.
+        max_shard_size: Bytes of a file, or text such as `500MB`; counted are the bytes of the
+            images and 200 for the rest of each row.
+        row_group_rows: Rows of a row group, which are held in memory together.
+        num_proc: Processes that write a file each; None for one. A stream, and images that are in
+            memory, are written by this process only.
+        executor: Any `concurrent.futures.Executor` that runs the tasks instead, such as Dask's
+            `Client(...).get_executor()`; its workers must reach the images and the folder under
+            the same names.
+        quiet: Whether to show no progress; None for what the progress bars of `datasets` do.
+
+    Returns:
+        The files, in the order of the rows.
 
     Raises:
-        ExportError: the dataset has no pictures, one cannot be read, the folder holds another
-            export or cannot be written, or a worker died.
+        DatasetError: this is no dataset of images.
+        ExportError: an image cannot be read, the folder holds another export or cannot be written,
+            an option makes no sense, or a worker died.
         ShardError: a shard is gone or has changed.
     """
-    output = Output(folder)
-    options = {"max_shard_size": parse_size(max_shard_size), "row_group_rows": row_group_rows}
-    parts = splits(dataset)
-    if (num_proc != 1 or executor is not None) and any(
-        isinstance(part, datasets.IterableDataset) for _, part in parts
-    ):
-        raise ExportError(
-            "num_proc, executor: expected none for a stream, which one process reads. Open the "
-            "shards in place."
-        )
-    plans = {
-        split: plan_parquet(
-            part, max_shard_size=max_shard_size, row_group_rows=row_group_rows, split=split
-        )
-        for split, part in parts
-        if not isinstance(part, datasets.IterableDataset)
-    }
-    _check_workers(plans.values(), num_proc, executor)
-    written: list[Written] = []
-    with output.lock():
-        for split, part in parts:
-            if split in plans:
-                written += _write(
-                    plans[split],
-                    output,
-                    split,
-                    {"kind": "parquet", **options},
-                    num_proc,
-                    executor,
-                    quiet,
-                )[0]
-            else:
-                written += write_stream(part, output, split, options, quiet)
-        write_configs(output, known_splits(output))
-    return written
+    return export(
+        PARQUET,
+        dataset,
+        folder,
+        ExportOptions(num_proc, executor, quiet),
+        max_shard_size=max_shard_size,
+        row_group_rows=row_group_rows,
+    )
 
 
 def write_webdataset(
@@ -114,174 +120,187 @@ def write_webdataset(
     folder: str | os.PathLike[str],
     *,
     max_shard_size: str | int = MAX_TAR_SIZE,
-    num_proc: int = 1,
+    num_proc: int | None = None,
     executor: Executor | None = None,
     quiet: bool | None = None,
 ) -> list[Written]:
-    """Write a dataset as tars such as `train-000000.tar`, and say which they are.
+    """Write a dataset as tars such as `train-000000.tar`.
 
-    In a tar, `<hash>.jpg` holds the bytes of a picture as they are, and `<hash>.json` the other
+    In a tar, `<hash>.jpg` holds the bytes of an image as they are, and `<hash>.json` the other
     columns: dates in ISO 8601, null where nothing is known. The webdataset library and
     `load_dataset("webdataset", data_dir=folder)` read them. A row without a hash is named by its
-    number. `dataset` is no stream; `max_shard_size`, `num_proc`, `executor`, `quiet` and all else
-    are as with `write_parquet`.
+    index.
+
+    Args:
+        dataset: A dataset that is no stream, or a dict of them by split, with one column of images.
+        folder: As in `write_parquet`.
+        max_shard_size: Bytes of a tar, or text such as `1GB`.
+        num_proc: As in `write_parquet`.
+        executor: As in `write_parquet`.
+        quiet: As in `write_parquet`.
+
+    Returns:
+        The tars, in the order of the rows.
 
     Raises:
-        ExportError: as with `write_parquet`; the dataset is a stream, or has more than one column
-            of pictures, or a hash twice.
+        DatasetError: this is no dataset of images, or a stream.
+        ExportError: as `write_parquet`; it has several columns of images, or a hash twice.
         ShardError: a shard is gone or has changed.
     """
-    output = Output(folder)
-    parts = splits(dataset, streams=False)
-    plans = {
-        split: plan_webdataset(part, max_shard_size=max_shard_size, split=split)
-        for split, part in parts
-    }
-    facts = {"kind": "webdataset", "max_shard_size": parse_size(max_shard_size)}
-    written: list[Written] = []
-    with _begun(output, plans, num_proc, executor):
-        for split, plan in plans.items():
-            written += _write(plan, output, split, facts, num_proc, executor, quiet)[0]
-    return written
+    options = ExportOptions(num_proc, executor, quiet)
+    return export(WEBDATASET, dataset, folder, options, max_shard_size=max_shard_size)
 
 
 def write_imagefolder(
     dataset: datasets.Dataset | datasets.DatasetDict,
     folder: str | os.PathLike[str],
     *,
-    num_proc: int = 1,
+    num_proc: int | None = None,
     executor: Executor | None = None,
     quiet: bool | None = None,
 ) -> list[Written]:
-    """Write a dataset as files `train/00000/<hash>.jpg` and `train/metadata.jsonl`, and say which
-    folders and files they are.
+    """Write a dataset as files `train/00000/<hash>.jpg` and `train/metadata.jsonl`.
 
-    `load_dataset("imagefolder", data_dir=folder)` reads pictures and columns,
-    `torchvision.datasets.ImageFolder(folder)` the pictures. Each folder of a thousand pictures is
-    written as one: it is whole, or not there. `dataset`, `num_proc`, `executor`, `quiet` and all
-    else are as with `write_webdataset`.
+    `load_dataset("imagefolder", data_dir=folder)` reads images and columns,
+    `torchvision.datasets.ImageFolder(folder)` the images. Each folder of a thousand images is
+    written atomically: it is complete, or not there.
+
+    Args:
+        dataset: As in `write_webdataset`.
+        folder: As in `write_parquet`.
+        num_proc: As in `write_parquet`.
+        executor: As in `write_parquet`.
+        quiet: As in `write_parquet`.
+
+    Returns:
+        The folders of images and the metadata, in the order of the rows.
 
     Raises:
-        ExportError: as with `write_webdataset`; a column is called `file_name` or the like.
+        DatasetError: this is no dataset of images, or a stream.
+        ExportError: as `write_webdataset`; a column is called `file_name` or the like.
+        ShardError: a shard is gone or has changed.
+    """
+    return export(IMAGEFOLDER, dataset, folder, ExportOptions(num_proc, executor, quiet))
+
+
+def export(
+    kind: Kind,
+    dataset: Any,
+    folder: str | os.PathLike[str],
+    options: ExportOptions,
+    **format_options: Any,
+) -> list[Written]:
+    """Export a dataset, or resume that.
+
+    Args:
+        kind: One of `KINDS`.
+        dataset: What `open_splits` opens; streams as Parquet only.
+        folder: A path, or a URL that fsspec knows.
+        options: How the work is done.
+        format_options: Options of the kind's plan, where they are not its defaults.
+
+    Returns:
+        The files, in the order of the rows.
+
+    Raises:
+        DatasetError: this is no dataset of images, or a stream where none can be.
+        ExportError: an image cannot be read, the folder holds another export or cannot be written,
+            an option makes no sense, or a worker died.
         ShardError: a shard is gone or has changed.
     """
     output = Output(folder)
+    format_options = {**kind.options, **format_options}
+    facts: dict[str, Any] = {"kind": kind.name, **format_options}
+    if "max_shard_size" in facts:
+        facts["max_shard_size"] = parse_size(facts["max_shard_size"])
+    check_rows(facts.get("row_group_rows", 1))
+    splits = open_splits(dataset, streams=kind is PARQUET)
+    for part in splits.parts.values():
+        image_columns(part.features)  # raises where there is none
     plans = {
-        split: plan_imagefolder(part, split=split) for split, part in splits(dataset, streams=False)
+        split: kind.plan(part, split=split, **format_options)
+        for split, part in splits.parts.items()
+        if isinstance(part, datasets.Dataset)
     }
+    _check_workers(splits, plans.values(), options)
+    if kind.splits_by_file_name:
+        check_splits(list(plans))
     written: list[Written] = []
-    with _begun(output, plans, num_proc, executor):
-        for split, plan in plans.items():
-            folders, ledger = _write(
-                plan, output, split, {"kind": "imagefolder"}, num_proc, executor, quiet
-            )
-            metadata = write_lines(output, split, plan.names, plan.rows)
-            ledger.note(metadata)
-            written += [*folders, metadata]
+    with output.lock():
+        known = list(dict.fromkeys([*exported_splits(output), *splits.parts]))
+        if kind.splits_by_file_name:
+            check_splits(known)
+        for split, part in splits.parts.items():
+            if split in plans:
+                written += _write_dataset(kind, plans[split], output, split, facts, options)
+                continue
+            with Progress(0, title=split, quiet=is_quiet(options.quiet)) as progress:
+                progress.start(split, 0)
+                written += write_stream(
+                    part, output, split, format_options, facts, partial(progress.advance, split)
+                )
+        if not kind.splits_by_file_name:
+            write_configs(output, known)
     return written
 
 
-def splits(dataset: Any, *, streams: bool = True) -> list[tuple[str, Any]]:
-    """The splits of a dataset by name; one that has no name of its own is called train.
-
-    Raises:
-        ExportError: it is no dataset, has no splits or one whose name cannot be, or is a stream
-        where none can be.
-    """
-    parts = (
-        dataset.items()
-        if isinstance(dataset, dict)
-        else [(getattr(dataset, "split", None), dataset)]
-    )
-    if not parts:
+def _check_workers(splits: Splits, plans: Iterable[ExportPlan], options: ExportOptions) -> None:
+    """Check that other workers can read the rows: no stream, and no image of our memory."""
+    if options.in_process:
+        return
+    if splits.streamed:
         raise ExportError(
-            "dataset: expected at least one split, found none. Put one in, or give the dataset "
-            "itself."
+            "num_proc, executor: expected none for a stream, which one process reads. Open the "
+            "shards in place."
         )
-    named = []
-    for name, part in parts:
-        if isinstance(part, datasets.IterableDataset) and not streams:
-            raise ExportError(
-                "dataset: expected one opened in place or embedded, found a stream. Open it "
-                "without streaming."
-            )
-        if not isinstance(part, (datasets.Dataset, datasets.IterableDataset)):
-            raise ExportError(
-                f"dataset: expected one of `datasets`, found a {type(part).__name__}. Open one "
-                'with `load_dataset("pass", ...)`.'
-            )
-        known = name is not None and _SPLIT.fullmatch(str(name))
-        if isinstance(dataset, dict) and not known:
-            raise ExportError(
-                f"split: expected a name of letters, digits, _ and ., found {name!r}. Give it "
-                'another one with `DatasetDict({"test": ds[...]})`.'
-            )
-        named.append((str(name) if known else "train", part))
-    return named
-
-
-@contextlib.contextmanager
-def _begun(
-    output: Output, plans: Mapping[str, Pieces], num_proc: int, executor: Executor | None
-) -> Iterator[None]:
-    """Hold a folder in which readers tell splits by the names of their files, once all is known to
-    be in order.
-    """
-    check_splits(list(plans))
-    _check_workers(plans.values(), num_proc, executor)
-    with output.lock():
-        check_splits(list(dict.fromkeys([*known_splits(output), *plans])))
-        yield
-
-
-def _check_workers(plans: Iterable[Pieces], num_proc: int, executor: Executor | None) -> None:
-    """Refuse to send pictures themselves to other workers."""
-    if (num_proc != 1 or executor is not None) and any(plan.in_memory for plan in plans):
+    if any(plan.in_memory for plan in plans):
         raise ExportError(
-            "num_proc, executor: expected none for pictures in memory, which would be sent to each "
+            "num_proc, executor: expected none for images in memory, which would be sent to each "
             "worker. Keep them with `ds.save_to_disk(folder)`, and export "
             "`datasets.load_from_disk(folder)`."
         )
 
 
-def _write(
-    plan: Pieces,
+def _write_dataset(
+    kind: Kind,
+    plan: ExportPlan,
     output: Output,
     split: str,
-    facts: dict[str, Any],
-    num_proc: int,
-    executor: Executor | None,
-    quiet: bool | None,
-) -> tuple[list[Written], Ledger]:
-    """Carry out the tasks whose files are not whole yet."""
-    ledger = Ledger(output, split, {**facts, "input": plan.identity})
-    ledger.save()
-    todo = [number for number, name in enumerate(plan.names) if not ledger.is_whole(name)]
-    with Progress(sum(map(plan.size, todo)), title=split, quiet=is_quiet(quiet)) as progress:
-        here = num_proc == 1 and executor is None
+    facts: Mapping[str, Any],
+    options: ExportOptions,
+) -> list[Written]:
+    """Run the tasks of a split whose files are not complete yet."""
+    state = ExportState(output, split, {**facts, "input": plan.fingerprint})
+    state.save()
+    todo = [index for index, name in enumerate(plan.names) if not state.is_complete(name)]
+    quiet = is_quiet(options.quiet)
+    with Progress(sum(map(plan.size, todo)), title=split, quiet=quiet) as progress:
         work: Any = (
-            partial(_do_here, output=output, progress=progress)
-            if here
-            else partial(_do, output=output)
+            partial(_run_here, kind=kind, output=output, progress=progress)
+            if options.in_process
+            else partial(kind.write_file, output=output)
         )
         for written in run_tasks(
-            work, (plan[number] for number in todo), num_proc=num_proc, executor=executor
+            work,
+            (plan[index] for index in todo),
+            num_proc=options.num_proc,
+            executor=options.executor,
         ):
-            ledger.note(written)
-            if not here:
+            state.record(written)
+            if not options.in_process:
                 progress.start(written.name, written.size)
                 progress.advance(written.name, written.size)
                 progress.finish(written.name)
-    output.tidy()
-    return [ledger.files[name] for name in plan.names], ledger
+    output.remove_leftovers()
+    files = [state.files[name] for name in plan.names]
+    if kind.finish is not None:
+        files.append(kind.finish(output, split, plan))
+        state.record(files[-1])
+    return files
 
 
-def _do(task: FileTask, *, output: Output) -> Written:
-    return task.write(output)
-
-
-def _do_here(task: FileTask, *, output: Output, progress: Progress) -> Written:
-    progress.start(task.name, task.bytes)
-    written = task.write(output, partial(progress.advance, task.name))
+def _run_here(task: FileTask, *, kind: Kind, output: Output, progress: Progress) -> Written:
+    progress.start(task.name, task.size)
+    written = kind.write_file(task, output, partial(progress.advance, task.name))
     progress.finish(task.name)
     return written

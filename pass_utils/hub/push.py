@@ -22,18 +22,18 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined,unused-ignore]
     enable_progress_bars,
 )
 
+from .._datasets import open_splits
 from .._util.cache import cache_dir
 from .._util.lock import LockedError, file_lock
 from .._util.progress import Progress, is_quiet
 from ..attribution.writing import write_attribution
 from ..errors import ExportError, RemoteError
-from ..export.parquet import MAX_SHARD_SIZE, file_name, plan_parquet
+from ..export.outputs import Output
+from ..export.parquet import MAX_SHARD_SIZE, file_name, plan_parquet, write_file
 from ..export.resume import Written
 from ..export.splits import CARD_FILE
-from ..export.streams import ParquetStream
-from ..export.writing import AnyDataset, splits
-from ..images.files import image_columns
-from ..releases import Release, release_of
+from ..export.streams import write_files
+from ..export.writing import AnyDataset
 from ..transfer.folder import hash_file
 from .card import patterns_of_others, write_card
 from .repository import Head, Repository, Upload, holds
@@ -90,9 +90,9 @@ def push_to_hub(
             "config_name: expected letters, digits, `_`, `.` and `-`, and not what else lies "
             f"there, {', '.join((_DEFAULT_FOLDER, *_FILES))}, found {config_name!r}."
         )
-    parts = dict(splits(dataset))
-    features = _features(parts)
-    release = _release(parts)
+    splits = open_splits(dataset)
+    parts, release = splits.parts, splits.release
+    splits.image_columns  # noqa: B018  (checks that there are some, the same in all splits)
     repository = Repository(repo_id, token=token, revision=revision, create_pr=create_pr)
     folder = _DEFAULT_FOLDER if config_name == "default" else config_name
     quiet = is_quiet(quiet)
@@ -100,7 +100,7 @@ def push_to_hub(
     with (
         _work_folder(repo_id) as work,
         _progress_of_the_hub(quiet),
-        Survey(features, work) as survey,
+        Survey(splits.features, work) as survey,
     ):
         repository.open(private=private)
         head = repository.head()
@@ -222,7 +222,7 @@ def _bring_files(
     quiet: bool,
 ) -> None:
     """Write the Parquet files of all splits, and bring them up."""
-    work = str(survey.folder)
+    work = Output(survey.folder)
     plans = {
         split: plan_parquet(part, max_shard_size=max_shard_size, split=split)
         for split, part in parts.items()
@@ -233,9 +233,10 @@ def _bring_files(
     ) as progress:
         for split, part in parts.items():
             if split in plans:
-                files: Iterable[Written] = (task.write(work) for task in plans[split])
+                files: Iterable[Written] = (write_file(task, work) for task in plans[split])
             else:
-                files = ParquetStream(part, work, max_shard_size=max_shard_size, split=split)
+                streamed = write_files(part, work, max_shard_size=max_shard_size, split=split)
+                files = (file.written for file in streamed)
             unnamed: list[Upload] = []
             for number, written in enumerate(_one_ahead(files)):
                 progress.start(written.name, written.size)
@@ -261,31 +262,6 @@ def _one_ahead(items: Iterable[Item]) -> Iterator[Item]:
         while (item := coming.result()) is not None:
             coming = pool.submit(next, iterator, None)
             yield item
-
-
-def _features(parts: dict[str, Any]) -> datasets.Features:
-    """The features of all splits; streams that do not know theirs are asked for a row.
-
-    Raises:
-        ExportError: they differ, or there is no column of pictures.
-    """
-    for name, part in parts.items():
-        if part.features is None:
-            parts[name] = part._resolve_features()
-    first, *others = (part.features for part in parts.values())
-    if any(other != first for other in others):
-        raise ExportError(
-            "dataset: expected the same features in all splits, found different ones. Make them "
-            "the same."
-        )
-    image_columns(first)
-    return first
-
-
-def _release(parts: dict[str, Any]) -> Release | None:
-    """The release that all splits come from; None where they do not say so."""
-    found = {release_of(part) for part in parts.values()}
-    return found.pop() if len(found) == 1 else None
 
 
 @contextlib.contextmanager
