@@ -24,7 +24,7 @@ from filelock import FileLock
 from PIL import Image
 from support.hub import TOKEN, Fault, Hub, Repository, connect
 
-from pass_utils import ExportError, RemoteError, push_to_hub
+from pass_utils import DatasetError, ExportError, RemoteError, push_to_hub
 from pass_utils._util import retry as retries
 from pass_utils.releases import FEATURES, dummy_folder
 
@@ -423,7 +423,7 @@ def test_a_config_is_named_so_that_it_can_be_a_folder(hub, ds, name):
 
 
 def test_what_holds_no_pictures_is_not_pushed(hub):
-    with pytest.raises(ExportError):
+    with pytest.raises(DatasetError, match="expected a column of type Image, found a"):
         push(Dataset.from_dict({"a": [1]}), ID)
     assert hub.requests == []
 
