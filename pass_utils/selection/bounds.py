@@ -1,4 +1,4 @@
-"""Bounds on the size of pictures in, which sizes keep to them out."""
+"""Bounds on the resolution of images, and which resolutions keep to them."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _MEASURES: tuple[tuple[str, Measure, Measure], ...] = (
 
 @dataclass(frozen=True)
 class Bounds:
-    """Bounds on the size of a picture, inclusive; None for no bound.
+    """Bounds on the resolution of an image, inclusive; None for no bound.
 
     Width, height and sides in pixels: `min_side` holds for the shorter side, `max_side` for the
     longer one. Pixels are width times height. Aspect is width by height.
 
     Raises:
-        ResolutionError: no bound, one that is no positive number, or bounds that no picture can
-        keep.
+        ResolutionError: no bound, one that is no positive number, or a least value above the
+            greatest one.
     """
 
     min_width: int | None = None
@@ -70,56 +70,22 @@ class Bounds:
                 or not 0 < float(bound) < math.inf
             ):
                 raise ResolutionError(f"{name}: expected {what} above 0, found {bound!r}.")
-        if not self._possible():
-            shown = ", ".join(f"{name}={bound}" for name, bound in given.items())
-            raise ResolutionError(
-                f"expected bounds that a picture can keep, found {shown}, which contradict each "
-                "other."
-            )
+        for name in (measure for measure, _, _ in _MEASURES):
+            low, high = given.get(f"min_{name}"), given.get(f"max_{name}")
+            if low is not None and high is not None and low > high:
+                raise ResolutionError(
+                    f"expected bounds that an image can keep, found min_{name}={low}, "
+                    f"max_{name}={high}, which contradict each other."
+                )
 
-    def _possible(self) -> bool:
-        """Whether some width and height keep to all bounds, each looked at with the widest that the
-        others leave.
-        """
-        nearly = 1 + 1e-9  # what floats may lose
-        low_width, low_height = (
-            max(side or 1, self.min_side or 1) for side in (self.min_width, self.min_height)
-        )
-        high_width, high_height = (
-            min(side or math.inf, self.max_side or math.inf)
-            for side in (self.max_width, self.max_height)
-        )
-        return (
-            low_width <= high_width
-            and low_height <= high_height
-            and (self.min_pixels or 1) <= (self.max_pixels or math.inf)
-            and (self.min_aspect or 0) <= (self.max_aspect or math.inf)
-            and self._least_pixels(low_width, low_height) <= (self.max_pixels or math.inf) * nearly
-            and self._most_pixels(high_width, high_height) * nearly >= (self.min_pixels or 1)
-            and low_width / high_height <= (self.max_aspect or math.inf)
-            and high_width / low_height >= (self.min_aspect or 0)
-        )
+    def fit(self, resolutions: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+        """Which resolutions keep to the bounds.
 
-    def _least_pixels(self, width: float, height: float) -> float:
-        """Pixels of the smallest picture that is at least so wide and so high, and has an aspect
-        within the bounds.
+        Args:
+            resolutions: Shape (rows, 2): width and height in pixels; zeros where a row has no
+                image, which keeps to none.
         """
-        return max(width, height * (self.min_aspect or 0)) * max(
-            height, width / (self.max_aspect or math.inf)
-        )
-
-    def _most_pixels(self, width: float, height: float) -> float:
-        """Pixels of the largest picture that is at most so wide and so high, and has an aspect
-        within the bounds.
-        """
-        tallest = width / self.min_aspect if self.min_aspect else math.inf
-        return min(width, height * (self.max_aspect or math.inf)) * min(height, tallest)
-
-    def fit(self, sizes: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-        """Which of these sizes, shape (rows, 2), keep to the bounds; zeros, where there is no
-        image, do not.
-        """
-        width, height = sizes[:, 0].astype(np.int64), sizes[:, 1].astype(np.int64)
+        width, height = resolutions[:, 0].astype(np.int64), resolutions[:, 1].astype(np.int64)
         fits = width > 0
         for name, least, greatest in _MEASURES:
             low, high = getattr(self, f"min_{name}"), getattr(self, f"max_{name}")
