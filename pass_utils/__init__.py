@@ -54,14 +54,13 @@ if TYPE_CHECKING:
     from .releases import RELEASES, File, Release, dummy_folder
     from .report.writing import write_report
     from .selection.resolution import add_resolution, filter_resolution
-    from .statistics import Census
+    from .statistics import Statistics
     from .transfer.fetch import download
     from .transfer.verification import Finding, verify
 
 __all__ = [
     "RELEASES",
     "AttributionError",
-    "Census",
     "Credit",
     "DatasetError",
     "DownloadError",
@@ -78,6 +77,7 @@ __all__ = [
     "ResolutionError",
     "SelectionError",
     "ShardError",
+    "Statistics",
     "TruncatedImageError",
     "Written",
     "add_resolution",
@@ -99,11 +99,11 @@ __all__ = [
 
 _MODULE_OF = {  # imported when asked for
     "RELEASES": "releases",
-    "Census": "statistics",
     "Credit": "attribution.writing",
     "File": "releases",
     "Finding": "transfer.verification",
     "Release": "releases",
+    "Statistics": "statistics",
     "Written": "export.resume",
     "add_resolution": "selection.resolution",
     "credits": "attribution.writing",

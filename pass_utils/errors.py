@@ -21,6 +21,8 @@ says what was expected, what was found and what to do; the facts are attributes 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class PassError(Exception):
     """Root of every error that pass_utils raises on purpose."""
@@ -55,7 +57,13 @@ class MetadataError(PassError):
 
 
 class ImageError(PassError):
-    """An image file that is none, or is broken."""
+    """A file that is missing, is no image, or is a broken one. `hashes` are those of the rows to
+    blame, where these have any.
+    """
+
+    def __init__(self, message: str, *, hashes: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.hashes = tuple(hashes)
 
 
 class TruncatedImageError(ImageError):

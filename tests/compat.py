@@ -24,7 +24,7 @@ LOADING_AND_EXPORT = tuple(
         *("script", "datasets", "hashes", "statistics"),
         *("loading_builder", "metadata", "loading_registry", "loading_rows"),
         *("shards_places", "selection_bounds", "selection_lists", "selection_resolution"),
-        *("images_files", "images_header", "images_sizes"),
+        *("images_files", "images_header", "images_resolutions"),
         *("attribution_writing", "attribution_yfcc"),
         *("export_groups", "export_imagefolder", "export_outputs", "export_parquet"),
         *("export_planning", "export_streams", "export_webdataset", "export_workers"),

@@ -15,8 +15,10 @@ def test_info_describes_a_folder(run):
         "images": 23,
         "image_bytes": told["image_bytes"],
         "creators": 8,
+        "without_creator": told["without_creator"],
+        "broken": 0,
         "with_date": 20,
-        "with_place": 7,
+        "with_location": 7,
         "width": {"min": 160, "lower": 375, "median": 500, "upper": 500, "max": 500},
         "height": {"min": 120, "lower": 333, "median": 375, "upper": 500, "max": 500},
         "landscape": 15,
@@ -32,7 +34,7 @@ def test_info_describes_a_folder(run):
         "  portrait     7   30%",
         "  square       1    4%",
         "  with date   20   87%",
-        "  with place   7   30%",
+        "  located      7   30%",
         "  creators     8",
         "  width       160 to 500 pixels, median 500, half 375 to 500",
         "  height      120 to 500 pixels, median 375, half 333 to 500",
@@ -42,7 +44,7 @@ def test_info_describes_a_folder(run):
     ]
 
 
-def test_info_speaks_of_the_pictures_that_keep_to_the_bounds(run, caplog):
+def test_info_describes_the_images_that_keep_to_the_bounds(run, caplog):
     bounds = ("--min-side", "375", "--max-aspect", "1")
     told = json.loads(run("info", dummy_folder("v2"), *bounds, "--json").out)
     assert (told["images"], told["landscape"], told["portrait"], told["square"]) == (6, 0, 5, 1)
@@ -55,9 +57,9 @@ def test_info_speaks_of_the_pictures_that_keep_to_the_bounds(run, caplog):
     for wrong, code, match in (
         (("--min-side", "0"), 2, "0 is not in the range x>=1"),
         (
-            ("--min-side", "9", "--max-width", "8"),
+            ("--min-side", "9", "--max-side", "8"),
             1,
-            "found max_width=8, min_side=9, which contradict each other",
+            "found min_side=9, max_side=8, which contradict each other",
         ),
     ):
         done = run("info", dummy_folder("v2"), *wrong)

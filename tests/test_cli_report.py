@@ -25,7 +25,7 @@ def page(path) -> str:
     return " ".join("".join(tree.find("body").itertext()).split())
 
 
-def test_it_reports_on_the_chosen_pictures_and_says_how_they_were_chosen(run, tmp_path):
+def test_report_describes_the_chosen_images_and_how_they_were_chosen(run, tmp_path):
     done = run(
         "report",
         dummy_folder(),
@@ -35,12 +35,12 @@ def test_it_reports_on_the_chosen_pictures_and_says_how_they_were_chosen(run, tm
         "375",
         "--shards",
         "0-9",
-        "--pictures",
+        "--images",
         "2",
         "-q",
     )
     assert (done.code, done.err) == (0, "")
-    assert done.out == "r.html: 13 pictures, 2 of them shown.\n"
+    assert done.out == "r.html: 13 images, 2 of them shown.\n"
     found = page(tmp_path / "r.html")
     assert (
         "They were chosen: from shards 0, 1, 2, 3, 4, 5, 6, 7, 8 and 9; shorter side at least 375 "
@@ -51,30 +51,31 @@ def test_it_reports_on_the_chosen_pictures_and_says_how_they_were_chosen(run, tm
     assert str(dummy_folder()) not in found
 
 
-def test_programs_are_told_how_many_and_where(run):
-    done = run("report", dummy_folder(), "--pictures", "2", "--json", "-q")
-    assert (done.code, json.loads(done.out), done.err) == (
-        0,
-        {"path": "report.html", "pictures": 24, "shown": 2},
-        "",
-    )
+def test_report_json_has_the_keys_of_info_json(run):
+    done = run("report", dummy_folder(), "--images", "2", "--json", "-q")
+    assert (done.code, done.err) == (0, "")
+    printed = json.loads(done.out)
+    assert (printed.pop("path"), printed.pop("shown")) == ("report.html", 2)
+    described = json.loads(run("info", dummy_folder(), "--json", "-q").out)
+    described.pop("licenses")
+    assert printed == described
 
 
-def test_without_a_choice_it_reports_on_all(run, tmp_path):
+def test_report_without_a_filter_is_on_all_images(run, tmp_path):
     done = run("report", dummy_folder("v3"), "--release", "v3")
-    assert (done.code, done.out) == (0, "report.html: 23 pictures, 23 of them shown.\n")
+    assert (done.code, done.out) == (0, "report.html: 23 images, 23 of them shown.\n")
     found = page(tmp_path / "report.html")
     assert "They were chosen" not in found
     assert "release v3 (2022-04-07)" in found
 
 
-def test_what_hinders_it_is_one_line(run):
+def test_report_prints_an_error_in_one_line(run):
     done = run("report", dummy_folder(), "-o", "missing/r.html")
     assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
     assert "expected to write it, found: " in done.err
 
 
-def test_what_draws_is_asked_for_before_the_folder_is_read(run, monkeypatch):
+def test_report_asks_for_matplotlib_before_it_reads_the_folder(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     monkeypatch.setattr(report, "load", lambda *_, **__: pytest.fail("too late"))
     done = run("report", dummy_folder())

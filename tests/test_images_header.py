@@ -19,7 +19,8 @@ from PIL import Image, PngImagePlugin, features
 from support.jpegs import KINDS, SOI, exif, insert, make_jpegs, picture, save, segment, xmp
 
 from pass_utils import ImageError, PassError, TruncatedImageError, image_size
-from pass_utils.images.header import FIRST_BYTES, header_size, read_size
+from pass_utils.images.decoding import decode_image
+from pass_utils.images.header import FIRST_BYTES, header_resolution, read_resolution
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of broken EXIF data
 
@@ -57,7 +58,7 @@ def test_every_picture_of_the_bundled_releases_has_the_size_that_datasets_delive
                 if member.isfile() and not Path(member.name).name.startswith("."):
                     data = tar.extractfile(member).read()
                     assert image_size(data) == decoded(data)
-                    assert header_size(memoryview(data)) == image_size(data)
+                    assert header_resolution(memoryview(data)) == image_size(data)
                     seen.add(image_size(data))
     assert {(500, 375), (375, 500), (160, 120)} <= seen
 
@@ -71,15 +72,15 @@ def test_generated_jpegs_have_the_size_that_datasets_delivers(kind):
             kind == "arithmetic tables"
         ):  # libjpeg refuses these, when it is built without arithmetic coding
             assert image_size(data) == by_pillow(data)[0]
-        elif kind == "12 bits":  # Pillow refuses these
-            height, width = struct.unpack_from(">HH", data, data.index(b"\xff\xc1") + 5)
-            assert image_size(data) == (width, height)
+        elif kind == "12 bits":
+            with pytest.raises(ImageError, match="expected an image file, found"):
+                image_size(data)
         else:
             assert image_size(data) == decoded(data)
 
 
 def test_well_formed_jpegs_are_read_without_pillow(monkeypatch):
-    monkeypatch.setattr("pass_utils.images.header._pillow_size", None)
+    monkeypatch.setattr("pass_utils.images.header._pillow_resolution", None)
     odd = {
         "junk between segments",
         "xmp",
@@ -88,7 +89,7 @@ def test_well_formed_jpegs_are_read_without_pillow(monkeypatch):
         "exif of other types",
         "exif with a count",
     }
-    odd |= {"exif with two orientations", "thumbnail"}
+    odd |= {"12 bits", "exif with two orientations", "thumbnail"}
     for kind, data in JPEGS:
         if kind not in odd:
             assert all(side > 0 for side in image_size(data))
@@ -110,7 +111,7 @@ def test_an_orientation_in_xmp_counts_where_exif_has_none():
 @pytest.mark.slow
 def test_a_prefix_asks_for_more_until_it_reaches_the_scan():
     for _, data in JPEGS[: 4 * len(KINDS)]:
-        if header_size(memoryview(data)) is None:
+        if header_resolution(memoryview(data)) is None:
             continue
         end = asked = 0
         while True:
@@ -200,7 +201,7 @@ def counted(data: bytes) -> tuple[tuple[int, int], list[int]]:
         counts.append(count)
         return data[:count]
 
-    return read_size(read, len(data)), counts
+    return read_resolution(read, len(data)), counts
 
 
 def test_a_file_is_read_no_further_than_its_headers():
@@ -225,6 +226,83 @@ def test_a_file_that_ends_in_its_headers_is_an_error():
         counted(data[:100])
 
 
+def is_decoded(data: bytes) -> bool:
+    """Whether Pillow decodes it."""
+    try:
+        decoded(data)
+    except Exception:
+        return False
+    return True
+
+
+def frame_of(data: bytes, marker: int, bits: int = 8, components: int | None = None) -> bytes:
+    """A baseline JPEG with another marker, precision and number of components in its frame."""
+    at = data.index(b"\xff\xc0")
+    found = components if components is not None else data[at + 9]
+    return b"".join(
+        (
+            data[: at + 1],
+            bytes([marker]),
+            struct.pack(">H", 8 + 3 * found),
+            bytes([bits]),
+            data[at + 5 : at + 9],
+            bytes([found]),
+            (data[at + 10 : at + 19] * 2)[: 3 * found],
+            data[at + 4 + data[at + 3] - 2 :],
+        )
+    )
+
+
+COLOUR = save(Image.new("RGB", (31, 7), (200, 30, 40)))
+
+
+@pytest.mark.parametrize(
+    ("marker", "bits", "components"),
+    [
+        (0xC3, 8, 3),  # lossless
+        (0xC5, 8, 3),  # hierarchical
+        (0xC7, 8, 3),
+        (0xCB, 8, 3),  # lossless, arithmetic coding
+        (0xC0, 12, 3),
+        (0xC1, 12, 3),
+        (0xC1, 16, 3),
+        (0xC0, 8, 2),
+        (0xC0, 8, 5),
+        (0xC0, 8, 0),
+    ],
+)
+def test_jpegs_that_no_decoder_opens_have_no_size(marker, bits, components):
+    odd = frame_of(COLOUR, marker, bits, components)
+    assert header_resolution(memoryview(odd)) is None
+    assert not is_decoded(odd)
+    with pytest.raises(ImageError, match="expected an image file, found"):
+        image_size(odd)
+    with pytest.raises(ImageError, match="expected an image file, found"):
+        read_resolution(lambda count: odd[:count], len(odd))
+
+
+def test_frames_that_every_decoder_knows_are_read_without_pillow(monkeypatch):
+    monkeypatch.setattr("pass_utils.images.header._pillow_resolution", None)
+    for marker in (0xC0, 0xC1):
+        assert image_size(frame_of(COLOUR, marker)) == (31, 7)
+    assert image_size(save(Image.new("RGB", (31, 7)), progressive=True)) == (31, 7)
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 31 7\n%%EndComments\nshowpage\n%%EOF\n"
+
+
+def test_formats_that_are_programs_are_never_opened(monkeypatch):
+    def run(*arguments, **options):
+        raise AssertionError("a program was started")
+
+    monkeypatch.setattr("subprocess.Popen", run)
+    for data in (EPS, EPS + exif(6), b"%PDF-1.4\n" + bytes(100), b"<svg xmlns='x' width='9'/>"):
+        with pytest.raises(ImageError, match="expected an image file, found"):
+            image_size(data)
+        with pytest.raises(ImageError, match="expected an image file, found"):
+            decode_image(data)
+
+
 def agrees_with_pillow(data: bytes) -> None:
     """The one property: an error that is ours, or the size that Pillow gives, where it
     gives one.
@@ -235,7 +313,7 @@ def agrees_with_pillow(data: bytes) -> None:
     except TruncatedImageError as err:
         assert (err.needed > len(data) == err.found, size is None or not scan) == (True, True)  # noqa: PT017
     except ImageError:
-        assert size is None
+        assert size is None or not is_decoded(data)
     else:
         assert size in (None, ours)
 

@@ -10,7 +10,7 @@ import pytest
 from conftest import image_hash
 from PIL import Image
 
-from pass_utils import AttributionError, write_attribution
+from pass_utils import AttributionError, DatasetError, ImageError, write_attribution
 from pass_utils.releases import dummy_folder
 
 html5lib = pytest.importorskip("html5lib")
@@ -69,19 +69,21 @@ def test_pages_have_them_too_in_their_own_order(tmp_path, monkeypatch):
 
 
 def test_what_has_no_images_has_no_thumbnails(tmp_path):
-    with pytest.raises(
-        AttributionError, match="expected a dataset with a column image, found a path"
-    ):
+    with pytest.raises(DatasetError, match="expected a Dataset, .* found PosixPath"):
         write_attribution(dummy_folder(), tmp_path / "C.html", thumbnails=64)
-    with pytest.raises(
-        AttributionError, match="expected a dataset with a column image, found none"
-    ):
+    with pytest.raises(DatasetError, match="expected a column of type Image, found"):
         write_attribution(load().remove_columns("image"), tmp_path / "C.html", thumbnails=64)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_undecoded_images_have_thumbnails_too(tmp_path):
     raw = load().cast_column("image", datasets.Image(decode=False))
-    with pytest.raises(
-        AttributionError, match="expected a column image that is decoded, found dict with"
-    ):
-        write_attribution(raw, tmp_path / "C.html", thumbnails=64)
+    write_attribution(raw, tmp_path / "C.html", thumbnails=64)
+    write_attribution(load(), tmp_path / "D.html", thumbnails=64)
+    assert (tmp_path / "C.html").read_bytes() == (tmp_path / "D.html").read_bytes()
+
+
+def test_a_broken_image_is_named_by_its_hash(tmp_path):
     broken = datasets.Dataset.from_dict(
         {
             "hash": [image_hash(0)],
@@ -89,7 +91,11 @@ def test_what_has_no_images_has_no_thumbnails(tmp_path):
             "image": [{"bytes": b"no", "path": None}],
         }
     )
-    with pytest.raises(AttributionError, match="expected images that can be decoded"):
+    with pytest.raises(
+        ImageError,
+        match=f"thumbnails: image {image_hash(0)}: expected an image file, found 2 bytes .* Leave "
+        "it out. `ds.filter.*` does, or write the list without thumbnails",
+    ):
         write_attribution(
             broken.cast_column("image", datasets.Image()), tmp_path / "C.html", thumbnails=64
         )

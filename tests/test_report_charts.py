@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pass_utils import ReportError
-from pass_utils.report.charts import classes, draw_bars, draw_places, draw_sizes
+from pass_utils.report.charts import classes, draw_bars, draw_locations, draw_resolutions
 from pass_utils.report.svg import INK, new_figure, to_svg
 
 pytest.importorskip("matplotlib", reason="pip install 'pass-utils[report]'")
@@ -70,8 +70,8 @@ def test_a_chart_has_the_words_that_it_stands_for():
 def test_a_chart_takes_the_colours_and_letters_of_its_page_and_nothing_from_elsewhere():
     for chart in (
         draw_bars({1: 1}, "bars", "t", "d"),
-        draw_sizes({(4, 3): 1, (3, 4): 9}, "sizes", "t", "d"),
-        draw_places(places((0, 0, 1)), "places", "t", "d"),
+        draw_resolutions({(4, 3): 1, (3, 4): 9}, "sizes", "t", "d"),
+        draw_locations(places((0, 0, 1)), "places", "t", "d"),
     ):
         colours = set(re.findall(r"(?:fill|stroke): ([^;\"]+)", chart.svg))
         assert colours <= {"var(--ink)", "var(--faint)", "var(--line)", "var(--accent)", "none"}
@@ -93,13 +93,13 @@ def test_charts_of_one_page_share_no_name():
 
 def test_the_same_counts_give_the_same_chart():
     first, second = (
-        draw_places(places((50, 0, 3), (-35, 150, 1)), "map", "t", "d").svg for _ in range(2)
+        draw_locations(places((50, 0, 3), (-35, 150, 1)), "map", "t", "d").svg for _ in range(2)
     )
     assert first == second
 
 
 def test_the_map_has_each_cell_where_it_lies_and_as_dark_as_its_count():
-    chart = draw_places(places((50, 0, 300), (-35, 150, 1), (-35, 155, 2)), "map", "t", "d")
+    chart = draw_locations(places((50, 0, 300), (-35, 150, 1), (-35, 155, 2)), "map", "t", "d")
     width, height = 460.0, 460.0 * 140 / 360
     found = squares(chart.svg)
     near = pytest.approx
@@ -124,7 +124,9 @@ def test_the_map_has_each_cell_where_it_lies_and_as_dark_as_its_count():
 def test_the_map_ends_where_pictures_do_but_always_has_the_inhabited_world():
     heights = [
         float(
-            ElementTree.fromstring(draw_places(cells, "m", "t", "d").svg).get("viewBox").split()[3]
+            ElementTree.fromstring(draw_locations(cells, "m", "t", "d").svg)
+            .get("viewBox")
+            .split()[3]
         )
         for cells in (places((0, 0, 1)), places((-65, 0, 1)), places((85, 0, 1)))
     ]
@@ -132,22 +134,22 @@ def test_the_map_ends_where_pictures_do_but_always_has_the_inhabited_world():
 
 
 def test_sizes_are_in_the_cell_around_their_own():
-    chart = draw_sizes({(500, 375): 7, (500, 371): 2, (100, 100): 1}, "sizes", "t", "d")
+    chart = draw_resolutions({(500, 375): 7, (500, 371): 2, (100, 100): 1}, "sizes", "t", "d")
     found = [cell for _, cells in squares(chart.svg) for cell in cells]
     assert len(found) == 3  # 375 is nearer to 380, and 371 to 370
     assert {"width in pixels", "height in pixels"} <= set(texts(chart.svg))
 
 
 def test_a_landscape_is_below_the_line_of_squares_and_a_portrait_above():
-    [(_, [(x, down)])] = squares(draw_sizes({(480, 120): 1}, "s", "t", "d").svg)
-    [(_, [(across, y)])] = squares(draw_sizes({(120, 480): 1}, "s", "t", "d").svg)
+    [(_, [(x, down)])] = squares(draw_resolutions({(480, 120): 1}, "s", "t", "d").svg)
+    [(_, [(across, y)])] = squares(draw_resolutions({(120, 480): 1}, "s", "t", "d").svg)
     assert x - across > 200  # pixels of the figure; `y` grows downwards
     assert down - y > 200
 
 
 def test_a_large_and_a_tiny_size_can_be_drawn():
     for counts in ({(1, 1): 1}, {(40_000, 9): 3, (1, 1): 1}):
-        assert squares(draw_sizes(counts, "sizes", "t", "d").svg)
+        assert squares(draw_resolutions(counts, "sizes", "t", "d").svg)
 
 
 def test_what_is_missing_has_a_name(monkeypatch):

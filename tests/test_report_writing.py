@@ -48,36 +48,36 @@ def bundled_rows():
 
 def test_a_report_says_what_the_dataset_is_like(bundled_rows, tmp_path):
     path = tmp_path / "report.html"
-    census = write_report(
+    statistics = write_report(
         bundled_rows,
         path,
         selection="from shard 0; <b>",
         command="pass-utils report FOLDER --shards 0",
     )
-    assert census.pictures == 24
+    assert statistics.images == 24
     tree = parsed(path)
-    assert text(tree.find(".//h1")) == "Report on 24 pictures"
+    assert text(tree.find(".//h1")) == "Report on 24 photos"
     assert text(tree.find(".//header/p")) == (
         "Of PASS (Pictures without humAns for Self-Supervision), release v2 (2021-10-14). They "
         "were chosen: from shard 0; <b>."
     )
     figures = {text(one.find("dt")): text(one.find("dd")) for one in tree.findall(".//dl/div")}
     assert figures == {
-        "Pictures": "24",
+        "Photos": "24",
         "Creators": "8",
         "Files": "384.1 kB",
         "With a date": "21 88%",
-        "With a place": "7 29%",
+        "With a location": "7 29%",
     }
     found = sections(tree)
-    assert list(found) == ["pictures", "sizes", "dates", "places", "licences"]
+    assert list(found) == ["images", "resolutions", "dates", "locations", "licences"]
     assert [link.get("href") for link in tree.findall(".//nav//a")] == [
         f"#{name}" for name in found
     ]
-    assert "All of them, each with its credit." in found["pictures"]
+    assert "All of them, each with its credit." in found["images"]
     assert len(tree.findall(".//main//li//img")) == 24
-    assert "67% are landscape, 29% are portrait, 4% are square." in found["sizes"]
-    assert "too coarse to show where anyone lives" in found["places"]
+    assert "67% are landscape, 29% are portrait, 4% are square." in found["resolutions"]
+    assert "too coarse to show where anyone lives" in found["locations"]
     for licence in (
         "https://creativecommons.org/licenses/by/2.0/",
         "https://creativecommons.org/licenses/by/4.0/",
@@ -93,20 +93,20 @@ def test_a_report_says_what_the_dataset_is_like(bundled_rows, tmp_path):
 def test_all_that_charts_show_is_there_as_tables(bundled_rows, tmp_path):
     write_report(bundled_rows, tmp_path / "r.html")
     tree = parsed(tmp_path / "r.html")
-    assert table(tree, "All sizes")[:3] == [
-        ["width × height", "pictures"],
+    assert table(tree, "All resolutions")[:3] == [
+        ["width × height", "photos"],
         ["500 × 375", "7"],
         ["375 × 500", "5"],
     ]
     years = [taken.year for taken in bundled_rows["date_taken"] if taken]
-    assert table(tree, "Pictures by year")[1:] == [
+    assert table(tree, "Photos by year")[1:] == [
         [str(year), str(years.count(year))] for year in sorted(set(years))
     ]
     hours = [taken.hour for taken in bundled_rows["date_taken"] if taken]
-    assert table(tree, "Pictures by hour")[1:] == [
+    assert table(tree, "Photos by hour")[1:] == [
         [str(hour), str(hours.count(hour))] for hour in range(24)
     ]
-    bands = table(tree, "Pictures by bands of 30 and 60 degrees")
+    bands = table(tree, "Photos by bands of 30 and 60 degrees")
     assert bands[0][1:3] == ["180° W to 120° W", "120° W to 60° W"]
     assert bands[2] == ["30° N to 60° N", "0", "1", "0", "2", "0", "0"]
     assert sum(int(cell) for line in bands[1:] for cell in line[1:]) == 7
@@ -117,7 +117,7 @@ def test_all_that_charts_show_is_there_as_tables(bundled_rows, tmp_path):
 
 def test_an_html_parser_gets_every_hostile_name_back(tmp_path):
     rows = dataset(*(row(number, name=name) for number, name in enumerate(raw_names())))
-    write_report(rows, tmp_path / "r.html", pictures=100)
+    write_report(rows, tmp_path / "r.html", images=100)
     tree = parsed(tmp_path / "r.html")
     assert [
         item.find(".//bdi").text for item in tree.findall(".//main//ul[@class='credits']/li")
@@ -161,30 +161,30 @@ def test_no_pictures_are_said_to_be_none(bundled_rows, tmp_path):
         bundled_rows.select([]), tmp_path / "r.html", selection="shorter side at least 9,000 pixels"
     )
     found = sections(parsed(tmp_path / "r.html"))
-    assert list(found) == ["pictures", "licences"]
-    assert found["pictures"] == "There are no pictures in this dataset."
+    assert list(found) == ["images", "licences"]
+    assert found["images"] == "There are no photos in this dataset."
 
 
 def test_one_picture_is_spoken_of_as_one(tmp_path):
     write_report(dataset(row(0, place=(1, 2), date="2009-03-04T05:06:07")), tmp_path / "r.html")
     tree = parsed(tmp_path / "r.html")
     found = sections(tree)
-    assert text(tree.find(".//h1")) == "Report on 1 picture"
-    assert found["sizes"] == "Sizes It is 60 × 40 pixels."
+    assert text(tree.find(".//h1")) == "Report on 1 photo"
+    assert found["resolutions"] == "Resolutions It is 60 × 40 pixels."
     assert "All are of 2009." in found["dates"]
-    assert "1 of 1 picture (100%) says where." in found["places"]
+    assert "1 of 1 photo (100%) says where." in found["locations"]
     assert (
-        "1 cell of 2,592 has pictures; the one from 0° to 5° N and 0° to 5° E has the most, 1."
-        in found["places"]
+        "1 cell of 2,592 has photos; the one from 0° to 5° N and 0° to 5° E has the most, 1."
+        in found["locations"]
     )
 
 
 def test_no_place_is_said_to_have_the_most_where_two_have_as_many(tmp_path):
     write_report(
-        dataset(row(0, place=(1, 2)), row(1, place=(51, 2))), tmp_path / "r.html", pictures=0
+        dataset(row(0, place=(1, 2)), row(1, place=(51, 2))), tmp_path / "r.html", images=0
     )
-    found = sections(parsed(tmp_path / "r.html"))["places"]
-    assert "2 cells of 2,592 have pictures." in found
+    found = sections(parsed(tmp_path / "r.html"))["locations"]
+    assert "2 cells of 2,592 have photos." in found
     assert "has the most" not in found
 
 
@@ -193,8 +193,8 @@ def test_what_is_not_there_has_no_section(tmp_path):
     for part in (rows, rows.remove_columns(["date_taken", "gps_latitude", "gps_longitude"])):
         write_report(part, tmp_path / "r.html")
         found = sections(parsed(tmp_path / "r.html"))
-        assert list(found) == ["pictures", "sizes", "licences"]
-        assert found["sizes"] == "Sizes All are 60 × 40 pixels."
+        assert list(found) == ["images", "resolutions", "licences"]
+        assert found["resolutions"] == "Resolutions All are 60 × 40 pixels."
 
 
 def test_clocks_that_were_never_set_do_not_stretch_the_chart(tmp_path):
@@ -202,10 +202,10 @@ def test_clocks_that_were_never_set_do_not_stretch_the_chart(tmp_path):
     write_report(dataset(*rows, row(9, date="9999-01-01T00:00:00")), tmp_path / "r.html")
     tree = parsed(tmp_path / "r.html")
     assert (
-        "From 2010 to 2012. Half of the pictures are of 2010 to 2012. 1 picture of other years is "
+        "From 2010 to 2012. Half of the photos are of 2010 to 2012. 1 photo of other years is "
         "in the table only." in text(tree)
     )
-    assert table(tree, "Pictures by year")[-1] == ["9999", "1"]
+    assert table(tree, "Photos by year")[-1] == ["9999", "1"]
     assert "Not counted: 1 at 0:00:00, which is how a date without a time is kept." in text(tree)
 
 
@@ -220,7 +220,7 @@ def test_a_report_on_splits_is_one_on_all_of_them(bundled_rows, tmp_path):
 
 def test_a_report_can_be_made_of_pictures_that_are_not_decoded(bundled_rows, tmp_path):
     undecoded = bundled_rows.cast_column("image", datasets.Image(decode=False))
-    write_report(undecoded, tmp_path / "r.html", pictures=3)
+    write_report(undecoded, tmp_path / "r.html", images=3)
     assert len(parsed(tmp_path / "r.html").findall(".//main//li//img")) == 3
 
 
@@ -232,20 +232,34 @@ def huge() -> bytes:
 
 
 @pytest.mark.parametrize("image", [picture(600, 400)[:1000], huge()])
-def test_a_broken_picture_is_told_of_and_credited(tmp_path, caplog, image):
+def test_a_photo_that_cannot_be_decoded_is_named_and_credited(tmp_path, caplog, image):
     rows = dataset(row(0), row(1, image=image))
     write_report(rows, tmp_path / "r.html")
     assert (
-        "1 picture cannot be decoded, and is credited without being shown."
-        in sections(parsed(tmp_path / "r.html"))["pictures"]
+        "1 photo cannot be decoded, and is credited without being shown."
+        in sections(parsed(tmp_path / "r.html"))["images"]
     )
     assert f"r.html: {image_hash(1)} cannot be decoded" in caplog.text
+
+
+def test_one_broken_image_does_not_stop_a_report_but_is_listed(tmp_path):
+    rows = dataset(row(0), row(1, image=b"no image"), row(2))
+    statistics = write_report(rows, tmp_path / "r.html")
+    assert (statistics.images, statistics.broken) == (3, 1)
+    assert statistics.broken_hashes == (image_hash(1),)
+    found = sections(parsed(tmp_path / "r.html"))
+    assert list(found) == ["images", "resolutions", "broken", "licences"]
+    assert found["broken"] == (
+        "Broken files Of 1 file neither width nor height can be read; it is not among the "
+        f"resolutions. By hash: {image_hash(1)}."
+    )
+    assert "1 photo cannot be decoded, and is credited without being shown." in found["images"]
 
 
 def test_the_release_is_the_datasets_own_unless_another_is_given(tmp_path):
     own = load_dataset("pass", "v3", data_dir=str(dummy_folder("v3")), split="train")
     for release, date in ((None, "2022-04-07"), ("v2", "2021-10-14")):
-        write_report(own, tmp_path / "r.html", release=release, pictures=0)
+        write_report(own, tmp_path / "r.html", release=release, images=0)
         assert date in text(parsed(tmp_path / "r.html").find(".//header/p"))
     with pytest.raises(ReleaseError, match="expected one of v2, v3, found 'v9'"):
         write_report(own, tmp_path / "r.html", release="v9")
@@ -269,22 +283,30 @@ def test_what_no_report_can_be_made_of_is_refused(bundled_rows, tmp_path):
         ),
         (
             bundled_rows.remove_columns("image").add_column("image", ["x"] * 24),
-            "image: expected a column of pictures",
+            "image: expected a column of type Image",
+        ),
+        (
+            bundled_rows.remove_columns("date_taken").add_column("date_taken", ["May"] * 24),
+            "date_taken: expected dates or timestamps, found string. Cast the column, or remove it",
+        ),
+        (
+            bundled_rows.remove_columns("gps_latitude").add_column("gps_latitude", ["1"] * 24),
+            "gps_latitude: expected numbers, found string",
         ),
     ):
         with pytest.raises(ReportError, match=message):
             write_report(given, path)
     for count in (-1, True, 2.5, 1_001):
-        with pytest.raises(ReportError, match="pictures: expected a number from 0 to 1,000, found"):
-            write_report(bundled_rows, path, pictures=count)
+        with pytest.raises(ReportError, match="images: expected a number from 0 to 1,000, found"):
+            write_report(bundled_rows, path, images=count)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_report_is_written_whole_or_not_at_all(bundled_rows, tmp_path, monkeypatch):
     path = tmp_path / "r.html"
-    write_report(bundled_rows, path, pictures=1)
+    write_report(bundled_rows, path, images=1)
     before = path.read_bytes()
-    monkeypatch.setattr("pass_utils.report.page.draw_places", lambda *_: 1 / 0)
+    monkeypatch.setattr("pass_utils.report.page.draw_locations", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_report(bundled_rows, path)
     assert path.read_bytes() == before
@@ -297,7 +319,9 @@ def test_a_report_is_written_whole_or_not_at_all(bundled_rows, tmp_path, monkeyp
 
 def test_without_matplotlib_nothing_is_begun(bundled_rows, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    monkeypatch.setattr("pass_utils.report.writing.take_census", lambda _: pytest.fail("too late"))
+    monkeypatch.setattr(
+        "pass_utils.report.writing.dataset_statistics", lambda _: pytest.fail("too late")
+    )
     with pytest.raises(ReportError, match=r"pip install 'pass-utils\[report\]'"):
         write_report(bundled_rows, tmp_path / "r.html")
 
@@ -305,5 +329,5 @@ def test_without_matplotlib_nothing_is_begun(bundled_rows, tmp_path, monkeypatch
 def test_a_quiet_report_leaves_the_progress_bars_as_they_were(bundled_rows, tmp_path):
     for before in (True, False):
         (datasets.disable_progress_bars if before else datasets.enable_progress_bars)()
-        write_report(bundled_rows, tmp_path / "r.html", pictures=0, quiet=True)
+        write_report(bundled_rows, tmp_path / "r.html", images=0, quiet=True)
         assert datasets.are_progress_bars_disabled() is before

@@ -17,6 +17,7 @@ from support.jpegs import make_jpegs, save
 from test_selection_bounds import keeps
 
 from pass_utils import DatasetError, ResolutionError, add_resolution, filter_resolution
+from pass_utils.images.resolutions import table_resolutions
 from pass_utils.releases import FEATURES, dummy_folder
 from pass_utils.selection import resolution as module
 
@@ -201,16 +202,15 @@ def names(rows) -> list[str]:
 def test_a_stream_is_filtered_lazily_and_without_decoding(stream, monkeypatch):
     calls = []
     monkeypatch.setattr(
-        module, "image_sizes", lambda images: calls.append(len(images)) or _image_sizes(images)
+        module,
+        "table_resolutions",
+        lambda table, column: calls.append(len(table)) or table_resolutions(table, column),
     )
     kept = filter_resolution(stream, min_width=100)
     assert calls == []
     monkeypatch.setattr(datasets.Image, "decode_example", None)
     assert names(kept.select_columns(["creator_username"])) == [f"user{n}" for n in range(99, 120)]
     assert sum(calls) == 120
-
-
-_image_sizes = module.image_sizes
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_nothing_that_fits_is_an_empty_dataset_and_a_warning_with_the_largest_si
             kept = filter_resolution(opened[way], min_side=501)
             assert (len(kept), kept.features) == (0, FEATURES)
     message = (
-        "expected pictures that keep to the bounds, found none among 24 pictures: the largest "
+        "expected images that keep to the bounds, found none among 24 images: the largest "
         "width is 500, the largest height 500, the longest side 500 pixels."
     )
     assert [record.message for record in caplog.records] == [message, message]
@@ -274,14 +274,14 @@ def test_nothing_that_fits_is_an_empty_dataset_and_a_warning_with_the_largest_si
 
 
 def test_a_stream_in_which_nothing_fits_warns_once_on_the_way(stream, caplog, monkeypatch):
-    monkeypatch.setattr(module, "_PATIENCE", 60)
+    monkeypatch.setattr(module, "_WARN_AFTER", 60)
     monkeypatch.setattr(module, "_ROWS_AT_A_TIME", 64)
     with caplog.at_level(logging.WARNING):
         assert names(filter_resolution(stream, min_width=121)) == []
         assert names(filter_resolution(stream, max_width=10)) == [f"user{n}" for n in range(10)]
     assert len(caplog.records) == 1
     assert (
-        "found none among the first 64 pictures: the largest width is 64, the largest height 9"
+        "found none among the first 64 images: the largest width is 64, the largest height 9"
         in caplog.text
     )
 

@@ -15,9 +15,9 @@ from ..attribution.writing import credits, write_attribution
 from ..export.writing import write_parquet
 from ..releases import dummy_folder
 from ..selection.resolution import filter_resolution
-from ..summary import summarize
+from ..statistics import dataset_statistics
 from ..transfer.fetch import look_and_plan
-from ._output import human_bytes, print_code, print_heading, print_plan, print_row, print_summary
+from ._output import human_bytes, print_code, print_heading, print_plan, print_row, print_statistics
 from ._selection import load
 
 _OUT = "pass-demo"  # a folder of its own, so that no credit list of the user's is overwritten
@@ -36,7 +36,7 @@ def run_demo() -> None:
     _export(ds)
     print_heading("Statistics, and where the files are")
     print_code(f"pass-utils info {folder}")
-    print_summary(summarize(ds))
+    print_statistics(dataset_statistics([ds]))
     click.echo(f"  shards      {folder}")
     click.echo(f"  cache       {Path(ds.cache_files[0]['filename']).parent}")
 

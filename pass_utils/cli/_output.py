@@ -1,4 +1,4 @@
-"""Plans, figures and rows in, lines on standard output out, for people or as JSON."""
+"""What commands print on standard output, for people or as JSON."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import click
 if TYPE_CHECKING:
     from ..export.planning import ExportPlan
     from ..export.resume import Written
-    from ..statistics import Quartiles
-    from ..summary import Summary
+    from ..statistics import Quartiles, Statistics
     from ..transfer.fetch import Plan
 
 GO_ON = "Run the same command again to go on where this one stopped."
@@ -73,27 +72,30 @@ def print_plan(made: Plan, base_url: str | None) -> None:
     click.echo(f"\n{human_bytes(made.to_go)} ({made.to_go:,} bytes) to fetch from {source}")
 
 
-def print_summary(summary: Summary) -> None:
-    """The figures of a dataset, a line for each."""
+def print_statistics(statistics: Statistics) -> None:
+    """Print the statistics of a dataset, a line for each figure."""
+    of = statistics.resolutions
     counts = {
-        "landscape": summary.landscape,
-        "portrait": summary.portrait,
-        "square": summary.square,
-        "with date": summary.with_date,
-        "with place": summary.with_place,
+        "landscape": of.landscape,
+        "portrait": of.portrait,
+        "square": of.square,
+        "with date": statistics.with_date,
+        "located": statistics.with_location,
     }
-    width = len(f"{summary.images:,}")
+    if statistics.broken:
+        counts["broken"] = statistics.broken
+    width = len(f"{statistics.images:,}")
     lines = {
-        "images": f"{summary.images:,}",
+        "images": f"{statistics.images:,}",
         **{
-            name: f"{count:>{width},} {count / max(summary.images, 1):>5.0%}"
+            name: f"{count:>{width},} {count / max(statistics.images, 1):>5.0%}"
             for name, count in counts.items()
         },
-        "creators": f"{summary.creators:>{width},}",
-        "width": _spread(summary.width, " pixels"),
-        "height": _spread(summary.height, " pixels"),
-        "taken": _spread(summary.year),
-        "size": human_bytes(summary.image_bytes),
+        "creators": f"{statistics.creators:>{width},}",
+        "width": _spread(of.width, " pixels"),
+        "height": _spread(of.height, " pixels"),
+        "taken": _spread(statistics.year),
+        "size": human_bytes(statistics.image_bytes),
         "licences": "CC BY 4.0 (the dataset), CC BY 2.0 (each photo)",
     }
     for name, value in lines.items():

@@ -1,21 +1,20 @@
-"""A folder in, figures of its pictures out: `pass-utils info`."""
+"""`pass-utils info`: statistics of the images in a folder."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ._framework import command
 from ._options import as_json, filters, folder, quiet, selection
-from ._output import print_json, print_summary
+from ._output import print_json, print_statistics
 from ._selection import load
 
 
 @command(
     "pass-utils info ~/pass --shards 0,3-5",
     "pass-utils info ~/pass --min-side 375 --json",
-    interrupted="Run the same command again: what is known of whole shards is kept.",
+    interrupted="Run the same command again: what was read is cached.",
 )
 @folder
 @selection
@@ -30,15 +29,17 @@ def info(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Describe the pictures of FOLDER.
+    """Print statistics of the photos in FOLDER.
 
-    FOLDER holds the shards and the CSV. The first time reads the first kilobytes of each picture,
-    to learn its size.
+    FOLDER holds the shards and the CSV. The first run reads the first kilobytes of each photo, for
+    its width and height; they are cached.
     """
-    from ..summary import summarize
+    from ..statistics import dataset_statistics
 
-    summary = summarize(load(folder, release, shards, bounds, quiet=quiet))
+    statistics = dataset_statistics([load(folder, release, shards, bounds, quiet=quiet)])
     if as_json:
-        print_json({**asdict(summary), "licenses": {"dataset": "CC-BY-4.0", "photos": "CC-BY-2.0"}})
+        print_json(
+            {**statistics.to_json(), "licenses": {"dataset": "CC-BY-4.0", "photos": "CC-BY-2.0"}}
+        )
     else:
-        print_summary(summary)
+        print_statistics(statistics)

@@ -1,4 +1,4 @@
-"""A folder in, a page about its pictures out: `pass-utils report`."""
+"""`pass-utils report`: an HTML page about the photos in a folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ._selection import describe_selection, load
 
 @command(
     "pass-utils report ~/pass -o report.html",
-    "pass-utils report ~/pass -o report.html --min-side 375 --pictures 48",
+    "pass-utils report ~/pass -o report.html --min-side 375 --images 48",
     interrupted="Run the same command again: there is no half of a report.",
 )
 @folder
@@ -30,12 +30,12 @@ from ._selection import describe_selection, load
     help="The page.",
 )
 @click.option(
-    "--pictures",
+    "--images",
     type=click.IntRange(0, 1000),
     default=30,
     show_default=True,
     metavar="N",
-    help="How many pictures to show, spread evenly.",
+    help="How many photos to show, spread evenly.",
 )
 @as_json
 @quiet
@@ -45,14 +45,14 @@ def report(
     release: str | None,
     shards: list[int] | None,
     bounds: dict[str, Any],
-    pictures: int,
+    images: int,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Show on one page what pictures there are.
+    """Write one HTML page about the photos in FOLDER.
 
-    The page is about those of FOLDER: some of them with their credits, their sizes, dates, places
-    on a map, and licences. It needs nothing but a browser. To make it takes `pip install
+    It shows some of them with their credits, and of all of them the widths and heights, dates,
+    locations on a map, and licences. It needs nothing but a browser. To make it takes `pip install
     'pass-utils[report]'`.
     """
     from ..report.svg import new_figure
@@ -60,26 +60,26 @@ def report(
 
     # when it cannot be drawn, say so before the folder is read, which takes its time
     new_figure(1, 1)
-    census = write_report(
+    statistics = write_report(
         load(folder, release, shards, bounds, quiet=quiet),
         out,
         selection=describe_selection(shards, bounds),
-        pictures=pictures,
+        images=images,
         command=_as_typed(release, shards, bounds),
         quiet=quiet,
     )
-    shown = min(pictures, census.pictures)
+    shown = min(images, statistics.images)
     if as_json:
-        print_json({"path": str(out), "pictures": census.pictures, "shown": shown})
+        print_json({"path": str(out), "shown": shown, **statistics.to_json()})
     else:
         click.echo(
-            f"{out}: {census.pictures:,} {'picture' if census.pictures == 1 else 'pictures'}, "
+            f"{out}: {statistics.images:,} {'image' if statistics.images == 1 else 'images'}, "
             f"{shown} of them shown."
         )
 
 
 def _as_typed(release: str | None, shards: list[int] | None, bounds: dict[str, Any]) -> str:
-    """The command, without the places of files, which are nobody else's business.
+    """The command, without paths, which are nobody else's business.
 
     >>> _as_typed("v3", [0, 3], {"min_side": 375})
     'pass-utils report FOLDER --release v3 --shards 0,3 --min-side 375'

@@ -20,10 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ..errors import ImageError
 from ..hashes import are_hashes
 from ..images.files import image_columns
-from ..images.sizes import image_sizes
+from ..images.resolutions import image_resolutions
 
 _CREDITED = ("hash", "creator_username")
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -102,11 +101,10 @@ class Survey:
     def _look(self, table: pa.Table) -> None:
         for name in self._pictures:
             for chunk in table[name].chunks:
-                with contextlib.suppress(ImageError):  # what is pushed need not be whole
-                    sizes = image_sizes(chunk)
-                    sizes = sizes[sizes[:, 0] > 0]
-                    _count(self.short, sizes.min(axis=1))
-                    _count(self.long, sizes.max(axis=1))
+                sizes = image_resolutions(chunk)
+                sizes = sizes[sizes[:, 0] > 0]
+                _count(self.short, sizes.min(axis=1))
+                _count(self.long, sizes.max(axis=1))
         if "date_taken" in table.column_names and pa.types.is_timestamp(
             table.schema.field("date_taken").type
         ):

@@ -1,57 +1,107 @@
-"""A column of pictures by place, path or bytes in, the same pictures with their bytes out. Nothing
-is decoded.
+"""Where the files of images are, their sizes in bytes, and their bytes: a column of images by
+place, by path or with its bytes becomes one with its bytes. Nothing is decoded.
 """
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Literal
 
 import datasets
-import fsspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..errors import ExportError, PassError
-from ..shards.places import group_places, open_shard
+from .._datasets import Rows, file_size, read_file, stored_chunks
+from .._datasets import image_columns as image_columns
+from ..errors import ExportError, ImageError
+from ..shards.places import Places, group_places, open_shard
 
 ByteCounts = npt.NDArray[np.int64]
 
 TYPE: pa.StructType = datasets.Image.pa_type
-_INT32_MAX = (1 << 31) - 1  # bytes that one Arrow array of pictures can hold
+_INT32_MAX = (1 << 31) - 1  # bytes that one Arrow array of images can hold
+_PATHS_AT_A_TIME = 200_000
 
 
-def image_columns(features: datasets.Features | None) -> list[str]:
-    """The names of the columns of pictures.
+def locate(paths: pa.StringArray) -> tuple[list[Places], Rows]:
+    """Where images without bytes are.
 
-    Raises:
-        ExportError: there are none.
+    Args:
+        paths: Of the images, as `datasets` stores them; null where there is no image.
+
+    Returns:
+        The places of those in shards, shard by shard; and the rows of those that have another path,
+        each of which is opened for itself.
     """
-    columns = [
-        name for name, feature in (features or {}).items() if isinstance(feature, datasets.Image)
-    ]
-    if not columns:
-        raise ExportError(
-            "dataset: expected a column of pictures, found "
-            f"{', '.join(features or {}) or 'no features'}. "
-            'Cast one with `ds.cast_column("image", datasets.Image())`.'
-        )
-    return columns
+    found = list(group_places(paths))
+    elsewhere = paths.is_valid().to_numpy(zero_copy_only=False).copy()
+    for places in found:
+        elsewhere[places.rows] = False
+    return found, np.flatnonzero(elsewhere)
+
+
+def dataset_places(dataset: datasets.Dataset, column: str) -> list[Places]:
+    """The places of the images of a dataset that was opened in place.
+
+    Args:
+        dataset: Any; images that are not in shards are passed over.
+        column: The name of its column of images.
+
+    Returns:
+        The places shard by shard; their `rows` are the dataset's.
+    """
+    found: dict[tuple[str, str], list[Places]] = {}
+    for paths, rows in _dataset_paths(dataset, column):
+        for places in group_places(paths):
+            found.setdefault((places.shard, places.stamp), []).append(
+                places._replace(rows=rows[places.rows])
+            )
+    return [Places.concat(parts) for parts in found.values()]
+
+
+def _dataset_paths(dataset: datasets.Dataset, column: str) -> Iterator[tuple[pa.StringArray, Rows]]:
+    """The paths of the images and their rows, many at a time, however small the chunks are in
+    which they are stored.
+    """
+    paths: list[pa.StringArray] = []
+    rows: list[Rows] = []
+    count = 0
+    for images, stored, those in stored_chunks(dataset, column):
+        path = images.flatten()[images.type.get_field_index("path")]
+        paths.append(path if len(stored) == len(path) else path.take(pa.array(stored)))
+        rows.append(those)
+        count += len(those)
+        if count >= _PATHS_AT_A_TIME:
+            yield pa.concat_arrays(paths), np.concatenate(rows)
+            paths, rows, count = [], [], 0
+    if rows:
+        yield pa.concat_arrays(paths), np.concatenate(rows)
 
 
 def stored_sizes(
-    pictures: pa.ChunkedArray, rows: npt.NDArray[np.int64] | None = None
+    images: pa.ChunkedArray,
+    rows: Rows | None = None,
+    *,
+    on_missing: Literal["raise", "skip"] = "raise",
 ) -> ByteCounts:
-    """Bytes of each picture file of a column, or of those at `rows`, without reading one: 0 where
-    there is no picture.
+    """The sizes in bytes of the image files of a column, without reading one.
 
-    A picture without bytes is asked for by its place, which says its size, or by its path.
+    Args:
+        images: A column of images as `datasets` stores it: with their bytes, or by place or path.
+        rows: Which of them; all by default.
+        on_missing: What to do about a file that is not there: raise, or count it as 0 bytes.
+
+    Returns:
+        A size for each row; 0 where there is no image.
+
+    Raises:
+        ImageError: a file is not there.
     """
     lengths, paths = [], []
-    for chunk in pictures.chunks:
+    for chunk in images.chunks:
         # a null has neither
         named = dict(zip((field.name for field in chunk.type), chunk.flatten(), strict=True))
         lengths.append(pc.cast(pc.binary_length(named["bytes"]), pa.int64()))
@@ -62,70 +112,56 @@ def stored_sizes(
     unknown = np.flatnonzero(found.is_null().to_numpy())
     sizes = np.array(found.fill_null(0).to_numpy(), dtype=np.int64)
     if len(unknown):
-        sizes[unknown] = _sizes_of_paths(
-            pa.concat_arrays([*where.take(pa.array(unknown)).chunks, pa.array([], pa.string())])
-        )
+        chunks = where.take(pa.array(unknown)).chunks
+        left = pa.concat_arrays([*chunks, pa.array([], pa.string())])
+        in_shards, elsewhere = locate(left)
+        for places in in_shards:
+            sizes[unknown[places.rows]] = places.sizes
+        for row in elsewhere.tolist():
+            try:
+                sizes[unknown[row]] = file_size(left[row].as_py())
+            except ImageError:
+                if on_missing == "raise":
+                    raise
     return sizes
 
 
-def _sizes_of_paths(paths: pa.StringArray) -> ByteCounts:
-    sizes = np.zeros(len(paths), dtype=np.int64)
-    elsewhere = np.ones(len(paths), dtype=np.bool_)
-    for places in group_places(paths):
-        sizes[places.rows] = places.sizes
-        elsewhere[places.rows] = False
-    for row in np.flatnonzero(elsewhere).tolist():
-        path = paths[row].as_py()
-        if path is not None:
-            sizes[row] = _stat(path)
-    return sizes
-
-
-def _stat(path: str) -> int:
-    try:
-        if "://" not in path:
-            return os.stat(path).st_size  # noqa: PTH116  (a million of them)
-        fs, name = fsspec.core.url_to_fs(path)
-        return int(fs.info(name)["size"])
-    except (OSError, ValueError, ImportError) as err:
-        raise _unreadable(path, err) from err
-
-
-def embed(pictures: pa.StructArray) -> pa.StructArray:
-    """The pictures with their bytes in the array, and the name of the file instead of its path.
+def embed(images: pa.StructArray) -> pa.StructArray:
+    """The images with their bytes in the array, and the name of the file instead of its path.
 
     Bytes that are in a shard go from there into the memory of the array, once; those in the array
     stay where they are.
 
     Raises:
-        PassError: a shard or a file is gone or has changed, or they are more than an array can
-        hold.
+        ImageError: a file is not there.
+        ShardError: a shard is gone or has changed.
+        ExportError: they are more bytes than an array can hold.
     """
-    data, paths = pictures.flatten()
+    data, paths = images.flatten()
     if data.null_count:
         data = _read(data, paths)
     names = pc.replace_substring_regex(paths, r"^.*[/\\]", "")
     return pa.StructArray.from_arrays(
-        [data, names], fields=list(TYPE), mask=pictures.is_null() if pictures.null_count else None
+        [data, names], fields=list(TYPE), mask=images.is_null() if images.null_count else None
     )
 
 
 def _read(data: pa.BinaryArray, paths: pa.StringArray) -> pa.BinaryArray:
-    sizes = np.zeros(len(paths), dtype=np.int64)
-    groups = list(group_places(paths))
-    for places in groups:
-        sizes[places.rows] = places.sizes
-    if data.null_count < len(data) or sum(len(places.rows) for places in groups) < len(paths):
+    in_shards, elsewhere = locate(paths)
+    if data.null_count < len(data) or len(elsewhere) or paths.null_count:
         return pa.array(map(_bytes_of, data, paths.to_pylist()), pa.binary())
+    sizes = np.zeros(len(paths), dtype=np.int64)
+    for places in in_shards:
+        sizes[places.rows] = places.sizes
     ends = np.cumsum([0, *sizes])
     if ends[-1] > _INT32_MAX:
         raise ExportError(
-            f"rows: expected pictures of up to {_INT32_MAX:,} bytes together, found {ends[-1]:,}. "
+            f"rows: expected images of up to {_INT32_MAX:,} bytes together, found {ends[-1]:,}. "
             "Take fewer rows."
         )
     buffer = pa.allocate_buffer(int(ends[-1]))
     view = memoryview(buffer).cast("B")
-    for places in groups:
+    for places in in_shards:
         with open_shard(places.shard, places.stamp) as shard:
             for row, offset in zip(places.rows.tolist(), places.offsets.tolist(), strict=True):
                 shard.readinto(offset, view[ends[row] : ends[row + 1]])
@@ -138,25 +174,7 @@ def _bytes_of(data: pa.BinaryScalar, path: str | None) -> bytes | None:
     if data.is_valid or path is None:
         found: bytes | None = data.as_py()
         return found
-    return _read_path(path)
-
-
-def _read_path(path: str) -> bytes:
-    try:
-        with fsspec.open(path, "rb") if "://" in path else open(path, "rb") as file:  # noqa: PTH123
-            return bytes(file.read())
-    except PassError:
-        raise
-    except (OSError, ValueError, ImportError) as err:
-        raise _unreadable(path, err) from err
-
-
-def _unreadable(path: str, err: Any) -> ExportError:
-    return ExportError(
-        f"{path}: expected a picture that can be read, found: {err}. Put it back, or leave its row "
-        "out.",
-        path=path,
-    )
+    return read_file(path)
 
 
 _SUFFIXES = (  # of the formats that Pillow and `datasets` know best, by their first bytes
@@ -170,7 +188,7 @@ _SUFFIXES = (  # of the formats that Pillow and `datasets` know best, by their f
 
 
 def suffix(data: memoryview, name: str | None) -> str:
-    """The ending for a picture's file: what its first bytes say, else its old name's, else `bin`.
+    """The ending for an image file: what its first bytes say, else its old name's, else `bin`.
 
     >>> suffix(memoryview(b"GIF89a..."), "cat.jpg")
     'gif'

@@ -1,10 +1,11 @@
-"""The leading bytes of an image file in, its width and height out, as `datasets.Image` would decode
-it; nothing is decoded.
+"""Width and height from the header of an image file, as `datasets.Image` would decode it; nothing
+is decoded.
 
 A JPEG is a row of segments: a marker of two bytes, a length, so many bytes. One of them, the frame
-header, holds height and width; another may hold the EXIF orientation, by which the picture is
-turned upright; the first scan ends them. Well-formed JPEGs are read here. Whatever else there is
-goes to Pillow, so that no answer differs from what `datasets` will deliver.
+header, holds height and width; another may hold the EXIF orientation, by which the image is turned
+upright; the first scan ends them. Read here are well-formed JPEGs of the frames that every decoder
+knows: baseline, extended and progressive ones of 8 bits with 1, 3 or 4 components. Whatever else
+there is goes to Pillow, so that no answer differs from what `datasets` will deliver.
 
 Format: ITU-T T.81 (JPEG), annex B; CIPA DC-008 (EXIF), 4.5 and 4.6; Adobe XMP specification, part
 3.
@@ -12,17 +13,19 @@ Format: ITU-T T.81 (JPEG), annex B; CIPA DC-008 (EXIF), 4.5 and 4.6; Adobe XMP s
 
 from __future__ import annotations
 
-import io
 import re
 import struct
 from collections.abc import Callable
 from struct import Struct, iter_unpack, unpack_from
 from typing import TypeAlias
 
-from ..errors import ImageError, TruncatedImageError
+from PIL import ExifTags
+
+from ..errors import TruncatedImageError
+from .decoding import not_an_image, open_image
 
 Data: TypeAlias = "bytes | bytearray | memoryview"
-Size: TypeAlias = "tuple[int, int]"  # width, height in pixels
+Resolution: TypeAlias = "tuple[int, int]"  # width, height in pixels
 
 # of an image file that are read at first: enough for nearly all JPEGs without a thumbnail
 FIRST_BYTES = 4096
@@ -35,7 +38,8 @@ _OTHERS = frozenset(
     {0xFFC4, 0xFFCC, 0xFFDB, 0xFFDC, 0xFFDD, 0xFFFE, *range(0xFFE0, 0xFFF0)} - {_APP1}
 )
 _segment = Struct(">HH").unpack_from  # marker, length
-_frame = Struct(">HH").unpack_from  # height, width, behind the precision
+_frame = Struct(">BHHB").unpack_from  # bits of a sample, height, width, components
+_DECODED_FRAMES = (0xFFC0, 0xFFC1, 0xFFC2)  # baseline, extended, progressive
 
 _EXIF = b"Exif\0\0"
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
@@ -50,13 +54,17 @@ _PLAIN = ("PNG", "WEBP", "GIF", "BMP", "PPM")
 _TURNING = re.compile(rb"exif|xmp", re.IGNORECASE)
 
 
-def image_size(data: Data) -> Size:
-    """Width and height in pixels of an image file, upright as `datasets.Image` delivers it (EXIF
-    orientation applied).
+def image_size(data: Data) -> Resolution:
+    """Width and height of an image file, upright as `datasets.Image` delivers it (EXIF orientation
+    applied).
 
-    `data` are the leading bytes of a JPEG, up to its first scan, which begins within the first
-    kilobytes as a rule. Of any other format that Pillow reads, and of a malformed JPEG, all bytes
-    are needed.
+    Args:
+        data: The leading bytes of a JPEG, up to its first scan, which begins within the first
+            kilobytes as a rule. Of any other raster format that Pillow reads, and of a malformed
+            or unusual JPEG, all bytes are needed.
+
+    Returns:
+        Width and height in pixels.
 
     >>> image_size(bytes.fromhex("ffd8 ffc0 000b 08 0002 0003 01 011100 ffda 0000"))
     (3, 2)
@@ -68,12 +76,15 @@ def image_size(data: Data) -> Size:
     """
     view = memoryview(data)
     view = view if view.format == "B" else view.cast("B")
-    return header_size(view) or _pillow_size(view)
+    return header_resolution(view) or _pillow_resolution(view)
 
 
-def read_size(read: Callable[[int], Data], length: int) -> Size:
-    """The `image_size` of a file of `length` bytes, of which `read(count)` gives the first `count`,
-    no more than it takes.
+def read_resolution(read: Callable[[int], Data], length: int) -> Resolution:
+    """The `image_size` of a file, of which no more is read than that takes.
+
+    Args:
+        read: Gives the first bytes of the file, as many as it is asked for.
+        length: Size of the file in bytes.
 
     Raises:
         ImageError: it is no image, a broken one, or one that ends too soon.
@@ -82,19 +93,19 @@ def read_size(read: Callable[[int], Data], length: int) -> Size:
     while True:
         view = memoryview(read(count)).cast("B")
         try:
-            size = header_size(view)
+            size = header_resolution(view)
         except TruncatedImageError as err:
             if count >= length:
                 raise
             count = min(max(err.needed + FIRST_BYTES, 2 * count), length)
             continue
         if size is not None or count >= length:
-            return size or _pillow_size(view)
+            return size or _pillow_resolution(view)
         count = length
 
 
-def header_size(view: memoryview) -> Size | None:
-    """The size of a well-formed JPEG from its leading bytes; None when Pillow has to look at the
+def header_resolution(view: memoryview) -> Resolution | None:
+    """The resolution of a well-formed JPEG from its leading bytes; None when Pillow has to open the
     whole file.
 
     Raises:
@@ -116,11 +127,14 @@ def header_size(view: memoryview) -> Size | None:
         if marker in _OTHERS:
             pass
         elif marker in _FRAMES:
-            if frame is not None or length < 8:
+            if frame is not None or marker not in _DECODED_FRAMES or length < 8:
                 return None
-            if position + 9 > len(view):
-                raise _truncated(view, position + 9)
-            frame = _frame(view, position + 5)
+            if position + 10 > len(view):
+                raise _truncated(view, position + 10)
+            bits, height, width, components = _frame(view, position + 4)
+            if bits != 8 or components not in (1, 3, 4) or length != 8 + 3 * components:
+                return None
+            frame = width, height
         elif marker == _SCAN:
             break
         elif marker == _APP1:
@@ -143,11 +157,10 @@ def header_size(view: memoryview) -> Size | None:
         position = after
     if frame is None or 0 in frame or (turned_by_xmp and not orientation):
         return None
-    height, width = frame
-    return _upright(width, height, orientation)
+    return _upright(*frame, orientation)
 
 
-def _upright(width: int, height: int, orientation: object) -> Size:
+def _upright(width: int, height: int, orientation: object) -> Resolution:
     return (height, width) if orientation in _SIDEWAYS else (width, height)
 
 
@@ -166,14 +179,14 @@ def _orientation(tiff: memoryview) -> int | None:
     if len(fields) < 12 * count:
         return None
     orientation = None
-    for place, (tag, kind, values) in enumerate(iter_unpack(f"{order}HHI4x", fields)):
+    for index, (tag, kind, values) in enumerate(iter_unpack(f"{order}HHI4x", fields)):
         if tag == _ORIENTATION:
             if orientation is not None or (kind, values) != (_SHORT, 1):
                 return None
-            (orientation,) = unpack_from(f"{order}H", fields, 12 * place + 8)
+            (orientation,) = unpack_from(f"{order}H", fields, 12 * index + 8)
         elif orientation is None:  # Pillow gives up at a value that lies outside
             size = values * _TYPE_SIZES.get(kind, len(tiff))
-            if size > 4 and size + unpack_from(f"{order}I", fields, 12 * place + 8)[0] > len(tiff):
+            if size > 4 and size + unpack_from(f"{order}I", fields, 12 * index + 8)[0] > len(tiff):
                 return None
     return orientation or 0
 
@@ -187,28 +200,33 @@ def _truncated(view: memoryview, needed: int) -> TruncatedImageError:
     )
 
 
-def _pillow_size(view: memoryview) -> Size:
-    """The size that Pillow finds; it decodes the picture only where that alone tells how the
-    picture is turned.
+def _pillow_resolution(view: memoryview) -> Resolution:
+    """The resolution that Pillow finds; it decodes the image only where that alone shows how it is
+    turned, or whether it can be decoded at all.
     """
-    from PIL import ExifTags, Image, UnidentifiedImageError
-
     orientation = None
     try:
-        with Image.open(io.BytesIO(view)) as picture:
-            turning = picture.format not in _PLAIN or _TURNING.search(view)
-            if turning and picture.format not in (
-                "JPEG",
-                "MPO",
-            ):  # a TIFF turns itself when it is loaded, a PNG's EXIF may stand at its end
-                picture.load()
+        with open_image(view) as image:
+            turning = image.format not in _PLAIN or _TURNING.search(view)
+            # a TIFF turns itself when it is loaded, a PNG's EXIF may stand at its end
+            if turning and (image.format not in ("JPEG", "MPO") or not _is_decoded_jpeg(view)):
+                image.load()
             if turning:
-                orientation = picture.getexif().get(ExifTags.Base.Orientation)
-            width, height = picture.size
+                orientation = image.getexif().get(ExifTags.Base.Orientation)
+            width, height = image.size
     except Exception as err:  # Pillow lets out whatever a broken file runs into
-        reason = "" if isinstance(err, UnidentifiedImageError) else f" ({err})"
-        raise ImageError(
-            f"expected an image file, found {len(view):,} bytes that begin with "
-            f"{bytes(view[:8])!r}{reason}. Leave it out."
-        ) from err
+        raise not_an_image(view, err) from err
     return _upright(width, height, orientation)
+
+
+def _is_decoded_jpeg(view: memoryview) -> bool:
+    """Whether the segments of a JPEG lead to a frame of a kind that every decoder knows."""
+    position = 2
+    while position + 4 <= len(view):
+        marker, length = _segment(view, position)
+        if marker in _FRAMES:
+            return marker in _DECODED_FRAMES
+        if marker < 0xFFC0:
+            return False
+        position += 1 if marker == _FILL else 2 + length
+    return False

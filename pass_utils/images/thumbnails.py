@@ -1,26 +1,26 @@
-"""Pictures of a dataset in, small ones for a page out, kept in a file until the page is written."""
+"""Thumbnails of a dataset's images, kept in a temporary file until a page is written."""
 
 from __future__ import annotations
 
 import base64
 import io
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from PIL import Image
+import datasets
 
-from ..errors import AttributionError
+from .._datasets import image_column, open_splits, read_file
+from ..errors import AttributionError, ImageError
+from .decoding import decode_image
 
 SIZES = (16, 1024)  # pixels of the longer side
 _QUALITY = 80
-# What pillow raises of broken files and of those that say they are huge.
-_UNDECODABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 class Thumbnail(NamedTuple):
-    """A small picture as a data: URI, and its size in pixels."""
+    """A small image as a data: URI, its width and its height in pixels."""
 
     uri: str
     width: int
@@ -28,39 +28,66 @@ class Thumbnail(NamedTuple):
 
 
 class Thumbnails:
-    """Small JPEGs of a dataset's pictures by hash, at most `size` pixels wide and high, without
-    metadata; a context manager.
+    """Small JPEGs of a dataset's images by hash, without metadata; a context manager.
 
-    This reads and decodes every image once.
+    Every image is read and decoded once.
+
+    Args:
+        target: A dataset or a dict of splits, with a column `hash`; streams too.
+        size: Pixels of the longer side, 16 to 1024.
+        folder: Takes the temporary file.
+        on_broken: What to do about an image that cannot be decoded: raise, or have no thumbnail
+            of it.
 
     Raises:
-        AttributionError: the target has no images, or one cannot be decoded.
+        AttributionError: the size makes no sense.
+        DatasetError: it is no dataset, or has no column of images.
+        ImageError: an image cannot be decoded, or its file is not there.
+        ShardError: a shard is gone or has changed.
     """
 
-    def __init__(self, target: Any, size: int, folder: Path) -> None:
+    def __init__(
+        self, target: Any, size: int, folder: Path, *, on_broken: Literal["raise", "skip"] = "raise"
+    ) -> None:
         if isinstance(size, bool) or not isinstance(size, int) or not SIZES[0] <= size <= SIZES[1]:
             raise AttributionError(
                 f"thumbnails: expected {SIZES[0]} to {SIZES[1]} pixels, found {size!r}."
             )
-        self._places: dict[str, tuple[int, int, int, int]] = {}
+        self._spans: dict[str, tuple[int, int, int, int]] = {}
+        images = _images(target)
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  (__exit__ closes it)
         try:
-            for hash, image in _images(target):
-                small = image.convert("RGB")
-                small.thumbnail((size, size))
-                begin = self._file.tell()
-                small.save(self._file, "JPEG", quality=_QUALITY, optimize=True)
-                self._file.seek(0, io.SEEK_END)
-                self._places[hash] = (begin, self._file.tell() - begin, *small.size)
+            for hash, image in images:
+                try:
+                    self._add(hash, image, size)
+                except ImageError as err:
+                    if on_broken == "raise":
+                        raise ImageError(
+                            f"thumbnails: image {hash}: {err} `ds.filter(lambda hash: hash != "
+                            f'{hash!r}, input_columns="hash")` does, or write the list without '
+                            "thumbnails.",
+                            hashes=[hash],
+                        ) from err
         except BaseException:
             self._file.close()
             raise
 
+    def _add(self, hash: str, image: dict[str, Any] | None, size: int) -> None:
+        if image is None or (image["bytes"] is None and image["path"] is None):
+            raise ImageError("expected an image, found none. Leave it out.")
+        data = image["bytes"] if image["bytes"] is not None else read_file(image["path"])
+        small = decode_image(data).convert("RGB")
+        small.thumbnail((size, size))
+        begin = self._file.tell()
+        small.save(self._file, "JPEG", quality=_QUALITY, optimize=True)
+        self._file.seek(0, io.SEEK_END)
+        self._spans[hash] = (begin, self._file.tell() - begin, *small.size)
+
     def find(self, hash: str) -> Thumbnail | None:
-        """The small picture, None where there is none."""
-        if hash not in self._places:
+        """The thumbnail of the image with this hash; None where there is none."""
+        if hash not in self._spans:
             return None
-        begin, length, width, height = self._places[hash]
+        begin, length, width, height = self._spans[hash]
         self._file.seek(begin)
         return Thumbnail(
             f"data:image/jpeg;base64,{base64.b64encode(self._file.read(length)).decode()}",
@@ -75,33 +102,15 @@ class Thumbnails:
         self._file.close()
 
 
-def _images(target: Any) -> Iterator[tuple[str, Image.Image]]:
-    if isinstance(target, Mapping):
-        for split in target.values():
-            yield from _images(split)
-        return
-    if not hasattr(target, "with_format") or "image" not in (target.column_names or ["image"]):
-        raise AttributionError(
-            "thumbnails: expected a dataset with a column image, found "
-            f"{'none' if hasattr(target, 'with_format') else 'a path'}. "
-            'Open the shards with `load_dataset("pass", ...)`.'
-        )
-    wanted = target.select_columns(["hash", "image"]) if target.column_names is not None else target
-    rows = iter(wanted.with_format(None))
-    while True:
-        try:
-            row = next(rows, None)
-        except _UNDECODABLE as err:
-            raise AttributionError(
-                f"thumbnails: expected images that can be decoded, found: {err}. Leave the row out "
-                "with `ds.select`, or write the list without thumbnails."
-            ) from err
-        if row is None:
-            return
-        if not isinstance(row.get("image"), Image.Image):
-            raise AttributionError(
-                "thumbnails: expected a column image that is decoded, found "
-                f"{type(row.get('image')).__name__} with {row['hash']}. Cast it to "
-                "`datasets.Image()`."
-            )
-        yield row["hash"], row["image"]
+def _images(target: Any) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    """The hashes of all rows, and their images as `datasets` stores them."""
+    columns = [
+        (part, image_column(part.features)) for part in open_splits(target).parts.values()
+    ]  # before anything is read
+    return (
+        (row["hash"], row[column])
+        for part, column in columns
+        for row in part.with_format(None)
+        .select_columns(["hash", column])
+        .cast_column(column, datasets.Image(decode=False))
+    )

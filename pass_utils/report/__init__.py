@@ -1,1 +1,1 @@
-"""Reports: a page that people look at, about the pictures of a dataset."""
+"""Reports: one HTML page about the images of a dataset. Private."""

@@ -1,6 +1,4 @@
-"""Counts in, charts out, as SVG: bars, how wide and high pictures are, and where on Earth they were
-taken.
-"""
+"""Charts of statistics as SVG: bars, widths by heights, and a map of locations."""
 
 from __future__ import annotations
 
@@ -39,7 +37,7 @@ class Class(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A picture of counts, and its legend where shades stand for counts."""
+    """A chart of counts, and its legend where shades stand for counts."""
 
     svg: Markup
     legend: list[Class]
@@ -94,10 +92,10 @@ def draw_bars(
     return Chart(to_svg(figure, name, title, description), [])
 
 
-def draw_sizes(
+def draw_resolutions(
     counts: Mapping[tuple[int, int], int], name: str, title: str, description: str
 ) -> Chart:
-    """Width by height: how many pictures have about that size."""
+    """Width by height: how many images have about that resolution."""
     sides = np.array(list(counts), np.int64)
     most = int(sides.max())
     step = max(
@@ -129,8 +127,8 @@ def draw_sizes(
     return Chart(to_svg(figure, name, title, description), legend)
 
 
-def draw_places(cells: Counts, name: str, title: str, description: str) -> Chart:
-    """A map of the world with the cells of `Census.places`; degrees are equally long everywhere."""
+def draw_locations(cells: Counts, name: str, title: str, description: str) -> Chart:
+    """A map of the world with the cells of `Statistics.locations`; all degrees are equally long."""
     taken = np.flatnonzero(cells.any(axis=1)) * CELL - 90
     usual = len(taken) == 0 or (taken.min() >= _USUAL_MAP[0] and taken.max() < _USUAL_MAP[1])
     south, north = _USUAL_MAP if usual else _WHOLE_MAP

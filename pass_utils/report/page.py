@@ -1,5 +1,5 @@
-"""A census and a sample in, one HTML page out: what people read, with the charts and the tables
-that say the same.
+"""The HTML page of a report: statistics and a sample of images as sentences, charts, and tables of
+the same counts.
 
 Nothing is fetched and nothing runs: the page forbids it to the browser, as the pages of credits do.
 """
@@ -16,11 +16,11 @@ from .._version import __version__
 from ..attribution.formats import Sheet
 from ..attribution.html import Item, environment, facts, structured
 from ..releases import Release, script
-from ..statistics import CELL, Census, Counts, Dates, Quartiles, Shapes
-from .charts import Chart, draw_bars, draw_places, draw_sizes
+from ..statistics import CELL, Counts, Dates, Quartiles, Resolutions, Statistics, quantiles
+from .charts import Chart, draw_bars, draw_locations, draw_resolutions
 
 _YEARS = 30  # before and after the middle one that a chart has room for; some clocks were never set
-_FREQUENT = 12  # sizes that a table names
+_FREQUENT = 12  # resolutions that a table names
 _BANDS = (30, 60)  # degrees of latitude and longitude of a table's cells
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -49,7 +49,7 @@ class Shown(NamedTuple):
 
 
 def write_page(
-    census: Census,
+    statistics: Statistics,
     items: Sequence[Item],
     file: BinaryIO,
     *,
@@ -57,29 +57,39 @@ def write_page(
     selection: str | None,
     command: str | None,
 ) -> None:
-    """Everything into a file, as one page."""
+    """Write the page to a file.
+
+    Args:
+        statistics: Of all images.
+        items: The images shown, with their credits.
+        file: What it is written to.
+        release: Whose line credits the dataset.
+        selection: How the images were chosen, in words.
+        command: The command that made the page.
+    """
     sheet = Sheet(release)
-    dates, places = census.dates, census.places
+    dates, locations = statistics.dates, statistics.locations
     sections = {
-        "pictures": ("Pictures", bool(items)),
-        "sizes": ("Sizes", bool(census.shapes.counts)),
-        "dates": ("Dates", bool(dates and dates.pictures)),
-        "places": ("Places", places is not None and bool(places.any())),
+        "images": ("Photos", bool(items)),
+        "resolutions": ("Resolutions", bool(statistics.resolutions.counts)),
+        "dates": ("Dates", bool(statistics.with_date)),
+        "locations": ("Locations", bool(statistics.with_location)),
+        "broken": ("Broken files", bool(statistics.broken)),
         "licences": ("Licences", True),
     }
-    title = f"Report on {_number(census.pictures, 'picture')}"
+    title = f"Report on {_number(statistics.images, 'photo')}"
     stream = (
         environment()
         .get_template("report.html.j2")
         .stream(
-            census=census,
+            statistics=statistics,
             items=items,
             unseen=sum(item.thumbnail is None for item in items),
-            sizes=_show_sizes(census.shapes) if census.shapes.counts else None,
-            dates=None
-            if dates is None
-            else {"pictures": dates.pictures, "charts": _show_dates(dates)},
-            places=None if places is None else _show_places(places, census.pictures),
+            resolutions=_show_resolutions(statistics.resolutions)
+            if statistics.resolutions.counts
+            else None,
+            dates=None if dates is None else _show_dates(dates),
+            locations=None if locations is None else _show_locations(locations, statistics.images),
             parts=[(name, text) for name, (text, there) in sections.items() if there],
             facts=facts(sheet),
             structured=structured(sheet, list(items), name=title),
@@ -95,41 +105,45 @@ def write_page(
     stream.dump(file, encoding="utf-8")
 
 
-def _show_sizes(shapes: Shapes) -> dict[str, Any]:
-    width, height = shapes.width, shapes.height
-    total = sum(shapes.counts.values())
-    if len(shapes.counts) == 1 or width is None or height is None:
-        (one_width, one_height), _ = next(iter(shapes.counts.items()))
+def _show_resolutions(resolutions: Resolutions) -> dict[str, Any]:
+    width, height = resolutions.width, resolutions.height
+    total = sum(resolutions.counts.values())
+    if len(resolutions.counts) == 1 or width is None or height is None:
+        (one_width, one_height), _ = next(iter(resolutions.counts.items()))
         return {
             "lines": [
                 f"{'All are' if total > 1 else 'It is'} {one_width:,} × {one_height:,} pixels."
             ],
             "chart": None,
         }
-    kinds = {"landscape": shapes.landscape, "portrait": shapes.portrait, "square": shapes.square}
+    kinds = {
+        "landscape": resolutions.landscape,
+        "portrait": resolutions.portrait,
+        "square": resolutions.square,
+    }
     lines = [
         f"{_spread('Widths', width)} {_spread('Heights', height)}",
         ", ".join(f"{_percent(count, total)} are {kind}" for kind, count in kinds.items() if count)
         + ".",
     ]
-    frequent = list(shapes.counts.items())[:_FREQUENT]
+    frequent = list(resolutions.counts.items())[:_FREQUENT]
     (wide, high), count = frequent[0]
     if count > frequent[1][1]:
         lines.append(
-            f"The most frequent size is {wide:,} × {high:,} pixels, that of "
+            f"The most frequent resolution is {wide:,} × {high:,} pixels, that of "
             f"{_percent(count, total)}."
         )
-    if len(shapes.counts) > len(frequent):
-        rows = f"The {len(frequent)} most frequent of {len(shapes.counts):,} sizes"
+    if len(resolutions.counts) > len(frequent):
+        rows = f"The {len(frequent)} most frequent of {len(resolutions.counts):,} resolutions"
     else:
-        rows = "All sizes"
+        rows = "All resolutions"
     table = Table(
         rows,
-        ("width × height", "pictures"),
+        ("width × height", "photos"),
         [[f"{w:,} × {h:,}", f"{n:,}"] for (w, h), n in frequent],
     )
-    chart = draw_sizes(
-        shapes.counts, "sizes-chart", "Width by height of the pictures", " ".join(lines)
+    chart = draw_resolutions(
+        resolutions.counts, "resolutions-chart", "Width by height of the photos", " ".join(lines)
     )
     return {
         "lines": lines,
@@ -140,19 +154,19 @@ def _show_sizes(shapes: Shapes) -> dict[str, Any]:
 def _show_dates(dates: Dates) -> list[Shown]:
     if not dates.years:
         return []
-    lower, median, upper = (_quantile(dates.years, part) for part in (0.25, 0.5, 0.75))
+    lower, median, upper = quantiles(dates.years, (0.25, 0.5, 0.75))
     shown = {year: count for year, count in dates.years.items() if abs(year - median) <= _YEARS}
-    outside = dates.pictures - sum(shown.values())
+    outside = dates.images - sum(shown.values())
     caption = f"From {min(shown)} to {max(shown)}." if len(shown) > 1 else f"All are of {median}."
     if lower < upper:
-        caption += f" Half of the pictures are of {lower} to {upper}."
+        caption += f" Half of the photos are of {lower} to {upper}."
     if outside:
         caption += (
-            f" {_number(outside, 'picture')} of other years {'is' if outside == 1 else 'are'} in "
+            f" {_number(outside, 'photo')} of other years {'is' if outside == 1 else 'are'} in "
             "the table only."
         )
-    table = Table("Pictures by year", ("year", "pictures"), _rows(dates.years))
-    years = draw_bars(shown, "years-chart", "Pictures by year", caption)
+    table = Table("Photos by year", ("year", "photos"), _rows(dates.years))
+    years = draw_bars(shown, "years-chart", "Photos by year", caption)
     months = dict(enumerate(dates.months.tolist()))
     charts = [
         _show("Years", years, caption, table),
@@ -162,9 +176,9 @@ def _show_dates(dates: Dates) -> list[Shown]:
     timed = sum(hours.values())
     if timed:
         caption = _peak(hours, [f"The hour from {hour}:00" for hour in range(24)], "hour")
-        if timed < dates.pictures:
+        if timed < dates.images:
             caption += (
-                f" Not counted: {dates.pictures - timed:,} at 0:00:00, which is how a date without "
+                f" Not counted: {dates.images - timed:,} at 0:00:00, which is how a date without "
                 "a time is kept."
             )
         charts.append(_cycle("Hours", hours, [str(hour) for hour in range(24)], caption))
@@ -173,22 +187,22 @@ def _show_dates(dates: Dates) -> list[Shown]:
 
 def _cycle(name: str, counts: dict[int, int], labels: Sequence[str], caption: str) -> Shown:
     what = name.lower().removesuffix("s")
-    title = f"Pictures by {what}"
+    title = f"Photos by {what}"
     chart = draw_bars(
         counts, f"{what}s-chart", title, caption, labels=[label[:3] for label in labels]
     )
     rows = [[labels[number], f"{count:,}"] for number, count in counts.items()]
-    return _show(name, chart, caption, Table(title, (what, "pictures"), rows))
+    return _show(name, chart, caption, Table(title, (what, "photos"), rows))
 
 
-def _show_places(places: Counts, pictures: int) -> dict[str, Any]:
-    count = int(places.sum())
+def _show_locations(locations: Counts, images: int) -> dict[str, Any]:
+    count = int(locations.sum())
     if not count:
-        return {"pictures": 0}
+        return {}
     high, wide = _BANDS
-    bands = places.reshape(180 // high, high // CELL, 360 // wide, wide // CELL).sum(axis=(1, 3))[
-        ::-1
-    ]
+    bands = locations.reshape(180 // high, high // CELL, 360 // wide, wide // CELL).sum(
+        axis=(1, 3)
+    )[::-1]
     rows = [
         _span(90 - high * (number + 1), 90 - high * number, "SN") for number in range(len(bands))
     ]
@@ -200,22 +214,24 @@ def _show_places(places: Counts, pictures: int) -> dict[str, Any]:
         [row, *(f"{cell:,}" for cell in band)]
         for row, band in zip(rows, bands.tolist(), strict=True)
     ]
-    row, column = (int(place) for place in np.unravel_index(places.argmax(), places.shape))
+    row, column = (int(index) for index in np.unravel_index(locations.argmax(), locations.shape))
     south, west = row * CELL - 90, column * CELL - 180
-    cells, most = int((places > 0).sum()), int(places.max())
+    cells, most = int((locations > 0).sum()), int(locations.max())
     caption = (
-        f"{_number(cells, 'cell')} of {places.size:,} {'has' if cells == 1 else 'have'} pictures."
+        f"{_number(cells, 'cell')} of {locations.size:,} {'has' if cells == 1 else 'have'} photos."
     )
-    if (places == most).sum() == 1:
+    if (locations == most).sum() == 1:
         where = f"{_span(south, south + CELL, 'SN')} and {_span(west, west + CELL, 'WE')}"
         caption = f"{caption.removesuffix('.')}; the one from {where} has the most, {most:,}."
-    chart = draw_places(places, "places-chart", "World map of the pictures by density", caption)
-    table = Table(f"Pictures by bands of {high} and {wide} degrees", ("", *columns), body)
+    chart = draw_locations(
+        locations, "locations-chart", "World map of the photos by density", caption
+    )
+    table = Table(f"Photos by bands of {high} and {wide} degrees", ("", *columns), body)
     text = (
-        f"{count:,} of {_number(pictures, 'picture')} ({_percent(count, pictures)}) "
+        f"{count:,} of {_number(images, 'photo')} ({_percent(count, images)}) "
         f"{'says' if count == 1 else 'say'} where."
     )
-    return {"pictures": count, "pictures_text": text, "chart": _show("", chart, caption, table)}
+    return {"text": text, "chart": _show("", chart, caption, table)}
 
 
 def _show(title: str, chart: Chart, caption: str, table: Table) -> Shown:
@@ -252,15 +268,8 @@ def _spread(what: str, values: Quartiles) -> str:
     )
 
 
-def _quantile(counts: Mapping[int, int], part: float) -> int:
-    """The least value that so large a part of the pictures does not exceed."""
-    values = sorted(counts)
-    ends = np.cumsum([counts[value] for value in values])
-    return values[int(np.searchsorted(ends, max(1, np.ceil(part * ends[-1]))))]
-
-
 def _peak(counts: Mapping[int, int], names: Sequence[str], what: str) -> str:
-    """Which of them has the most pictures.
+    """Which of them has the most images.
 
     >>> months = ["January", "February"]
     >>> _peak({0: 1, 1: 3}, months, "month"), _peak({0: 2, 1: 2}, months, "month")

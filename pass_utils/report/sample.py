@@ -1,10 +1,7 @@
-"""A dataset in, some of its pictures out: spread evenly over it, small, and each with its
-credit.
-"""
+"""A sample of a dataset's images: spread evenly over it, as thumbnails, each with its credit."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,18 +12,21 @@ import numpy.typing as npt
 from ..attribution.credit import credit_batch, credit_records
 from ..attribution.html import Item
 from ..attribution.inputs import find_images
-from ..errors import AttributionError
 from ..images.thumbnails import Thumbnails
 
 
 def take_sample(
     parts: Sequence[datasets.Dataset], count: int, *, pixels: int, folder: Path
 ) -> Iterator[Item]:
-    """At most `count` pictures of all parts together, always the same ones, each at most `pixels`
-    wide and high.
+    """At most `count` images of all parts together, always the same ones.
 
-    Only these are read and decoded. One that cannot be has no thumbnail. `folder` takes what is to
-    be kept meanwhile.
+    Only these are read and decoded; one that cannot be has no thumbnail.
+
+    Args:
+        parts: Datasets of PASS rows.
+        count: How many images, spread evenly.
+        pixels: Of the longer side of a thumbnail.
+        folder: Takes a temporary file meanwhile.
 
     Raises:
         AttributionError: rows without one of PASS's hashes.
@@ -34,9 +34,15 @@ def take_sample(
     """
     rows, begin = spread(sum(map(len, parts)), count), 0
     for part in parts:
-        for row in (rows[(rows >= begin) & (rows < begin + len(part))] - begin).tolist():
-            yield _item(part.select([row]), pixels, folder)
+        chosen = part.select(rows[(rows >= begin) & (rows < begin + len(part))] - begin)
         begin += len(part)
+        if not len(chosen):
+            continue
+        with Thumbnails(chosen, pixels, folder, on_broken="skip") as thumbnails:
+            for batch in find_images(chosen).batches():
+                credits = credit_batch(batch.column("hash"), batch.column("creator_username"))
+                for credit in credit_records(credits, None):
+                    yield Item(credit, credit.link, None, thumbnails.find(credit.hash))
 
 
 def spread(rows: int, count: int) -> npt.NDArray[np.int64]:
@@ -47,14 +53,3 @@ def spread(rows: int, count: int) -> npt.NDArray[np.int64]:
     """
     count = min(rows, count)
     return (2 * np.arange(count, dtype=np.int64) + 1) * rows // (2 * max(count, 1))
-
-
-def _item(picture: datasets.Dataset, pixels: int, folder: Path) -> Item:
-    batch = next(find_images(picture).batches())
-    credit = next(
-        credit_records(credit_batch(batch.column("hash"), batch.column("creator_username")), None)
-    )
-    thumbnail = None
-    with contextlib.suppress(AttributionError), Thumbnails(picture, pixels, folder) as thumbnails:
-        thumbnail = thumbnails.find(credit.hash)
-    return Item(credit, credit.link, None, thumbnail)

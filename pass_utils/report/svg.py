@@ -1,5 +1,5 @@
-"""A figure of matplotlib in, SVG out that stands in a page: in the page's colours and letters, and
-with words for the ear.
+"""Themed, accessible inline SVG from a matplotlib figure: in the page's colours and fonts, with a
+title and a description.
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ def to_svg(figure: Figure, name: str, title: str, description: str) -> Markup:
             "aria-labelledby": f"{name}-title {name}-desc",
         }
     )
-    for place, (tag, text) in enumerate((("title", title), ("desc", description))):
+    for index, (tag, text) in enumerate((("title", title), ("desc", description))):
         element = ElementTree.Element(tag, {"id": f"{name}-{tag}"})
         element.text = text
-        root.insert(place, element)
+        root.insert(index, element)
     return Markup(ElementTree.tostring(root, encoding="unicode"))
 
 

@@ -1,4 +1,4 @@
-"""A dataset in, the part of it whose pictures have the wanted size out, without decoding one."""
+"""Filter a dataset by the resolution of its images, or add it as columns, without decoding."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pyarrow as pa
 
 from .._datasets import AnyDataset, format_type, image_column, open_splits
 from ..errors import ResolutionError
-from ..images.sizes import Sizes, dataset_sizes, image_sizes
+from ..images.resolutions import Resolutions, dataset_resolutions, table_resolutions
 from .bounds import Bounds
 
 logger = logging.getLogger(__name__)
 
 _ROWS_AT_A_TIME = 128  # of a stream; about four tables of images
-_PATIENCE = 10_000  # pictures of a stream that none fits before that is worth a warning
+_WARN_AFTER = 10_000  # images of a stream of which none fits
 _TABLES_ARE_STREAMED = int(datasets.__version__.partition(".")[0]) >= 4
 _SIDES = {"width": np.int32, "height": np.int32}
 
@@ -39,26 +39,36 @@ def filter_resolution(
     max_aspect: float | None = None,
     num_proc: int | None = None,
 ) -> AnyDataset:
-    """The rows of `dataset` whose picture keeps to all bounds, which are inclusive, in the same
-    order; no picture is decoded.
+    """The rows of a dataset whose image keeps to all bounds, in the same order.
 
-    Sizes are in pixels and of the picture turned upright, as `image_size` gives them. `min_width`,
-    `max_width`, `min_height` and `max_height` hold for one side; `min_side` for the shorter,
-    `max_side` for the longer one; `min_pixels` and `max_pixels` for width times height;
-    `min_aspect` and `max_aspect` for width by height. No image, no match.
+    No image is decoded: width and height come from the headers, upright as `image_size` gives them.
+    All bounds are inclusive. A row without an image keeps to none. Where no image fits, the result
+    is empty and a warning names the largest width and height found; on its way through a stream the
+    warning comes after 10,000 images.
 
-    A `Dataset` comes back as a selection, which copies nothing; `num_proc` processes read the
-    headers of its images. Of a dataset opened in place they are remembered, so that the next call
-    reads no shard. An `IterableDataset` is filtered as it is read. A dict of either is filtered
-    split by split.
+    Args:
+        dataset: A Dataset, an IterableDataset, or a dict of them by split.
+        min_width: Pixels of the width, at least.
+        max_width: Pixels of the width, at most.
+        min_height: Pixels of the height, at least.
+        max_height: Pixels of the height, at most.
+        min_side: Pixels of the shorter side, at least.
+        max_side: Pixels of the longer side, at most.
+        min_pixels: Width times height, at least.
+        max_pixels: Width times height, at most.
+        min_aspect: Width divided by height, at least.
+        max_aspect: Width divided by height, at most.
+        num_proc: Processes that read the headers of a Dataset; one by default.
 
-    Where nothing fits, the result is empty and a warning names the largest sizes that there are; on
-    its way through a stream the warning comes after 10,000 pictures.
+    Returns:
+        The same kind of dataset. Of a Dataset it is a selection, which copies nothing; headers of
+        one that was opened in place are cached, so that the next call reads no shard. A stream is
+        filtered as it is read. A dict is filtered split by split.
 
     Raises:
         DatasetError: it is no dataset, or has no column of images.
         ResolutionError: no bound, or bounds that contradict each other.
-        ImageError: an image is broken.
+        ImageError: images are broken; its `hashes` say which.
         ShardError: a shard is gone or has changed.
     """
     bounds = Bounds(
@@ -79,17 +89,23 @@ def filter_resolution(
 
 
 def add_resolution(dataset: AnyDataset, *, num_proc: int | None = None) -> AnyDataset:
-    """The rows of `dataset` with the columns `width` and `height` (int32, pixels, None without an
-    image) behind the others.
+    """The rows of a dataset with the columns `width` and `height` behind the others.
 
-    Sizes are found as by `filter_resolution`, by `num_proc` processes. To a selection of an
-    embedded dataset `datasets` adds columns by writing the selected rows anew, images included: add
-    them first, and select then.
+    To a selection of an embedded dataset `datasets` adds columns by writing the selected rows
+    again, images included: add them first, and select then.
+
+    Args:
+        dataset: A Dataset, an IterableDataset, or a dict of them by split.
+        num_proc: Processes that read the headers of a Dataset; one by default.
+
+    Returns:
+        The same kind of dataset. The new columns are int32, in pixels, and None without an image;
+        they are found as by `filter_resolution`.
 
     Raises:
         DatasetError: it is no dataset, or has no column of images.
         ResolutionError: the dataset has such a column already.
-        ImageError: an image is broken.
+        ImageError: images are broken; its `hashes` say which.
         ShardError: a shard is gone or has changed.
     """
     _check_processes(num_proc)
@@ -109,11 +125,11 @@ def _filter_one(dataset: Any, bounds: Bounds, num_proc: int | None) -> Any:
     column = image_column(dataset.features)
     if isinstance(dataset, datasets.IterableDataset):
         return _map_tables(dataset, column, _Filter(column, bounds), dataset.features)
-    sizes = dataset_sizes(dataset, column, num_proc=num_proc)
+    sizes = dataset_resolutions(dataset, column, num_proc=num_proc)
     fits = bounds.fit(sizes)
     if not fits.any() and len(dataset):
         logger.warning(
-            "%s", _nothing_fits(f"{len(dataset):,} pictures", sizes.max(axis=0), sizes.max())
+            "%s", _nothing_fits(f"{len(dataset):,} images", sizes.max(axis=0), sizes.max())
         )
     rows = np.flatnonzero(fits)
     together = len(rows) > 0 and rows[-1] - rows[0] + 1 == len(rows)
@@ -133,13 +149,13 @@ def _add_one(dataset: Any, num_proc: int | None) -> Any:
             {**dataset.features, **{side: datasets.Value("int32") for side in _SIDES}}
         )
         return _map_tables(dataset, column, _Add(column), features)
-    sizes = dataset_sizes(dataset, column, num_proc=num_proc)
+    sizes = dataset_resolutions(dataset, column, num_proc=num_proc)
     for side, values in zip(_SIDES, _columns(sizes), strict=True):
         dataset = dataset.add_column(side, values)
     return dataset
 
 
-def _columns(sizes: Sizes) -> list[pa.Int32Array]:
+def _columns(sizes: Resolutions) -> list[pa.Int32Array]:
     return [pa.array(side, pa.int32(), mask=side == 0) for side in sizes.T]
 
 
@@ -183,26 +199,24 @@ class _OnRows:
         return dict(self.function(table).to_pydict())
 
 
-def _table_sizes(table: pa.Table, column: str) -> Sizes:
-    return np.concatenate([np.zeros((0, 2), np.int32), *map(image_sizes, table[column].chunks)])
-
-
 @dataclass
 class _Add:
-    """A table in, the same with width and height out."""
+    """Appends the columns of width and height to a table."""
 
     column: str
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        for side, values in zip(_SIDES, _columns(_table_sizes(table, self.column)), strict=True):
+        for side, values in zip(
+            _SIDES, _columns(table_resolutions(table, self.column)), strict=True
+        ):
             table = table.append_column(side, values)
         return table
 
 
 @dataclass
 class _Filter:
-    """A table in, its rows that fit out, as slices of it: to copy the images would take longer than
-    to look at them.
+    """Filters the rows of a table, by slicing it: to copy the images would take longer than to read
+    their headers.
     """
 
     column: str
@@ -212,7 +226,7 @@ class _Filter:
     largest: tuple[int, int, int] = (0, 0, 0)
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        sizes = _table_sizes(table, self.column)
+        sizes = table_resolutions(table, self.column)
         fits = self.bounds.fit(sizes)
         if fits.all():
             self.seen = -1
@@ -226,20 +240,20 @@ class _Filter:
         self._count(sizes)
         return table.slice(0, 0)
 
-    def _count(self, sizes: Sizes) -> None:
+    def _count(self, sizes: Resolutions) -> None:
         if self.seen < 0:
             return
         before, self.seen = self.seen, self.seen + len(sizes)
         found = (*sizes.max(axis=0).tolist(), int(sizes.max()))
         self.largest = tuple(map(max, self.largest, found))
-        if before < _PATIENCE <= self.seen:
+        if before < _WARN_AFTER <= self.seen:
             *sides, side = self.largest
-            logger.warning("%s", _nothing_fits(f"the first {self.seen:,} pictures", sides, side))
+            logger.warning("%s", _nothing_fits(f"the first {self.seen:,} images", sides, side))
 
 
-def _nothing_fits(pictures: str, sides: Any, side: int) -> str:
+def _nothing_fits(images: str, sides: Any, side: int) -> str:
     width, height = sides
     return (
-        f"expected pictures that keep to the bounds, found none among {pictures}: the largest "
+        f"expected images that keep to the bounds, found none among {images}: the largest "
         f"width is {width}, the largest height {height}, the longest side {side} pixels."
     )

@@ -16,8 +16,12 @@ from PIL import Image
 from support.jpegs import exif, insert, save
 
 from pass_utils import ImageError, ShardError
-from pass_utils.images import sizes as module
-from pass_utils.images.sizes import dataset_sizes, image_sizes
+from pass_utils.images import resolutions as module
+from pass_utils.images.resolutions import (
+    dataset_resolutions,
+    image_resolutions,
+    table_resolutions,
+)
 from pass_utils.metadata import open_metadata
 from pass_utils.shards.source import ShardFile
 
@@ -52,7 +56,7 @@ def load(folder: Path, **options) -> datasets.Dataset:
 
 
 def sizes_of(dataset, **options) -> list[tuple[int, int]]:
-    return list(map(tuple, dataset_sizes(dataset, "image", **options).tolist()))
+    return list(map(tuple, dataset_resolutions(dataset, "image", **options).tolist()))
 
 
 @pytest.fixture
@@ -161,14 +165,14 @@ def test_a_shard_that_changed_under_the_dataset_is_an_error(shards):
     with pytest.raises(
         ShardError, match=r"PASS\.1\.tar: expected the file that the dataset was opened with"
     ):
-        dataset_sizes(ds, "image")
+        dataset_resolutions(ds, "image")
 
 
 def test_what_was_read_before_an_error_is_remembered(shards, reads, monkeypatch):
     ds = load(shards)
     os.utime(shards / "PASS.2.tar", ns=(1, 1))
     with pytest.raises(ShardError):
-        dataset_sizes(ds, "image")
+        dataset_resolutions(ds, "image")
     reads.clear()
     assert sizes_of(ds.select(range(40))) == SIZES[:40]
     assert reads == []
@@ -181,7 +185,10 @@ def test_a_cache_that_cannot_be_written_costs_no_more_than_a_warning(shards, mon
     monkeypatch.setattr(module, "write_batch", full)
     with caplog.at_level(logging.WARNING):
         assert sizes_of(load(shards)) == SIZES
-    assert "the sizes of the images cannot be kept here (No space left on device)" in caplog.text
+    assert (
+        "the resolutions of the images cannot be cached here (No space left on device)"
+        in caplog.text
+    )
 
 
 def test_a_broken_picture_in_a_shard_is_named_by_its_place(shards):
@@ -191,14 +198,14 @@ def test_a_broken_picture_in_a_shard_is_named_by_its_place(shards):
     )
     with pytest.raises(
         ImageError,
-        match=r"PASS\.1\.tar, image at byte 1,536: expected an image file, found 10 bytes",
+        match=f"^image {image_hash(21)}: expected an image file, found 10 bytes .*not in",
     ):
-        dataset_sizes(load(shards), "image")
+        dataset_resolutions(load(shards), "image")
     with pytest.raises(
         ImageError,
-        match=f"{image_hash(21)}.jpg: expected an image file, found 10 bytes that begin with b'no",
+        match=f"^image {image_hash(21)}: expected an image file, found 10 bytes that begin with",
     ):
-        dataset_sizes(load(shards, embed_images=True), "image")
+        dataset_resolutions(load(shards, embed_images=True), "image")
 
 
 def images(*rows: dict | None, large: bool = False) -> pa.StructArray:
@@ -222,32 +229,59 @@ def test_all_ways_in_which_datasets_stores_an_image_are_understood(tmp_path, sha
         large=large,
     )
     want = [SIZES[7], (0, 0), SIZES[30][::-1], (0, 0), (3, 4), SIZES[45], SIZES[8]]
-    assert list(map(tuple, image_sizes(array).tolist())) == want
-    assert list(map(tuple, image_sizes(array.slice(2, 4)).tolist())) == want[2:6]
-    assert list(map(tuple, image_sizes(array.slice(1), np.array([4, 5, 0])).tolist())) == [
+    assert list(map(tuple, image_resolutions(array).tolist())) == want
+    assert list(map(tuple, image_resolutions(array.slice(2, 4)).tolist())) == want[2:6]
+    assert list(map(tuple, image_resolutions(array.slice(1), np.array([4, 5, 0])).tolist())) == [
         want[5],
         want[6],
         want[1],
     ]
 
 
-def test_errors_name_the_picture():
+def test_broken_and_missing_images_are_negative_and_named_in_the_error():
     broken = {"bytes": b"GIF89a", "path": None}
-    with pytest.raises(ImageError, match="^an image without a path: expected an image file"):
-        image_sizes(images({"bytes": picture(0), "path": None}, broken))
-    with pytest.raises(ImageError, match="^b.jpg: expected an image file"):
-        image_sizes(images({**broken, "path": "b.jpg"}))
-    with pytest.raises(ImageError, match="nowhere.jpg: expected an image file here, found none"):
-        image_sizes(images({"bytes": None, "path": "/nowhere.jpg"}))
+    array = images({"bytes": picture(0), "path": None}, broken, {"bytes": None, "path": "/no.jpg"})
+    assert image_resolutions(array).tolist() == [list(SIZES[0]), [-1, -1], [-1, -1]]
+    table = pa.table({"image": array, "hash": ["a1", "b2", "c3"]})
+    with pytest.raises(
+        ImageError,
+        match="^image b2: expected an image file, found 6 bytes .* 1 more are broken. To leave "
+        r"out: `ds.filter\(lambda hash: hash not in \('b2', 'c3',\), input_columns=\"hash\"\)`",
+    ) as caught:
+        table_resolutions(table, "image")
+    assert caught.value.hashes == ("b2", "c3")
+    with pytest.raises(ImageError, match="^an image: expected an image file, found 6 bytes"):
+        table_resolutions(table.drop_columns(["hash"]), "image")
+    with pytest.raises(ImageError, match="^/no.jpg: /no.jpg: expected an image file here, found"):
+        table_resolutions(table.slice(2).drop_columns(["hash"]), "image")
+
+
+def test_dataset_resolutions_skips_broken_images_or_names_all_of_them():
+    rows = {
+        "hash": [image_hash(n) for n in range(9)],
+        "image": [{"bytes": b"no" if n % 4 == 2 else picture(n), "path": None} for n in range(9)],
+    }
+    ds = datasets.Dataset.from_dict(rows).cast_column("image", datasets.Image())
+    want = [(-1, -1) if n % 4 == 2 else SIZES[n] for n in range(9)]
+    assert sizes_of(ds, on_broken="skip") == want
+    with pytest.raises(ImageError, match=f"^image {image_hash(2)}: .* 1 more are broken") as caught:
+        dataset_resolutions(ds, "image")
+    assert caught.value.hashes == (image_hash(2), image_hash(6))
+    good = ds.filter(lambda hash: hash not in caught.value.hashes, input_columns="hash")
+    assert sizes_of(good) == [size for size in want if size[0] > 0]
+    with pytest.raises(ImageError, match="^image of row 2: expected an image file, found 2 bytes"):
+        dataset_resolutions(ds.remove_columns("hash"), "image")
 
 
 def test_bytes_in_arrow_are_not_copied(monkeypatch):
     array = images(*({"bytes": picture(n), "path": None} for n in range(60)))
     data = array.field("bytes").buffers()[2]
     seen = []
-    header_size = module.header_size
-    monkeypatch.setattr(module, "header_size", lambda view: seen.append(view) or header_size(view))
-    image_sizes(array)
+    header_resolution = module.header_resolution
+    monkeypatch.setattr(
+        module, "header_resolution", lambda view: seen.append(view) or header_resolution(view)
+    )
+    image_resolutions(array)
     addresses = [np.frombuffer(view, np.uint8).ctypes.data for view in seen]
     assert addresses[0] == data.address
     assert all(data.address <= address < data.address + data.size for address in addresses)
@@ -261,9 +295,9 @@ def test_a_dataset_of_ones_own_has_sizes(tmp_path):
     ds = datasets.Dataset.from_dict(
         {"picture": files}, features=datasets.Features({"picture": datasets.Image()})
     )
-    assert list(map(tuple, dataset_sizes(ds, "picture").tolist())) == SIZES[:5]
+    assert list(map(tuple, dataset_resolutions(ds, "picture").tolist())) == SIZES[:5]
     mixed = datasets.concatenate_datasets([ds, ds.select([3, 1])])
-    assert list(map(tuple, dataset_sizes(mixed, "picture", num_proc=2).tolist())) == [
+    assert list(map(tuple, dataset_resolutions(mixed, "picture", num_proc=2).tolist())) == [
         *SIZES[:5],
         SIZES[3],
         SIZES[1],
