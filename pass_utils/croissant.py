@@ -1,5 +1,5 @@
-"""A release in, its Croissant 1.1 description out: JSON-LD that says where the files are and how
-rows are made of them.
+"""The Croissant 1.1 description of a release: JSON-LD that says where its files are and how rows
+are made of them.
 """
 
 from __future__ import annotations
@@ -7,13 +7,19 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+import datasets
+
+from ._datasets import Splits, open_splits
 from .errors import ReleaseError
+from .images.files import dataset_places
 from .releases import (
     DATASET_AUTHORS,
     DATASET_LICENSE_URL,
     DATASET_SPDX,
+    IMAGE_NAME,
     LICENSE_URL,
     METADATA_COLUMNS,
     METADATA_FILE,
@@ -21,17 +27,13 @@ from .releases import (
     File,
     Release,
     choose_shards,
+    doi_url,
     file_url,
     find_release,
-    release_of,
     script,
 )
 
-if TYPE_CHECKING:
-    import datasets
-
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
-_ROWS_AT_A_TIME = 100_000
 RECORDS = "images"  # the record set: one record for each row
 # The standard's own context, without which its tools warn.
 # https://docs.mlcommons.org/croissant/docs/croissant-spec.html
@@ -101,40 +103,47 @@ _FIELDS = {  # of the dataset's columns: Croissant's type, and what it is
 
 
 def croissant_jsonld(
-    source: str | Release | datasets.Dataset | datasets.IterableDataset,
+    source: Any,
     *,
     shards: Iterable[int] | None = None,
     base_url: str | None = None,
 ) -> dict[str, Any]:
-    """The Croissant description of a release, or of the `shards` of it that are chosen;
-    `json.dumps` makes it a file.
+    """The Croissant description of a release, or of some shards; `json.dumps` makes it a file.
 
-    `source` is a release, by name or as a record, or a dataset that `load_dataset("pass")` opened.
-    That is described by the files that its rows come from: the chosen release, and in place only
-    the shards in which its images lie. Croissant cannot name single rows, so a selection of them
-    has its number of rows in the description and no more. The files are at `base_url`, or the
-    environment's `PASS_BASE_URL`, or Zenodo.
+    Args:
+        source: A release, by name or as a record; or a dataset that `load_dataset("pass")` opened,
+            or a dict of such splits. A dataset is described by the files that its rows come from:
+            its release, and in place only the shards in which its images are. Croissant cannot
+            name single rows, so the description of a selection has their number and no more.
+        shards: The numbers of those to describe; by default all of a release, those of a dataset.
+        base_url: Where the files are; by default the environment's `PASS_BASE_URL`, else Zenodo.
 
-    >>> [file["name"] for file in croissant_jsonld("v3", shards=[0])["distribution"]]
-    ['pass_metadata.csv', 'PASS.0.tar', 'image-files']
+    Returns:
+        The description, as JSON-LD.
 
     Raises:
         ReleaseError: there is no such release or shard, or the dataset is not one that
-        `load_dataset("pass")` opened.
+            `load_dataset("pass")` opened.
+        DatasetError: the source is something else.
+
+    >>> [file["name"] for file in croissant_jsonld("v3", shards=[0])["distribution"]]
+    ['pass_metadata.csv', 'PASS.0.tar', 'image-files']
     """
     rows: int | None = None
     if isinstance(source, (str, Release)):
         release = find_release(source)
     else:
-        opened = release_of(source)
-        if opened is None:
+        splits = open_splits(source, resolve=False)
+        if splits.release is None:
             raise ReleaseError(
                 "croissant_jsonld: expected a release, or a dataset that "
                 '`load_dataset("pass")` opened, found a dataset of another origin. Name the '
                 'release: `croissant_jsonld("v3")`.'
             )
-        release, rows = opened, len(source) if hasattr(source, "__len__") else None
-        shards = _shards_of(source, release) if shards is None else shards
+        release = splits.release
+        if not splits.streamed:
+            rows = sum(len(part) for part in splits.parts.values())
+        shards = _shards_of(splits, release) if shards is None else shards
     chosen = choose_shards(release, shards)
     whole = len(chosen) == len(release.shards) and rows in (None, release.images)
     part = (
@@ -157,7 +166,7 @@ def croissant_jsonld(
         else release.version,
         "datePublished": release.date,
         "url": script.HOMEPAGE,
-        "sameAs": [f"https://doi.org/{release.doi}"],
+        "sameAs": [doi_url(release)],
         "identifier": release.doi,
         "citeAs": script.CITATION,
         "license": [
@@ -179,14 +188,13 @@ def croissant_jsonld(
             "Self-supervised pretraining of image models, judged on other datasets. No benchmark."
         ],
         "rai:dataBiases": [
-            "Follows Flickr's distribution: mostly pictures from Europe and the United States."
+            "Follows Flickr's distribution: mostly photos from Europe and the United States."
         ],
         "rai:dataLimitations": [
-            "For research. Annotators can miss something: later releases withdrew pictures of "
-            "people."
+            "For research. Annotators can miss something: later releases withdrew photos of people."
         ],
         "rai:personalSensitiveInformation": [
-            "The pictures were chosen to show no people. Names of creators serve attribution and "
+            "The photos were chosen to show no people. Names of creators serve attribution and "
             "nothing else."
         ],
         "distribution": [
@@ -248,7 +256,7 @@ def _record_set() -> dict[str, Any]:
                 "fileSet": {"@id": "image-files"},
                 "extract": {"fileProperty": "filename"},
                 # Without `.jpg`: mlcroissant applies it twice to joined fields.
-                "transform": {"regex": "([0-9a-f]{16,32})"},
+                "transform": {"regex": IMAGE_NAME.pattern.removesuffix(r"\.jpg")},
             }
             field["references"] = {
                 "fileObject": {"@id": METADATA_FILE},
@@ -273,21 +281,12 @@ def _record_set() -> dict[str, Any]:
     }
 
 
-def _shards_of(
-    dataset: datasets.Dataset | datasets.IterableDataset, release: Release
-) -> list[int] | None:
-    """The shards in which the images of a dataset opened in place lie; None where they are not
-    known.
-    """
-    import datasets
-    import pyarrow.compute as pc
-
-    names: set[str] = set()
-    if isinstance(dataset, datasets.Dataset) and len(dataset) and "image" in dataset.column_names:
-        for table in dataset.select_columns(["image"]).with_format("arrow").iter(_ROWS_AT_A_TIME):
-            for chunk in table["image"].chunks:
-                shard = pc.extract_regex(
-                    pc.struct_field(chunk, "path"), r"^pass://.+/(?P<name>[^/]+)/[^/]+$"
-                )
-                names.update(pc.unique(pc.struct_field(shard, "name")).drop_null().to_pylist())
+def _shards_of(splits: Splits, release: Release) -> list[int] | None:
+    """The shards in which the images of datasets opened in place are; None where not known."""
+    names = {
+        Path(places.shard).name
+        for part in splits.parts.values()
+        if isinstance(part, datasets.Dataset) and "image" in part.column_names
+        for places in dataset_places(part, "image")
+    }
     return [number for number, file in release.shards.items() if file.name in names] or None

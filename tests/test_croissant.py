@@ -16,7 +16,7 @@ from datasets import load_dataset
 from PIL import Image
 from support.zenodo import describe
 
-from pass_utils import RELEASES, ReleaseError, croissant_jsonld
+from pass_utils import RELEASES, DatasetError, ReleaseError, croissant_jsonld
 from pass_utils.croissant import CONFORMS_TO
 from pass_utils.releases import FEATURES, dummy_folder
 
@@ -181,6 +181,24 @@ def test_a_dataset_is_described_by_the_files_that_its_rows_come_from():
     assert croissant_jsonld(stream) == croissant_jsonld("v3")
     with pytest.raises(ReleaseError, match="Name the release: `croissant_jsonld"):
         croissant_jsonld(datasets.Dataset.from_dict({"hash": ["0"]}))
+    with pytest.raises(DatasetError, match="found NoneType"):
+        croissant_jsonld(None)
+
+
+def test_croissant_takes_the_splits_that_load_dataset_gives_without_split():
+    folder = str(dummy_folder("v3"))
+    ds = load_dataset("pass", "v3", data_dir=folder)
+    assert isinstance(ds, datasets.DatasetDict)
+    assert croissant_jsonld(ds) == croissant_jsonld(ds["train"])
+    streams = load_dataset("pass", "v3", data_dir=folder, streaming=True)
+    assert croissant_jsonld(streams) == croissant_jsonld("v3")
+    some = load_dataset("pass", "v3", data_dir=folder, shards=[4], split="train")
+    other = load_dataset("pass", "v3", data_dir=folder, shards=[7], split="train")
+    described = croissant_jsonld({"train": some, "test": other})
+    assert set(files(described)) == {"pass_metadata.csv", "PASS.4.tar", "PASS.7.tar"}
+    assert described["description"].endswith(f" {len(some) + len(other)} rows of it are meant.")
+    with pytest.raises(ReleaseError, match="Name the release: `croissant_jsonld"):
+        croissant_jsonld({"a": ds["train"], "b": datasets.Dataset.from_dict({"hash": ["0"]})})
 
 
 def test_the_command_prints_what_the_function_gives(run):
