@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from .._datasets import image_columns
 from ..hashes import are_hashes
-from ..images.files import image_columns
 from ..images.resolutions import image_resolutions
 
 _CREDITED = ("hash", "creator_username")

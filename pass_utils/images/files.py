@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .._datasets import Rows, file_size, read_file, stored_chunks
-from .._datasets import image_columns as image_columns
 from ..errors import ExportError, ImageError
 from ..shards.places import Places, group_places, open_shard
 
