@@ -155,9 +155,17 @@ def test_the_links_of_a_page_lead_somewhere(page):
             assert not anchor or anchor in anchors(found), target
 
 
-def test_every_page_is_linked_from_the_readme():
-    readme = (ROOT / "README.md").read_text()
-    assert [page.name for page in PAGES[1:] if f"](docs/{page.name}" not in readme] == []
+def test_the_readme_links_the_index_and_the_index_links_every_page():
+    assert "](docs/index.md" in (ROOT / "README.md").read_text()
+    index = (ROOT / "docs" / "index.md").read_text()
+    assert [p.name for p in PAGES[1:] if p.stem != "index" and f"]({p.name}" not in index] == []
+
+
+def test_the_readme_is_short_before_the_dataset_card():
+    manual = (
+        (ROOT / "README.md").read_text().partition("\n# PASS")[2].partition("\n# Dataset card")[0]
+    )
+    assert len(manual.splitlines()) <= 200
 
 
 TROUBLE = ROOT / "docs" / "troubleshooting.md"
