@@ -233,7 +233,7 @@ def test_members_of_any_ranges_are_those_of_the_whole(tmp_path, monkeypatch):
         @examples
         @given(
             st.data(),
-            st.lists(st.integers(0, 1500), max_size=12),
+            st.lists(st.integers(0, 1500), min_size=1, max_size=12),
             st.lists(st.integers(0, 4000), max_size=3),
         )
         def check(data, sizes, faults):

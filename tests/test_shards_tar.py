@@ -20,6 +20,7 @@ from support.tars import MemoryShard, make_header, make_tar, pad
 
 from pass_utils import ShardError
 from pass_utils.shards import tar as shards
+from pass_utils.shards.member import _pax_records
 from pass_utils.shards.source import ShardFile
 from pass_utils.shards.tar import Member, read_members
 
@@ -152,10 +153,8 @@ class Tar(bytes):
 @st.composite
 def tars(draw: st.DrawFn, formats: Sequence[str] = tuple(FORMATS), max_size: int = 12) -> bytes:
     buffer = io.BytesIO()
-    chosen = draw(st.lists(entries(), max_size=max_size))
-    general = (
-        draw(pax_records) if chosen else {}
-    )  # tarfile takes a tar of nothing but them for damaged, and so do we
+    chosen = draw(st.lists(entries(), min_size=1, max_size=max_size))
+    general = draw(pax_records)
     with tarfile.open(
         fileobj=buffer,
         mode="w",
@@ -351,11 +350,72 @@ def test_a_picture_that_holds_a_tar_yields_nothing_of_it(lookback, inner, tail):
 
 
 def test_two_pictures_that_hold_tars_one_after_the_other_yield_nothing_of_them(monkeypatch):
-    monkeypatch.setattr(shards, "LOOKBACK", 4096)
+    monkeypatch.setattr(shards, "LOOKBACK", 5120)
     short = make_tar(INNER[:2], end=False)
     data, expected = around(short, HEAD + short + END, short, HEAD + short, HEAD + short[:1024])
     assert names(data) == expected
     check_every_cut(data)
+
+
+BULK = make_tar([(f"PASS_dataset/9/{image_hash(n)}.jpg", b"x" * 400) for n in range(90)], end=False)
+NESTED = {  # tars without an end, so that their last member leads to the header after the image
+    "all of it a tar": BULK,
+    "a tar after other bytes": HEAD * 20 + BULK,
+    "a tar of tars": make_tar([("PASS_dataset/9/a.tar", BULK)] * 3, end=False),
+    "a pax tar": make_tar([(f"{n}" * 60 + "ä.jpg", b"x") for n in range(30)], format=2, end=False),
+}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("inner", NESTED.values(), ids=NESTED)
+def test_a_tar_in_an_image_larger_than_the_look_back_is_refused_by_ranges(monkeypatch, form, inner):
+    monkeypatch.setattr(shards, "LOOKBACK", 4096)
+    long = f"PASS_dataset/{'9' * 120}"
+    files = [(f"{long}/{image_hash(n)}.jpg", bytes([65 + n]) * 700) for n in range(12)]
+    name = f"{long}/picture.jpg"
+    data = make_tar([*files[:6], (name, inner), *files[6:]], format=FORMATS[form])
+    assert names(data) == [name for name, _ in [*files[:6], (name, b""), *files[6:]]]
+    outer = next(member for member in members(data) if member.name == name)
+    for cut in range(512, len(data), 512):
+        found = []
+        with pytest.raises(ShardError, match="no tar inside of a member of more than") as info:
+            for start, end in pairs(len(data), [cut]):
+                found += members(data, start, end)
+        assert "Open the shard without streaming, or with a range_size of at least" in str(
+            info.value
+        )
+        assert outer.offset <= info.value.offset < outer.offset + outer.size
+        assert found in ([], members(data)[: len(found)])
+
+
+@settings(examples, max_examples=200)
+@given(st.lists(entries(), min_size=1, max_size=9), st.booleans(), st.data())
+def test_ranges_over_a_tar_in_an_image_of_any_size_give_the_whole_or_an_error(inside, ended, draw):
+    buffer = io.BytesIO()
+    with tarfile.open(
+        fileobj=buffer,
+        mode="w",
+        format=tarfile.PAX_FORMAT,
+        encoding="utf-8",
+        errors="surrogateescape",
+    ) as tar:
+        for entry, content in inside:
+            tar.addfile(entry, io.BytesIO(content))
+        length = tar.offset
+    inner = buffer.getvalue() if ended else buffer.getvalue()[:length]
+    plain = [(f"m{n}.jpg", bytes([65 + n]) * (n * 90)) for n in range(12)]
+    before = HEAD * draw.draw(st.integers(0, 12))
+    data = Tar(make_tar([*plain[:5], ("picture.jpg", before + inner), *plain[5:]]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "LOOKBACK", draw.draw(st.sampled_from([512, 2560, 8192])))
+        yielded, errors = attempt(data, some_cuts(draw, data))
+    whole, found = members(data), []
+    for part, error in zip(yielded, errors, strict=True):
+        found += part
+        if error is not None:
+            assert found == whole[: len(found)]
+            return
+    assert found == whole
 
 
 @pytest.mark.parametrize("skipped", range(6))
@@ -382,44 +442,69 @@ def between(blocks: bytes) -> bytes:
     return PLAIN[0] + blocks + PLAIN[1]
 
 
-def test_an_old_gnu_sparse_file_is_passed_over_whole(lookback):
-    data = between(
+PAX_SPARSE = [b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n", b"30 GNU.sparse.map=0,100,900,1\n"]
+UNSUPPORTED = {
+    "an old GNU sparse file": (
         make_header(b"holes", 600, type=b"S", fields={257: b"ustar  \0", 483: b"00000010000\0"})
-        + pad(b"s" * 600)
-    )
-    assert members(data)[1] == Member("holes", 2048, 600, b"S")
-    assert not members(data)[1].is_file
-    assert (
-        [offset for _, offset, *_ in listing(data)]
-        == [member.offset for member in members(data)]
-        == [512, 2048, 3584]
-    )
-    check_every_cut(data)
+        + pad(b"s" * 600),
+        "a sparse file, holes,",
+    ),
+    "a sparse file with more of its map": (
+        make_header(b"holes", 600, type=b"S", fields={257: b"ustar  \0", 482: b"\1"})
+        + bytes(512)
+        + pad(b"s" * 600),
+        "a sparse file, holes,",
+    ),
+    **{
+        f"a sparse file of a pax tar, version {number}": (
+            make_header(b"x", len(version), type=b"x")
+            + pad(version)
+            + make_header(b"GNUSparseFile.1/a.jpg", 101)
+            + pad(b"s" * 101),
+            "a sparse file, GNUSparseFile.1/a.jpg,",
+        )
+        for number, version in enumerate(PAX_SPARSE)
+    },
+    "a volume label": (make_header(b"My photos", type=b"V"), "a volume label, My photos,"),
+    "a continued file": (
+        make_header(b"a.jpg", 99, type=b"M") + pad(b"s" * 99),
+        "a file continued from another volume, a.jpg,",
+    ),
+}
 
 
-def test_the_extended_blocks_of_an_old_gnu_sparse_file_are_passed_over(lookback):
-    fields = {257: b"ustar  \0", 482: b"\1", 483: b"00000010000\0"}
-    more, last = bytes(504) + b"\1" + bytes(7), bytes(512)
-    data = between(
-        make_header(b"holes", 600, type=b"S", fields=fields) + more + last + pad(b"s" * 600)
-    )
-    assert members(data)[1] == Member("holes", 3072, 600, b"S")
-    assert (
-        [offset for _, offset, *_ in listing(data)]
-        == [member.offset for member in members(data)]
-        == [512, 3072, 4608]
-    )
-    check_every_cut(data)
+@pytest.mark.parametrize(("blocks", "found"), UNSUPPORTED.values(), ids=UNSUPPORTED)
+def test_a_member_that_is_not_stored_as_its_bytes_is_refused_by_name(lookback, blocks, found):
+    data = between(blocks)
+    for start in (0, 700, len(data) - 1000):
+        with pytest.raises(ShardError, match=f"expected plain files, found {found} at ") as info:
+            members(data, start)
+        assert "Pack the files again with `tar --format=ustar`, without --sparse" in str(info.value)
+        assert "Fetch it again" not in str(info.value)
+        assert info.value.shard == "PASS.7.tar"
 
 
-@pytest.mark.parametrize(
-    "version", ["22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n", "30 GNU.sparse.map=0,100,900,1\n"]
-)
-def test_a_sparse_file_of_a_pax_tar_is_no_file(version):
-    header = make_header(b"x", len(version), type=b"x") + pad(version.encode())
-    data = between(header + make_header(b"GNUSparseFile.1/holes.jpg", 101) + pad(b"s" * 101))
-    assert members(data)[1] == Member("GNUSparseFile.1/holes.jpg", 3072, 101, b"S")
-    assert [member.is_file for member in members(data)] == [True, False, True]
+def test_a_member_says_what_it_is():
+    kinds = {b"0": "a file", b"2": "a symbolic link", b"1": "a hard link", b"5": "a directory"}
+    for flag, kind in kinds.items():
+        assert Member("a", 512, 0, flag).kind == kind
+    assert Member("a", 512, 0, b"Z").kind == "a member of type b'Z'"
+
+
+def test_a_file_of_2_gib_is_refused_by_its_size():
+    class Huge(MemoryShard):
+        def __init__(self, data, size):
+            super().__init__(data)
+            self.size = size
+
+    for size in (1 << 31, 1 << 40):
+        header = make_header(b"a.jpg", b"\x80" + size.to_bytes(11, "big"))
+        message = rf"images of less than 2,147,483,648 bytes, found a\.jpg of {size:,} bytes at 512"
+        with pytest.raises(ShardError, match=message) as info:
+            next(read_members(Huge(header, 512 + size)))
+        assert info.value.offset == 512
+    header = make_header(b"a.jpg", (1 << 31) - 1)
+    assert next(read_members(Huge(header, 1 << 32))).size == (1 << 31) - 1
 
 
 def test_a_size_in_base_256_is_read(lookback):
@@ -507,16 +592,14 @@ def test_what_gnu_keeps_in_the_prefix_is_no_folder():
 
 def test_a_tar_older_than_ustar_is_refused():
     old = make_header(b"a.jpg", fields={257: bytes(8)})
-    with pytest.raises(
-        ShardError, match=r"^PASS\.7\.tar: expected a tar, found a file that begins with b'a\.jpg"
-    ) as info:
-        members(old + END)
-    assert info.value.offset == 0
-    with pytest.raises(
-        ShardError, match="expected a tar header at byte 1,536, found a damaged one"
-    ) as info:
-        members(between(old))
-    assert info.value.offset == 1536
+    for data, offset in ((old + END, 0), (between(old), 1536)):
+        message = (
+            rf"^PASS\.7\.tar: expected a header of the ustar format at byte {offset:,}, found "
+            r"one of the older v7 format\. Pack the files again with `tar --format=ustar`\.$"
+        )
+        with pytest.raises(ShardError, match=message) as info:
+            members(data)
+        assert info.value.offset == offset
 
 
 PAX_DAMAGE = {
@@ -753,9 +836,15 @@ def test_what_is_no_tar_is_refused_by_every_range(lookback, data, message):
         assert (info.value.shard, info.value.offset) == ("PASS.7.tar", 0)
 
 
-def test_a_tar_of_nothing_has_no_members():
-    for size in (1024, 10_240):
-        assert members(bytes(size)) == []
+@pytest.mark.parametrize("size", [1024, 10_240, 1_000_000])
+def test_a_tar_without_members_is_refused(lookback, size):
+    for start in (0, 512, size - 512):
+        with pytest.raises(ShardError, match="a tar with members, found zeros") as info:
+            members(bytes(size), start)
+        assert info.value.offset == 0
+
+
+def test_a_single_block_of_zeros_is_no_tar():
     with pytest.raises(
         ShardError, match="expected two end-of-archive blocks at 0, found one block of zeros"
     ):
@@ -830,14 +919,39 @@ def test_a_tar_cut_short_anywhere_is_reported(monkeypatch):
     assert members(SOUND[: LENGTH + 1024]) == TRUE
 
 
-def test_more_zeros_than_needed_after_the_end_are_fine(lookback):
-    for more in (1, 511, 512, 5000, 100_000):
+def test_zeros_up_to_a_full_record_after_the_end_are_fine(lookback):
+    for more in (1, 511, 512, 5000, 10_239):
         data = SOUND[: LENGTH + 1024] + bytes(more)
         assert members(data) == join(data, [LENGTH - 9, LENGTH + 1, LENGTH + 700]) == TRUE
-    assert members(SOUND + bytes(20_000), LENGTH + 15_000) == []
+    assert members(SOUND, len(SOUND) - 1000) == []
 
 
-@pytest.mark.parametrize("zeros", [1024, 1025, 1536, 7000, 100_000])
+@pytest.mark.parametrize("more", [10_240, 20_000, 3_000_000])
+def test_more_zeros_than_fill_a_record_are_a_torn_tar(lookback, more):
+    data = SOUND[: LENGTH + 1024] + bytes(more)
+    for start in (0, LENGTH - 3000, LENGTH + 600, len(data) - 600):
+        with pytest.raises(
+            ShardError,
+            match=rf"expected less than 11,264 bytes of zeros at the end of the tar, found zeros "
+            rf"from byte {LENGTH:,} on, with {1024 + more:,} bytes to the end: the tar is torn",
+        ) as info:
+            members(data, start)
+        assert info.value.offset == LENGTH
+
+
+def test_a_tar_torn_anywhere_is_reported_by_the_ranges_over_it(monkeypatch):
+    """As a download into a preallocated file leaves it: the right size, zeros from some byte on."""
+    monkeypatch.setattr(shards, "LOOKBACK", 4096)
+    for length in range(0, len(SOUND) - 14_000, 331):
+        torn = SOUND[:length] + bytes(len(SOUND) - length)
+        yielded, errors = attempt(torn, [length // 3, length // 2, len(SOUND) - 9000])
+        assert any(errors)
+        assert set(sum(yielded, [])) <= set(TRUE)
+        with pytest.raises(ShardError, match="Fetch it again"):
+            members(torn)
+
+
+@pytest.mark.parametrize("zeros", [1024, 1025, 1536, 7000, 11_000])
 def test_bytes_after_the_end_of_the_archive_are_reported(lookback, zeros):
     offset = LENGTH + zeros
     for data in (
@@ -857,17 +971,6 @@ def test_bytes_after_the_end_of_the_archive_are_reported(lookback, zeros):
 def test_a_tar_after_a_tar_is_reported():
     with pytest.raises(ShardError, match="expected nothing after the end-of-archive blocks"):
         members(SOUND + SOUND)
-
-
-def test_a_shard_that_shrinks_while_its_end_is_checked_is_read_to_an_end():
-    class Shrinking(MemoryShard):
-        def pread(self, offset, size):
-            data = super().pread(offset, size)
-            return data if offset + size < LENGTH + 2048 else b""
-
-    found = read_members(Shrinking(SOUND[:LENGTH] + END + bytes(5000), limit=1000))
-    assert [next(found) for _ in TRUE] == TRUE
-    list(found)
 
 
 # No input takes long
@@ -897,7 +1000,7 @@ def test_a_pax_header_of_many_records_is_read_in_one_pass():
             Counted.copied += len(part) if isinstance(key, slice) else 1
             return Counted(part) if isinstance(key, slice) else part
 
-    records = shards._pax_records(Counted(b"6 a=b\n" * 5000))
+    records = _pax_records(Counted(b"6 a=b\n" * 5000))
     assert records == {"a": "b"}
     assert Counted.copied < 4 * 6 * 5000
 

@@ -6,7 +6,8 @@ import tarfile
 
 import datasets
 
-from ..shards.tar import BLOCK, END_OF_ARCHIVE
+from ..shards.member import BLOCK
+from ..shards.tar import END_OF_ARCHIVE
 from .groups import parse_size
 from .kinds import Kind, OnBytes, ignore
 from .outputs import Output

@@ -46,15 +46,13 @@ def list_images(source: Source, start: int = 0, end: int | None = None) -> Itera
             continue
         match = IMAGE_NAME.fullmatch(name)
         if match is None or not member.is_file:
-            found = (
-                f"a member {member.name!r}"
-                if match is None
-                else f"{member.name!r}, which is a link"
-            )
+            found, todo = f"a member {member.name!r}", "Is this a shard of PASS?"
+            if match is not None:
+                found = f"{member.name!r}, which is {member.kind},"
+                todo = "Pack the files again with `tar --dereference --hard-dereference`."
             raise ShardError(
                 f"{source.name}: expected files named <hash>.jpg, found {found} at byte "
-                f"{member.offset:,}. Is this a shard "
-                "of PASS?",
+                f"{member.offset:,}. {todo}",
                 shard=source.name,
                 offset=member.offset,
             )

@@ -1,249 +1,117 @@
-"""A byte range of a tar in, members (name, offset, size) and their bytes out.
+"""Reads the members (name, offset, size) of a byte range of a tar.
 
-A tar is a row of 512-byte blocks: a header, the member's bytes padded to a whole block, the next
+A tar is a row of 512-byte blocks: a header, the member's bytes padded to full blocks, the next
 header; at the end at least two blocks of zeros. So it can be read from any offset: move up to the
-next header, and go on from there. Over any set of cuts each member is read once, by the range in
-which its first header begins.
-
-Format: POSIX.1-2017 `pax`, "ustar Interchange Format" and "pax Interchange Format"; GNU tar manual,
-"Basic Tar Format".
+next header, and follow the headers from there. Over any set of cuts each member is read once, by
+the range in which its first header begins.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from .._util.text import plain_line
 from ..errors import ShardError
+from .member import BLOCK, Entry, Member, padded, parse_header, read_entry
 from .source import Source
 
-BLOCK = 512
 LOOKBACK = (
     1 << 20
-    # bytes read before a range to learn where its first member begins; larger than any picture of
+    # bytes read before a range to find where its first member begins; larger than any image of
     # PASS
 )
 END_OF_ARCHIVE = bytes(2 * BLOCK)
-
-# Types that describe the member after them instead of being one: pax (one, all), GNU long name, GNU
-# long link.
-_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK = b"x", b"g", b"L", b"K"
-_EXTENSIONS = (_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK)
-_SPARSE = b"S"
-_FILES = (b"0", b"\0", b"7")
-# links, devices, directories, pipes: their size is not a length
-_WITHOUT_DATA = (b"1", b"2", b"3", b"4", b"5", b"6")
-_MAX_EXTENSION = 1 << 20  # bytes of a pax record or a long name; real ones have a few hundred
-_MAX_EXTENSIONS = 16  # for one member; real ones have at most one of each type
-
-
-class Member(NamedTuple):
-    """A member of a tar: its name, where its bytes begin, how many they are, and its type flag."""
-
-    name: str
-    offset: int
-    size: int
-    type: bytes = b"0"
-
-    @property
-    def is_file(self) -> bool:
-        """Whether it is a regular file."""
-        return self.type in _FILES
-
-    @property
-    def is_directory(self) -> bool:
-        """Whether it is a directory; old tars mark one by a name that ends in a slash."""
-        return self.type == b"5" or self.name.endswith("/")
+# what may follow the members: the end-of-archive blocks, and zeros up to a full record of 20 blocks
+_LONGEST_END = 2 * BLOCK + 20 * BLOCK
 
 
 def read_members(source: Source, start: int = 0, end: int | None = None) -> Iterator[Member]:
-    """The members whose first header begins in bytes `[start, end)` of a tar, in order; by default
-    all.
+    """Yields the members whose first header begins in bytes `[start, end)` of a tar, in order.
 
     Members of every type are given, without their bytes: `source.readinto(member.offset, buffer)`
     reads those. After the last one the next header is checked too, so that no damage hides between
     two ranges; a range that reaches the end of the tar checks its end-of-archive blocks.
 
+    Args:
+        source: the tar.
+        start: first byte of the range.
+        end: byte after the range; None for the end of the tar.
+
     Raises:
-        ShardError: no tar, a damaged header, or a tar that is cut short; it names shard and offset.
+        ShardError: no tar, a damaged header, a tar that is cut short or torn, a member that is
+            stored in another way than as its bytes or has 2 GiB or more; it names shard and offset.
     """
     end = source.size if end is None else min(end, source.size)
+    split = start > 0 or end < source.size
     position = _first_header(source, start) if start else 0
     while True:
-        entry = _read_entry(source, position)
+        entry = read_entry(source, position)
         if entry is None:
             _check_end(source, position)
             return
         if position >= end:
             return
+        if split and entry.next - position > LOOKBACK:
+            _check_no_headers_within(source, position, entry)
         yield entry.member
         position = entry.next
 
 
-class _Header(NamedTuple):
-    name: str
-    size: int  # bytes of data that follow the header
-    type: bytes
-    extended: bool  # whether more blocks of an old GNU sparse map follow
-
-
-class _Entry(NamedTuple):
-    member: Member
-    next: int  # offset of the header after it
-
-
-def _read_entry(source: Source, position: int) -> _Entry | None:
-    """The member whose first header is at `position`, with the headers that extend it; None for a
-    block of zeros.
-    """
-    name: str | None = None
-    size: int | None = None
-    kind: bytes | None = None
-    for extensions in range(_MAX_EXTENSIONS + 1):
-        block = source.pread(position, BLOCK)
-        header = _parse(block)
-        if header is None:
-            if block == bytes(BLOCK) and not extensions:
-                return None
-            raise _damage(source, position, block)
-        data = position + BLOCK
-        if header.type not in _EXTENSIONS:
-            break
-        if header.size > _MAX_EXTENSION:
-            raise _damage(source, position, block)
-        text = source.pread(data, header.size)
-        if header.type == _LONG_NAME:
-            name = _decode(text.rstrip(b"\0"))
-        elif header.type == _PAX:
-            records = _pax_records(text)
-            if records is None:
-                raise _damage(source, position, block)
-            name = records.get("path", name)
-            size = int(records["size"]) if "size" in records else size
-            if any(
-                key.startswith("GNU.sparse.") for key in records
-            ):  # its data are not the file's: holes are left out
-                kind = _SPARSE
-        position = data + _padded(header.size)
-    else:
-        raise _damage(source, position, block)
-    more = header.extended
-    while more:
-        more = source.pread(data, BLOCK)[504:505] == b"\1"
-        data += BLOCK
-    if size is None or header.type in _WITHOUT_DATA:
-        size = header.size
-    if data + size > source.size:
-        raise ShardError(
-            f"{source.name}: expected {size:,} bytes of {name or header.name} at {data:,}, found "
-            f"the end of the file at {source.size:,}: the tar is cut short. Fetch it again.",
-            shard=source.name,
-            offset=data,
-        )
-    member = Member(
-        header.name if name is None else name, data, size, header.type if kind is None else kind
-    )
-    return _Entry(member, data + _padded(size))
-
-
-def _parse(block: bytes) -> _Header | None:
-    """A header block, or None when it is none: the magic, the checksum and every number must be
-    right.
-    """
-    if len(block) < BLOCK or block[257:262] != b"ustar":
-        return None
-    checksum = _number(block[148:156])
-    if checksum != sum(block) - sum(block[148:156]) + 8 * 0x20:
-        return None
-    kind = block[156:157]
-    size = 0 if kind in _WITHOUT_DATA else _number(block[124:136])
-    if size is None:
-        return None
-    name = block[:100].split(b"\0", 1)[0]
-    if (
-        block[257:263] == b"ustar\0" and block[345] and kind not in _EXTENSIONS
-    ):  # POSIX; GNU keeps other things there
-        name = block[345:500].split(b"\0", 1)[0] + b"/" + name
-    return _Header(_decode(name), size, kind, kind == _SPARSE and block[482:483] == b"\1")
-
-
-def _number(field: bytes) -> int | None:
-    """A number field: octal digits, or GNU's base 256 for large ones."""
-    if field[0] == 0x80:
-        return int.from_bytes(field[1:], "big")
-    digits = field.split(b"\0", 1)[0].strip()
-    # int() alone takes a sign: a way back, forever
-    return None if digits.strip(b"01234567") else int(digits or b"0", 8)
-
-
-def _pax_records(text: bytes) -> dict[str, str] | None:
-    """The `length key=value` records of a pax header, or None when they are damaged."""
-    records = {}
-    position, end = 0, len(text.rstrip(b"\0"))
-    while position < end:
-        space = text.find(b" ", position, position + 8)  # seven digits count to _MAX_EXTENSION
-        digits = text[position : max(space, 0)]
-        after = position + int(digits) if digits.isdigit() else 0
-        if text[after - 1 : after] != b"\n":
-            return None
-        key, equals, value = text[space + 1 : after - 1].partition(b"=")
-        if not equals or (key == b"size" and not (value.isdigit() and len(value) < 20)):
-            return None
-        records[_decode(key)] = _decode(value)
-        position = after
-    return records
-
-
-def _decode(name: bytes) -> str:
-    return name.decode("utf-8", "surrogateescape")
-
-
-def _padded(size: int) -> int:
-    return -(-size // BLOCK) * BLOCK
-
-
 def _check_end(source: Source, position: int) -> None:
-    """Require what ends a tar: two blocks of zeros, and nothing but zeros after them."""
-    if source.pread(position, 2 * BLOCK) != END_OF_ARCHIVE:
+    """Require members, and after them what ends a tar: two blocks of zeros, and no more than fill
+    a record. More of them are what an interrupted download into a preallocated file leaves.
+    """
+    zeros = source.pread(position, _LONGEST_END)
+    after = len(zeros) - len(zeros.lstrip(b"\0"))
+    if after < len(END_OF_ARCHIVE):
+        expected = f"two end-of-archive blocks at {position:,}"
+        found = "one block of zeros: the tar is cut short or damaged"
+    elif position == 0:
+        expected, found = "a tar with members", "zeros where the first one should begin"
+    elif after < len(zeros):
+        expected = "nothing after the end-of-archive blocks"
+        found = f"more bytes at {position + after:,}"
+        position += after
+    elif source.size - position >= _LONGEST_END:
+        expected = f"less than {_LONGEST_END:,} bytes of zeros at the end of the tar"
         found = (
-            "one block of zeros"
-            if source.size - position >= BLOCK
-            else f"the end of the file at {source.size:,}"
-        )
-        raise ShardError(
-            f"{source.name}: expected two end-of-archive blocks at {position:,}, found {found}: "
-            "the tar is cut short or damaged. Fetch it again.",
-            shard=source.name,
-            offset=position,
-        )
-    for at in range(position, source.size, LOOKBACK):
-        data = source.pread(at, LOOKBACK)
-        if data.strip(b"\0"):
-            at += len(data) - len(data.lstrip(b"\0"))
-            raise ShardError(
-                f"{source.name}: expected nothing after the end-of-archive blocks, found more "
-                f"bytes at {at:,}. Fetch it again.",
-                shard=source.name,
-                offset=at,
-            )
-
-
-def _damage(source: Source, position: int, block: bytes) -> ShardError:
-    if position == 0:
-        expected, found = (
-            "a tar",
-            f"a file that begins with {block[:16]!r}" if block else "an empty file",
+            f"zeros from byte {position:,} on, with {source.size - position:,} bytes to the end: "
+            "the tar is torn, as after an interrupted download"
         )
     else:
-        expected = f"a tar header at byte {position:,}"
-        found = (
-            "a damaged one" if len(block) == BLOCK else f"the end of the file at {source.size:,}"
-        )
-    return ShardError(
+        return
+    raise ShardError(
         f"{source.name}: expected {expected}, found {found}. Fetch it again.",
         shard=source.name,
         offset=position,
     )
+
+
+def _check_no_headers_within(source: Source, position: int, entry: Entry) -> None:
+    """Require that a member larger than `LOOKBACK` holds no tar headers at full blocks.
+
+    A range that begins within such a member sees none of the headers around it, so it would take
+    those inside for members of the shard.
+    """
+    step = max(BLOCK, LOOKBACK // BLOCK * BLOCK)
+    headers = -entry.headers  # its own ones are found, too
+    for base in range(position, entry.next, step):
+        window = source.pread(base, min(step, entry.next - base))
+        at = window.find(b"ustar")
+        while at >= 0:
+            if at % BLOCK == 257 and parse_header(window[at - 257 : at - 257 + BLOCK]) is not None:
+                headers += 1
+            if headers > 0:
+                raise ShardError(
+                    f"{source.name}: expected no tar inside of a member of more than "
+                    f"{LOOKBACK:,} bytes, found a header at byte {base + at - 257:,} in "
+                    f"{plain_line(entry.member.name)}: ranges cannot tell it from a member of the "
+                    "shard. Open the shard without streaming, or with a range_size of at least "
+                    f"{source.size:,}.",
+                    shard=source.name,
+                    offset=base + at - 257,
+                )
+            at = window.find(b"ustar", at + 1)
 
 
 def _first_header(source: Source, start: int) -> int:
@@ -253,7 +121,7 @@ def _first_header(source: Source, start: int) -> int:
     first = _agreed_header(source, start)
     position = 0 if first is None else first
     while position < start:
-        entry = _read_entry(source, position)
+        entry = read_entry(source, position)
         if entry is None:
             break
         position = entry.next
@@ -264,24 +132,24 @@ def _agreed_header(source: Source, start: int) -> int | None:
     """The header at or after `start` to which every header within `LOOKBACK` bytes before it leads,
     or None.
 
-    A picture may hold bytes that look like a header, or a whole tar, and past a damaged header
-    there is no way of telling them. So when one of them leads elsewhere or nowhere, or there is
-    none (within a member larger than `LOOKBACK`), the headers have to be followed from the
-    beginning of the tar.
+    An image may hold bytes that look like a header, or a whole tar, and past a damaged header they
+    cannot be told from members. So when one of them leads elsewhere or nowhere, or there is none
+    (within a member larger than `LOOKBACK`), the headers have to be followed from the beginning of
+    the tar. A tar within a member larger than `LOOKBACK` is refused by `_check_no_headers_within`.
     """
     base = max(0, start - LOOKBACK) // BLOCK * BLOCK
-    window = source.pread(base, _padded(start - base))
+    window = source.pread(base, padded(start - base))
     leads: dict[int, int] = {}
-    for place in reversed(range(base, base + len(window), BLOCK)):
-        if not window.startswith(b"ustar", place - base + 257):
+    for at in reversed(range(base, base + len(window), BLOCK)):
+        if not window.startswith(b"ustar", at - base + 257):
             continue
         try:
-            entry = _read_entry(source, place)
+            entry = read_entry(source, at)
         except ShardError:
             return None
-        after = place if entry is None else entry.next
+        after = at if entry is None else entry.next
         if after < start and after not in leads:
             return None
-        leads[place] = leads.get(after, after)
+        leads[at] = leads.get(after, after)
     firsts = set(leads.values())
     return firsts.pop() if len(firsts) == 1 else None
