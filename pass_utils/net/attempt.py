@@ -1,6 +1,6 @@
-"""One attempt at one image: a request, and the checks that its answer has to pass.
+"""One attempt to fetch one image: a request, and the checks that its answer has to pass.
 
-Complete is an answer that ends where it said, holds a JPEG from its start to its end, and has the
+An answer is complete that ends where it said, holds a JPEG from its start to its end, and has the
 checksum that is known of it. Format: ITU-T T.81 (JPEG), annex B.
 """
 
@@ -20,13 +20,12 @@ from typing import NamedTuple
 import urllib3
 
 from .._util import retry
-from .client import Client, RedirectError, release
+from .client import Client, RedirectError, content_length, give_back, read_some
 
 # bytes of an image that are read at most; those of PASS have 124 KB on average
 LARGEST_IMAGE = 32 << 20
 LONGEST_ATTEMPT = 120.0  # seconds
 
-_CHUNK = 1 << 16
 _SLOW_DOWN = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _UNTYPED = ("", "application/octet-stream", "binary/octet-stream")
@@ -71,15 +70,15 @@ def ask(
     ended: threading.Event,
     count: Callable[[int], object],
 ) -> Answer:
-    """Ask for one image.
+    """Requests one image, and checks the answer.
 
     Args:
-        client: The connections.
-        url: Where the image is.
-        expected: The SHA-256 that it must have, in hex; None where that is unknown.
-        ended: Ends the attempt when set.
-        count: Called with the bytes of each piece, and with their negative sum where they are not
-            used.
+        client: the connections.
+        url: where the image is.
+        expected: the SHA-256 that it must have, in hex; None where that is unknown.
+        ended: ends the attempt when set.
+        count: called with the number of bytes of each piece, and with their negative sum where
+            they are of no use.
     """
     received = 0
 
@@ -104,27 +103,32 @@ def _ask(
     begin = time.monotonic()
     try:
         response = client.get(url)
+        refusal = _refusal(response)
+        if refusal is not None:
+            give_back(response)
+            return refusal
         try:
-            refusal = _refusal(response)
-            if refusal is not None:
-                return refusal
             data = _read(response, begin + LONGEST_ATTEMPT, ended, count)
         finally:
-            release(response)
-    except RedirectError as err:
-        return Answer(Kind.REFUSED, str(err))
-    except _UnusableError as err:
+            response.close()
+    except (RedirectError, _TooLargeError) as err:
         return Answer(Kind.REFUSED, str(err))
     except _UNREACHABLE as err:
         untrusted = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in err.args)
         return Answer(Kind.UNTRUSTED if untrusted else Kind.UNREACHABLE, str(err))
     except (urllib3.exceptions.HTTPError, OSError) as err:
-        return Answer(Kind.BROKEN, str(err) or type(err).__name__)
+        return Answer(Kind.BROKEN, _describe(err))
     return _check(response, data, expected)
 
 
-class _UnusableError(Exception):
-    """A body that is not read to its end; the message says why."""
+def _describe(err: Exception) -> str:
+    if isinstance(err, urllib3.exceptions.ReadTimeoutError):
+        return f"no answer in {retry.RETRY.read_timeout:g} seconds"
+    return str(err.args[-1] if err.args else "") or type(err).__name__
+
+
+class _TooLargeError(Exception):
+    """A body that is not read to its end."""
 
 
 def _refusal(response: urllib3.BaseHTTPResponse) -> Answer | None:
@@ -145,11 +149,9 @@ def _refusal(response: urllib3.BaseHTTPResponse) -> Answer | None:
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         return Answer(Kind.REFUSED, f"expected the file as it is, found it as {encoding[:60]}")
-    length = response.headers.get("Content-Length", "")
-    if length.isdecimal() and int(length) > LARGEST_IMAGE:
-        return Answer(
-            Kind.REFUSED, f"expected {LARGEST_IMAGE:,} bytes at most, found {int(length):,}"
-        )
+    length = content_length(response)
+    if length is not None and length > LARGEST_IMAGE:
+        return Answer(Kind.REFUSED, f"expected {LARGEST_IMAGE:,} bytes at most, found {length:,}")
     return None
 
 
@@ -162,22 +164,26 @@ def _read(
     """The body, up to its end.
 
     Raises:
-        _UnusableError: it is too large.
+        _TooLargeError: it is too large.
         OSError, urllib3.exceptions.HTTPError: it breaks off, or takes too long.
     """
-    # urllib3 1 has only `read`, which waits for all that it is asked for
-    read = getattr(response, "read1", response.read)
     data = bytearray()
-    while piece := read(_CHUNK, decode_content=False):
-        data += piece
-        count(len(piece))
-        if len(data) > LARGEST_IMAGE:
-            raise _UnusableError(f"expected {LARGEST_IMAGE:,} bytes at most, found more")
-        if ended.is_set() or time.monotonic() > deadline:
-            raise TimeoutError(f"{len(data):,} bytes in {LONGEST_ATTEMPT:.0f} seconds")
-    length = response.headers.get("Content-Length", "")
-    if length.isdecimal() and len(data) != int(length):
-        raise ConnectionError(f"{len(data):,} of {int(length):,} bytes")
+    length = content_length(response)
+    of = "" if length is None else f" of {length:,}"
+    try:
+        while piece := read_some(response):
+            data += piece
+            count(len(piece))
+            if len(data) > LARGEST_IMAGE:
+                raise _TooLargeError(f"expected {LARGEST_IMAGE:,} bytes at most, found more")
+            if ended.is_set() or time.monotonic() > deadline:
+                raise TimeoutError(f"{len(data):,}{of} bytes in {LONGEST_ATTEMPT:g} seconds")
+    except urllib3.exceptions.ReadTimeoutError as err:
+        raise TimeoutError(f"silence after {len(data):,}{of} bytes") from err
+    except urllib3.exceptions.HTTPError as err:
+        raise ConnectionError(f"cut off after {len(data):,}{of} bytes") from err
+    if length is not None and len(data) != length:
+        raise ConnectionError(f"cut off after {len(data):,}{of} bytes")
     return bytes(data)
 
 

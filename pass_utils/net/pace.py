@@ -1,26 +1,28 @@
-"""Adaptive concurrency: how many requests a server gets at once, and when to give it up.
+"""Adaptive concurrency: how many requests a server gets at the same time, and when to give it up.
 
-Additive increase, multiplicative decrease, as TCP does it (RFC 5681): a round of answers allows one
-more request at a time, an answer of 429 or 503 halves them.
+Additive increase, multiplicative decrease, as in TCP (RFC 5681): a round of answers allows one
+request more, a burst of 429 or 503 halves them. A circuit breaker: where one image after the other
+fails, requests go out one at a time, with exponential backoff, until one is answered.
 """
 
 from __future__ import annotations
 
 from .._util import retry
 
-# seconds without an answer after which the server is given up: before its first, and after it
+# seconds without a useful answer after which a server is given up: before its first, and later
 FIRST_CONTACT = 10.0
 SILENCE = 300.0
+_OUTAGE = 8  # different images that fail in a row
 
 
 class Pace:
-    """Decides on concurrency, pauses and giving up from what happened when; reads no clock.
+    """Decides on concurrency, pauses and giving up, from what happened when; reads no clock.
 
     Times are seconds of one monotonic clock.
 
     Args:
-        connections: Requests at the same time at most; as many are allowed at first.
-        now: When the first request is sent.
+        connections: requests at the same time at most; as many are allowed at first.
+        now: when the first request is sent.
     """
 
     def __init__(self, connections: int, now: float) -> None:
@@ -28,47 +30,66 @@ class Pace:
         self.limit = float(connections)
         self.paused_until = now
         self.contacted = False  # whether the server answered anything
-        self._answered = now  # when it last answered usefully, or will be asked again
+        self._useful = now  # when it last answered usefully, or may be asked again
         self._slowed = now
-        self._bursts = 0  # in a row, of answers of 429 or 503
+        self._bursts = 0  # of answers of 429 or 503, without a useful answer in between
+        self._failing: set[str] = set()  # images that failed since the last useful answer
+        self._probes = 0  # that failed since the outage began
 
     @property
     def window(self) -> int:
-        """Images under way at the same time, some of them in a queue where nothing is limited."""
+        """How many images may be sent for: in a queue, at the server, or not yet looked at."""
         full = self.limit >= self.connections
         return 2 * self.connections if full else max(1, int(self.limit))
 
+    @property
+    def outage(self) -> bool:
+        """Whether one image after the other fails."""
+        return len(self._failing) >= _OUTAGE
+
     def succeed(self, now: float) -> None:
-        """The server gave a useful answer."""
+        """Notes a useful answer at `now`."""
         self.contacted = True
-        self._bursts = 0
-        self._answered = max(self._answered, now)
+        self._bursts = self._probes = 0
+        self._failing.clear()
+        self._useful = max(self._useful, now)
         self.limit = min(self.connections, self.limit + 1 / self.limit)
 
-    def throttle(self, started: float, now: float, retry_after: float) -> bool:
-        """The server asked to be asked less.
+    def throttle(self, hash: str, started: float, now: float, *, retry_after: float) -> bool:
+        """Notes an answer of 429 or 503.
 
         Args:
-            started: When the request was sent; what was sent before the last decrease decreases
+            hash: the image that was asked for.
+            started: when the request was sent; those sent before the last decrease decrease
                 nothing again.
-            now: When it was answered.
-            retry_after: Seconds that the server wants to be left alone; 0 where it names none.
+            now: when it was answered.
+            retry_after: seconds that the server wants to be left alone; 0 where it names none.
 
         Returns:
             Whether this is the first such answer of a burst.
         """
         self.contacted = True
         self.paused_until = max(self.paused_until, now + retry_after)
-        self._answered = max(self._answered, self.paused_until if retry_after else 0)
-        if started < self._slowed:
-            return False
-        self._slowed = now
-        self._bursts += 1
-        self.limit = max(1.0, self.limit / 2)
-        return True
+        if retry_after:
+            self._useful = max(self._useful, self.paused_until)
+        first = started >= self._slowed
+        if first:
+            self._slowed = now
+            self._bursts += 1
+            self.limit = max(1.0, self.limit / 2)
+        self.fail(hash, started, now)
+        return first
+
+    def fail(self, hash: str, started: float, now: float) -> None:
+        """Notes a request that was sent at `started` and failed at `now`."""
+        self._failing.add(hash)
+        if self.outage and started >= self.paused_until:
+            self._probes += 1
+            self.limit = 1.0
+            self.paused_until = now + retry.RETRY.backoff(self._probes)
 
     def is_over(self, now: float) -> bool:
-        """Whether the server has given nothing useful for so long that it is given up."""
+        """Returns whether the server gave nothing useful for so long that it is given up."""
         if self._bursts > retry.RETRY.attempts:
             return True
-        return now - self._answered > (SILENCE if self.contacted else FIRST_CONTACT)
+        return now - self._useful > (SILENCE if self.contacted else FIRST_CONTACT)

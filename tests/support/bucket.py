@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from support.loopback import Loopback
 
@@ -91,7 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.at_once -= 1
 
     def serve(self) -> None:
-        hash = self.path.rpartition("/")[2].removesuffix(".jpg")
+        path = urlsplit(self.path).path  # a proxy is asked for a whole URL
+        hash = path.rpartition("/")[2].removesuffix(".jpg")
         with self.server.lock:
             self.server.requests[hash] += 1
             self.server.headers.append(
@@ -102,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.hang_up:
             self.close_connection = True
             return
-        image = self.server.images.get(hash) if self.path == self.path_of(hash) else None
+        image = self.server.images.get(hash) if path == self.path_of(hash) else None
         status = fault.status or (200 if image is not None or fault.body is not None else 404)
         body = fault.body if fault.body is not None else image if status == 200 else b"<Error/>"
         assert body is not None
