@@ -25,9 +25,8 @@ from conftest import read_terminal
 from support.zenodo import Fault, Zenodo, describe
 
 from pass_utils import releases
-from pass_utils._util import progress
+from pass_utils._util import files, progress
 from pass_utils._util import retry as retries
-from pass_utils.transfer import folder as folders
 
 pytestmark = pytest.mark.usefixtures("server")
 CSV, ZERO, ONE, TWO = "pass_metadata.csv", "PASS.0.tar", "PASS.1.tar", "PASS.2.tar"
@@ -122,7 +121,7 @@ def test_download_fetches_and_verify_agrees(run, served, mine):
         "",
     )
     assert contents(mine) == contents(served)
-    assert run("verify", mine) == (0, f"{mine}: what is there is whole.\n", "")
+    assert run("verify", mine) == (0, f"{mine}: what is there is intact.\n", "")
 
 
 def test_programs_are_told_what_there_is_now_and_what_is_wrong(run, served, mine):
@@ -133,15 +132,19 @@ def test_programs_are_told_what_there_is_now_and_what_is_wrong(run, served, mine
     told = json.loads(ended.out)
     assert sorted(told.pop("files"), key=str) == sorted(files, key=str)
     assert told == {**facts, "record": 1}
-    assert json.loads(run("verify", mine, "--json").out) == {**facts, "whole": True, "findings": []}
+    assert json.loads(run("verify", mine, "--json").out) == {
+        **facts,
+        "intact": True,
+        "findings": [],
+    }
     (mine / ONE).write_bytes(b"cut")
     ended = run("verify", mine, "--json")
     assert (ended.code, ended.err.count("\n")) == (1, 1)
     trouble = f"expected {(served / ONE).stat().st_size:,} bytes, found 3"
     assert json.loads(ended.out) == {
         **facts,
-        "whole": False,
-        "findings": [{"name": ONE, "trouble": trouble}],
+        "intact": False,
+        "findings": [{"name": ONE, "problem": trouble}],
     }
 
 
@@ -213,7 +216,7 @@ def test_a_dry_run_says_what_would_be_fetched_and_touches_nothing(run, server, s
     left = size[CSV] + size[TWO] - 10_000
     assert ended.out.splitlines() == [
         f"wrong      {short[CSV]:>9}  {CSV}",
-        f"whole      {short[ZERO]:>9}  {ZERO}",
+        f"complete   {short[ZERO]:>9}  {ZERO}",
         f"unverified {short[ONE]:>9}  {ONE}",
         f"partial    {short[TWO]:>9}  {TWO}  {(size[TWO] - 10_000) / 1000:.1f} kB of it to fetch",
         "",
@@ -236,7 +239,7 @@ def test_a_dry_run_says_what_would_be_fetched_and_touches_nothing(run, server, s
             }
             for name, state, to_fetch in (
                 (CSV, "wrong", size[CSV]),
-                (ZERO, "whole", 0),
+                (ZERO, "complete", 0),
                 (ONE, "unverified", 0),
                 (TWO, "partial", size[TWO] - 10_000),
             )
@@ -281,7 +284,7 @@ def test_progress_is_a_line_now_and_then_and_nothing_with_q(run, mine, monkeypat
         "",
     )
     assert re.match("verify: 100%", run("verify", mine, "--force").err.splitlines()[-1])
-    assert run("verify", mine, "--force", "-q") == (0, f"{mine}: what is there is whole.\n", "")
+    assert run("verify", mine, "--force", "-q") == (0, f"{mine}: what is there is intact.\n", "")
 
 
 @pytest.mark.slow
@@ -449,7 +452,7 @@ def test_ctrl_c_ends_verify_with_130(run, mine, monkeypatch, interruptible):
             time.sleep(0.02)
             yield memoryview(b"")
 
-    monkeypatch.setattr(folders, "read_file", interrupt)
+    monkeypatch.setattr(files, "read_file", interrupt)
     ended = run("verify", mine, "--force")
     assert (ended.code, ended.out) == (130, "")
     assert ended.err.startswith(

@@ -19,7 +19,7 @@ from datasets import Image, load_dataset
 
 from pass_utils import DownloadError, MetadataError, PassError, ReleaseError, ShardError
 from pass_utils.releases import FEATURES, RELEASES, dummy_folder, script
-from pass_utils.transfer.folder import STATE_FILE
+from pass_utils.transfer.state import STATE_FILE
 
 COLUMNS = ["image", "creator_username", "hash", "gps_latitude", "gps_longitude", "date_taken"]
 

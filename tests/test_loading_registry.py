@@ -12,6 +12,8 @@ import datasets.load
 import pytest
 from conftest import image_hash
 from datasets import load_dataset
+from test_repository import PACKAGE, ROOT, imports
+from test_repository import name as module_name
 
 import pass_utils
 from pass_utils.loading import registry
@@ -113,3 +115,21 @@ def test_the_public_names_are_there():
 def test_streams_are_found_by_the_same_name(folder):
     stream = load_dataset("pass", data_dir=str(folder()), shards=[0], split="train", streaming=True)
     assert [row["hash"] for row in stream] == [image_hash(0), image_hash(1)]
+
+
+# what the rows need and do not take their values from: errors, file stamps, the network, downloads
+_SHAPE_NO_ROW = {"errors", "releases", "_version"} | {"_util", "net", "transfer"}
+
+
+def test_the_code_that_shapes_rows_is_in_the_fingerprint_of_prepared_datasets():
+    """`releases` is a view of pass.py, which is in it."""
+    covered = {module_name(path) for path in registry.code_files() if path.is_relative_to(PACKAGE)}
+    todo, reached = ["loading.rows", "loading.builder"], set()
+    while todo:
+        module = todo.pop()
+        if module not in reached and module.split(".")[0] not in _SHAPE_NO_ROW:
+            reached.add(module)
+            todo += imports((PACKAGE / module.replace(".", "/")).with_suffix(".py"))
+    assert {"metadata", "hashes", "shards.tar", "shards.places"} <= reached
+    assert reached <= covered
+    assert ROOT / "pass.py" in registry.code_files()

@@ -16,8 +16,9 @@ from pass_utils import DownloadError, ReleaseError, download, verify, write_attr
 from pass_utils import releases as facts
 from pass_utils.cli import _options
 from pass_utils.releases import METADATA_FILE, RELEASES, find_release, script
-from pass_utils.transfer.fetch import look_and_plan
-from pass_utils.transfer.folder import STATE_FILE, read_state, release_in
+from pass_utils.transfer.folder import release_in
+from pass_utils.transfer.planning import plan_download
+from pass_utils.transfer.state import STATE_FILE, read_state
 
 ROOT = Path(__file__).parent.parent
 OTHER = r"expected a folder for record 5570664 \(v2\), found files of record 6615455"
@@ -63,7 +64,7 @@ import io, json, sys
 from contextlib import redirect_stdout
 import datasets, pass_utils
 from pass_utils.cli.main import main
-from pass_utils.transfer.fetch import look_and_plan
+from pass_utils.transfer.planning import plan_download
 datasets.disable_progress_bars()
 folder = str(pass_utils.dummy_folder())
 ds = datasets.load_dataset("pass", data_dir=folder, split="train")
@@ -75,8 +76,8 @@ found = {
     "rows": len(ds),
     "config": [ds.info.config_name, stream.info.config_name],
     "credit": [pass_utils.dataset_credit(), open("credits.txt").readline()],
-    "plan": look_and_plan("empty").release.name,
-    "verify": str(pass_utils.verify(folder, shards=[0])[0].trouble),
+    "plan": plan_download("empty").release.name,
+    "verify": str(pass_utils.verify(folder, shards=[0])[0].problem),
 }
 def run(*arguments):
     sys.argv = ["pass-utils", *arguments]
@@ -175,7 +176,7 @@ def test_verify_compares_with_the_release_that_the_folder_holds(folder_of_v3):
     findings = verify(folder_of_v3)
     assert [finding.name for finding in findings] == ["PASS.0.tar", "PASS.1.tar", METADATA_FILE]
     size = RELEASES["v3"].shards[0].size
-    assert findings[0].trouble.startswith(f"expected {size:,} bytes, found ")
+    assert findings[0].problem.startswith(f"expected {size:,} bytes, found ")
 
 
 def remember(folder: Path) -> bytes:
@@ -199,7 +200,7 @@ def test_verify_of_another_release_is_refused_before_verification_is_forgotten(f
 
 
 def test_download_resumes_the_release_that_the_folder_holds(folder_of_v3, run):
-    assert look_and_plan(folder_of_v3).release.name == "v3"
+    assert plan_download(folder_of_v3).release.name == "v3"
     with pytest.raises(DownloadError, match=OTHER):
         download(folder_of_v3, "v2", quiet=True)
     done = run("download", folder_of_v3, "--dry-run", "--json")

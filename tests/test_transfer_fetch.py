@@ -36,11 +36,14 @@ from pass_utils import (
     RemoteError,
     download,
     releases,
+    verify,
 )
+from pass_utils._util import files
 from pass_utils._util import retry as retries
 from pass_utils.releases import FEATURES
-from pass_utils.transfer.fetch import State, Task, look_and_plan, plan
-from pass_utils.transfer.folder import LOCK_FILE, STATE_FILE, Present, lock
+from pass_utils.transfer.folder import FileState
+from pass_utils.transfer.planning import State, Task, plan, plan_download
+from pass_utils.transfer.state import LOCK_FILE, STATE_FILE, lock_folder
 
 CSV, ZERO, ONE, TWO = "pass_metadata.csv", "PASS.0.tar", "PASS.1.tar", "PASS.2.tar"
 SIZES = {CSV: 3_000, ZERO: 400_000, ONE: 500_000, TWO: 300_000}
@@ -135,26 +138,30 @@ FILE = File("PASS.0.tar", 100, "0" * 64)
 
 
 @pytest.mark.parametrize(
-    ("found", "state", "to_go"),
+    ("found", "state", "to_fetch"),
     [
-        (Present(), State.MISSING, 100),
-        (Present(part=0), State.MISSING, 100),
-        (Present(part=40), State.PARTIAL, 60),
-        (Present(part=100), State.PARTIAL, 0),
-        (Present(part=101), State.WRONG, 100),
-        (Present(size=99), State.WRONG, 100),
-        (Present(size=101), State.WRONG, 100),
-        (Present(size=99, part=40), State.WRONG, 60),
-        (Present(size=99, part=101), State.WRONG, 100),
-        (Present(size=100), State.UNVERIFIED, 0),
-        (Present(size=100, part=40), State.UNVERIFIED, 0),
-        (Present(size=100, verified=True), State.WHOLE, 0),
+        (FileState(), State.MISSING, 100),
+        (FileState(part=0), State.MISSING, 100),
+        (FileState(part=40), State.PARTIAL, 60),
+        (FileState(part=100), State.PARTIAL, 0),
+        (FileState(part=101), State.WRONG, 100),
+        (FileState(size=99), State.WRONG, 100),
+        (FileState(size=101), State.WRONG, 100),
+        (FileState(size=99, part=40), State.WRONG, 60),
+        (FileState(size=99, part=101), State.WRONG, 100),
+        (FileState(size=99, cut_short=True), State.PARTIAL, 1),
+        (FileState(size=99, part=40, cut_short=True), State.PARTIAL, 1),
+        (FileState(size=40, part=99, cut_short=True), State.PARTIAL, 1),
+        (FileState(size=99, part=101, cut_short=True), State.PARTIAL, 1),
+        (FileState(size=100), State.UNVERIFIED, 0),
+        (FileState(size=100, part=40), State.UNVERIFIED, 0),
+        (FileState(size=100, verified=True), State.COMPLETE, 0),
     ],
 )
-def test_plan_says_what_there_is_of_a_file_and_how_much_is_to_go(found, state, to_go):
+def test_plan_has_the_state_of_a_file_and_the_bytes_to_fetch(found, state, to_fetch):
     made = plan(releases.RELEASES["v2"], [FILE], {FILE.name: found})
-    assert made.tasks == (Task(FILE, state, 100 - to_go),)
-    assert made.to_go == made.tasks[0].to_go == to_go
+    assert made.tasks == (Task(FILE, state, 100 - to_fetch),)
+    assert made.bytes_to_fetch == made.tasks[0].bytes_to_fetch == to_fetch
 
 
 sizes = st.none() | st.integers(0, 300)
@@ -163,7 +170,8 @@ sizes = st.none() | st.integers(0, 300)
 @settings(deadline=None, database=None, derandomize=True)
 @given(
     st.lists(
-        st.tuples(st.integers(0, 200), st.builds(Present, sizes, st.booleans(), sizes)), max_size=6
+        st.tuples(st.integers(0, 200), st.builds(FileState, sizes, st.booleans(), sizes)),
+        max_size=6,
     )
 )
 def test_plan_never_wants_more_than_the_files_have_and_nothing_of_whole_ones(found):
@@ -174,17 +182,17 @@ def test_plan_never_wants_more_than_the_files_have_and_nothing_of_whole_ones(fou
         {f"PASS.{number}.tar": present for number, (_, present) in enumerate(found)},
     )
     assert [task.file for task in made.tasks] == files
-    assert made.to_go == sum(task.to_go for task in made.tasks)
+    assert made.bytes_to_fetch == sum(task.bytes_to_fetch for task in made.tasks)
     for task, (size, present) in zip(made.tasks, found, strict=True):
-        assert 0 <= task.to_go <= size
-        assert (task.state is State.WHOLE) == (present.size == size and present.verified)
+        assert 0 <= task.bytes_to_fetch <= size
+        assert (task.state is State.COMPLETE) == (present.size == size and present.verified)
         assert (task.state is State.UNVERIFIED) == (present.size == size and not present.verified)
         if present.size == size:
-            assert task.to_go == 0
-        elif present.part is not None and present.part <= size:
-            assert task.to_go == size - present.part
+            assert task.bytes_to_fetch == 0
         else:
-            assert task.to_go == size
+            beginnings = [present.part, present.size if present.cut_short else None]
+            usable = [have for have in beginnings if have is not None and have <= size]
+            assert task.bytes_to_fetch == size - max(usable, default=0)
 
 
 def test_a_file_that_was_not_looked_for_is_missing():
@@ -307,6 +315,90 @@ def test_a_part_that_lacks_nothing_is_hashed_and_takes_its_name(fetch, server, s
     assert ranges(server, ZERO) == []
 
 
+def test_a_shard_that_another_tool_cut_short_is_resumed_and_all_of_it_verified(
+    fetch, server, served, mine
+):
+    leave(mine, ZERO, (served / ZERO).read_bytes()[:HERE])
+    made = plan_download(mine, describe(served), shards=[0])
+    assert made.tasks[1][1:] == (State.PARTIAL, HERE)
+    fetch()
+    assert contents(mine) == contents(served)
+    assert ranges(server, ZERO) == ["bytes=150000-399999"]
+
+
+def test_a_shard_cut_short_with_a_wrong_byte_is_kept_as_bad_and_fetched_again(
+    fetch, server, served, mine
+):
+    right = (served / ZERO).read_bytes()
+    leave(mine, ZERO, flip(right[:HERE], 77))
+    fetch()
+    assert contents(mine) == {**contents(served), f"{ZERO}.bad": flip(right, 77)}
+
+
+@pytest.mark.parametrize(("short", "part"), [(HERE, 1000), (1000, HERE)])
+def test_of_two_beginnings_of_a_shard_the_longer_is_resumed_and_the_other_kept(
+    fetch, server, served, mine, short, part
+):
+    right = (served / ZERO).read_bytes()
+    leave(mine, ZERO, right[:short])
+    leave(mine, f"{ZERO}.part", right[:part])
+    fetch()
+    assert contents(mine) == {**contents(served), f"{ZERO}.bad": right[:1000]}
+    assert ranges(server, ZERO) == ["bytes=150000-399999"]
+
+
+@pytest.mark.parametrize("name", [ZERO, CSV])
+def test_a_smaller_file_that_is_complete_in_itself_is_set_aside_untouched(
+    fetch, server, served, mine, name
+):
+    """A tar of one's own, which ends as tars do, and a CSV that was saved again."""
+    mine_own = b"mine" * 500 + bytes(1024) if name == ZERO else b",unickname\n"
+    leave(mine, name, mine_own)
+    fetch()
+    assert contents(mine) == {**contents(served), f"{name}.bad": mine_own}
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_part_that_is_no_regular_file_is_refused_and_not_followed(
+    fetch, server, mine, tmp_path, kind
+):
+    other, part = tmp_path / "other", mine / f"{ZERO}.part"
+    other.write_bytes(b"mine")
+    mine.mkdir()
+    part.symlink_to(other) if kind == "link" else os.mkfifo(part)
+    with pytest.raises(DownloadError, match="not a regular file"):
+        fetch(shards=[0])
+    assert other.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "brackets", "large", "folder", "number"])
+def test_a_state_file_of_any_kind_counts_as_forgotten(fetch, served, mine, kind):
+    mine.mkdir()
+    state = mine / STATE_FILE
+    if kind == "pipe":
+        os.mkfifo(state)
+    elif kind == "device":
+        state.symlink_to("/dev/zero")
+    elif kind == "folder":
+        state.mkdir()
+    else:
+        text = {"brackets": "[" * 100_000, "large": " " * (2 << 20), "number": "9" * 5000}[kind]
+        state.write_text(text)
+    if kind == "folder":
+        with pytest.raises(DownloadError, match="expected to write it"):
+            fetch()
+    else:
+        fetch()
+        assert contents(mine) == contents(served)
+
+
+def test_a_folder_name_with_nul_or_an_unknown_home_is_an_error(release):
+    for folder in ("/tmp/a\0b", "~nobody-of-that-name/pass"):
+        for call in (download, verify, plan_download):
+            with pytest.raises(ReleaseError, match="folder: expected a path, found "):
+                call(folder, release)
+
+
 @pytest.mark.parametrize("length", [HERE, SIZES[ZERO]])
 def test_a_part_with_a_wrong_byte_is_kept_as_bad_and_fetched_again(
     fetch, server, served, mine, caplog, length
@@ -365,13 +457,13 @@ def test_bytes_that_come_wrong_twice_are_an_error_with_both_checksums(fetch, ser
 def test_a_whole_file_of_unknown_origin_is_hashed_and_not_fetched(fetch, server, served, mine):
     for name in (ZERO, ONE):
         leave(mine, name, (served / name).read_bytes())
-    assert [task.state for task in look_and_plan(mine, describe(served)).tasks[1:3]] == [
+    assert [task.state for task in plan_download(mine, describe(served)).tasks[1:3]] == [
         State.UNVERIFIED
     ] * 2
     fetch()
     assert contents(mine) == contents(served)
     assert ranges(server, ZERO) == ranges(server, ONE) == []
-    assert {task.state for task in look_and_plan(mine, describe(served)).tasks} == {State.WHOLE}
+    assert {task.state for task in plan_download(mine, describe(served)).tasks} == {State.COMPLETE}
 
 
 def test_wrong_bytes_under_the_final_name_are_set_aside_and_fetched(fetch, server, served, mine):
@@ -409,22 +501,21 @@ def test_a_file_that_is_too_short_is_set_aside_and_what_its_part_holds_is_not_fe
 def test_a_file_that_changes_while_it_is_hashed_is_not_remembered(
     fetch, server, served, mine, monkeypatch
 ):
-    from pass_utils.transfer import folder as folders
 
     for name in SIZES:
         leave(mine, name, (served / name).read_bytes())
     wrong = flip((served / ZERO).read_bytes(), 5)
-    read_file = folders.read_file
+    read_file = files.read_file
 
     def read_and_change(path: Path) -> Iterator[memoryview]:
         yield from read_file(path)
         if path == mine / ZERO:
             path.write_bytes(wrong)
 
-    monkeypatch.setattr(folders, "read_file", read_and_change)
+    monkeypatch.setattr(files, "read_file", read_and_change)
     fetch()
     monkeypatch.undo()
-    assert look_and_plan(mine, describe(served)).tasks[1].state is State.UNVERIFIED
+    assert plan_download(mine, describe(served)).tasks[1].state is State.UNVERIFIED
 
 
 # --- another release's folder
@@ -460,7 +551,7 @@ def test_a_folder_of_another_release_is_refused_and_left_alone(mine, server, oth
     for call in (
         lambda: download(mine, other, base_url=server.base_url, quiet=True),
         lambda: download(mine, other, shards=[0], base_url=server.base_url, quiet=True),
-        lambda: look_and_plan(mine, other),
+        lambda: plan_download(mine, other),
     ):
         with pytest.raises(
             DownloadError,
@@ -523,9 +614,11 @@ def test_a_memory_of_other_bytes_is_not_believed(fetch, server, served, mine):
         )
         (mine / STATE_FILE).write_text(json.dumps(changed))
         states = {
-            task.file.name: task.state for task in look_and_plan(mine, describe(served)).tasks
+            task.file.name: task.state for task in plan_download(mine, describe(served)).tasks
         }
-        assert states == {name: State.WHOLE if name != ZERO else State.UNVERIFIED for name in SIZES}
+        assert states == {
+            name: State.COMPLETE if name != ZERO else State.UNVERIFIED for name in SIZES
+        }
 
 
 # --- the folder and its disk
@@ -533,7 +626,7 @@ def test_a_memory_of_other_bytes_is_not_believed(fetch, server, served, mine):
 
 def test_a_second_download_is_told_who_holds_the_folder(fetch, server, mine):
     mine.mkdir()
-    with lock(mine):
+    with lock_folder(mine):
         before = snapshot(mine)
         with pytest.raises(
             DownloadError,
@@ -578,7 +671,7 @@ def small_disk(tmp_path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_disk_that_fills_up_keeps_the_part_and_says_how_to_go_on(
+def test_a_disk_that_fills_up_keeps_the_part_and_says_how_bytes_to_fetch_on(
     small_disk, server, served, release, monkeypatch
 ):
     usage = shutil.disk_usage(small_disk)
@@ -613,7 +706,7 @@ def test_a_disk_that_is_full_from_the_start_is_an_error_of_ours(small_disk, rele
 
 def test_a_write_that_finds_no_room_keeps_the_part(fetch, server, served, mine, monkeypatch):
     """The same where no small disk can be mounted."""
-    real = Path.open
+    real = files.open_to_append
 
     class Full:
         """A disk that takes 250,000 bytes, the last of them in a write that takes a part."""
@@ -637,13 +730,7 @@ def test_a_write_that_finds_no_room_keeps_the_part(fetch, server, served, mine, 
         def __exit__(self, *exc_info):
             self.file.close()
 
-    monkeypatch.setattr(
-        Path,
-        "open",
-        lambda path, *a, **k: (Full if path.name == f"{ZERO}.part" else lambda f: f)(
-            real(path, *a, **k)
-        ),
-    )
+    monkeypatch.setattr("pass_utils.transfer.fetch.open_to_append", lambda path: Full(real(path)))
     with pytest.raises(
         DownloadError, match=f"{ZERO}, found the disk full. Make room for 150,000 bytes"
     ):

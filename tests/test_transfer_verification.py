@@ -18,8 +18,9 @@ import pytest
 from support.zenodo import Zenodo, describe
 
 from pass_utils import DownloadError, Release, ReleaseError, download, verify
+from pass_utils._util import files
 from pass_utils.transfer import folder as folders
-from pass_utils.transfer.folder import STATE_FILE
+from pass_utils.transfer.state import STATE_FILE
 from pass_utils.transfer.verification import Finding
 
 CSV, NAMES = "pass_metadata.csv", ["PASS.0.tar", "PASS.1.tar", "PASS.2.tar", "PASS.3.tar"]
@@ -41,13 +42,13 @@ def release(mine) -> Release:
 def opened(monkeypatch) -> list[str]:
     """The names of the files that are read from now on."""
     names: list[str] = []
-    read_file = folders.read_file
+    read_file = files.read_file
 
     def read_and_tell(path: Path) -> Iterator[memoryview]:
         names.append(path.name)
         return read_file(path)
 
-    monkeypatch.setattr(folders, "read_file", read_and_tell)
+    monkeypatch.setattr(files, "read_file", read_and_tell)
     return names
 
 
@@ -94,35 +95,35 @@ def test_every_kind_of_trouble_is_found_at_once_and_sorted(mine, release):
 
 
 def test_a_file_that_cannot_be_read_is_a_finding_beside_the_others(mine, release, monkeypatch):
-    read_file = folders.read_file
+    read_file = files.read_file
 
     def fail(path: Path) -> Iterator[memoryview]:
         if path.name == NAMES[1]:
             raise OSError(errno.EIO, "Input/output error", str(path))
         return read_file(path)
 
-    monkeypatch.setattr(folders, "read_file", fail)
+    monkeypatch.setattr(files, "read_file", fail)
     wrong = change(mine / NAMES[2], 20)
     first, second = verify(mine, release)
     assert first.name == NAMES[1]
-    assert first.trouble.startswith("expected to read it, found: [Errno 5] Input/output error")
+    assert first.problem.startswith("expected to read it, found: [Errno 5] Input/output error")
     assert second == Finding(
         NAMES[2], f"expected sha256 {release.shards[2].sha256}, found {sha256(wrong)}"
     )
 
 
 def test_a_file_that_goes_away_meanwhile_is_a_finding(mine, release, monkeypatch):
-    look = folders.look
+    scan = folders.scan
 
-    def look_and_remove(folder: Path, files) -> dict[str, folders.Present]:
-        found = look(folder, files)
+    def scan_and_remove(folder: Path, files) -> dict[str, folders.FileState]:
+        found = scan(folder, files)
         (folder / NAMES[0]).unlink()
         return found
 
-    monkeypatch.setattr("pass_utils.transfer.verification.look", look_and_remove)
+    monkeypatch.setattr("pass_utils.transfer.verification.scan", scan_and_remove)
     [finding] = verify(mine, release)
     assert finding.name == NAMES[0]
-    assert "No such file" in finding.trouble
+    assert "No such file" in finding.problem
 
 
 def test_files_that_are_not_there_are_missed_when_named_or_when_none_is(mine, release, tmp_path):
@@ -206,14 +207,14 @@ def test_a_file_that_force_finds_wrong_is_no_longer_taken_for_whole(mine, releas
 def test_a_file_that_changes_while_it_is_read_is_read_again_the_next_time(
     mine, release, monkeypatch
 ):
-    read_file = folders.read_file
+    read_file = files.read_file
 
     def read_and_change(path: Path) -> Iterator[memoryview]:
         yield from read_file(path)
         if path.name == NAMES[0]:
             change(path, 700)
 
-    monkeypatch.setattr(folders, "read_file", read_and_change)
+    monkeypatch.setattr(files, "read_file", read_and_change)
     assert verify(mine, release) == []
     monkeypatch.undo()
     assert [finding.name for finding in verify(mine, release)] == [NAMES[0]]
@@ -223,7 +224,7 @@ def test_what_is_verified_when_it_is_interrupted_is_remembered(
     mine, release, opened, monkeypatch, interruptible
 ):
     """Ctrl-C comes when all but the last file are remembered."""
-    read_file = folders.read_file
+    read_file = files.read_file
     once = iter([True])
 
     def read_last_slowly(path: Path) -> Iterator[memoryview]:
@@ -240,10 +241,10 @@ def test_what_is_verified_when_it_is_interrupted_is_remembered(
             time.sleep(0.05)
             yield memoryview(b"")
 
-    monkeypatch.setattr(folders, "read_file", read_last_slowly)
+    monkeypatch.setattr(files, "read_file", read_last_slowly)
     with pytest.raises(KeyboardInterrupt):
         verify(mine, release)
-    monkeypatch.setattr(folders, "read_file", read_file)
+    monkeypatch.setattr(files, "read_file", read_file)
     opened.clear()
     assert verify(mine, release) == []
     assert opened == [NAMES[3]]
@@ -257,7 +258,7 @@ def test_ctrl_c_does_not_wait_for_the_files_to_end(mine, release, monkeypatch, i
             time.sleep(0.02)
             yield memoryview(b"x")
 
-    monkeypatch.setattr(folders, "read_file", read_slowly)
+    monkeypatch.setattr(files, "read_file", read_slowly)
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
     begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
@@ -267,14 +268,14 @@ def test_ctrl_c_does_not_wait_for_the_files_to_end(mine, release, monkeypatch, i
 
 def test_files_are_read_in_parallel(mine, release, monkeypatch):
     together = threading.Barrier(2, timeout=5)
-    read_file = folders.read_file
+    read_file = files.read_file
 
     def meet(path: Path) -> Iterator[memoryview]:
         if path.name in NAMES[:2]:
             together.wait()
         return read_file(path)
 
-    monkeypatch.setattr(folders, "read_file", meet)
+    monkeypatch.setattr(files, "read_file", meet)
     assert verify(mine, release) == []
 
 
@@ -339,7 +340,7 @@ def test_quick_notices_a_tar_whose_headers_do_not_add_up(mine, release, damage):
         path.write_bytes(data[:end] + b"\1" * (len(data) - end))
     [finding] = verify(mine, release, quick=True)
     assert finding.name == NAMES[3]
-    assert re.match("expected .* found ", finding.trouble)
+    assert re.match("expected .* found ", finding.problem)
 
 
 def second_header(path: Path) -> int:

@@ -16,7 +16,7 @@ from ..export.writing import write_parquet
 from ..releases import dummy_folder
 from ..selection.resolution import filter_resolution
 from ..statistics import dataset_statistics
-from ..transfer.fetch import look_and_plan
+from ..transfer.planning import plan_download
 from ._output import human_bytes, print_code, print_heading, print_plan, print_row, print_statistics
 from ._selection import load
 
@@ -78,7 +78,7 @@ def _plan_download() -> None:
     print_heading("Download: resumes where it stopped, and verifies")
     print_code("pass-utils download ~/pass --release v3 --dry-run")
     with tempfile.TemporaryDirectory() as empty:
-        print_plan(look_and_plan(empty, "v3"), None)
+        print_plan(plan_download(empty, "v3"), None)
 
 
 def _filter(ds: Any) -> None:

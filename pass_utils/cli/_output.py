@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..export.planning import ExportPlan
     from ..export.resume import Written
     from ..statistics import Quartiles, Statistics
-    from ..transfer.fetch import Plan
+    from ..transfer.planning import Plan
 
 GO_ON = "Run the same command again to go on where this one stopped."
 
@@ -63,13 +63,18 @@ def print_plan(made: Plan, base_url: str | None) -> None:
 
     for task in made.tasks:
         of = (
-            f"  {human_bytes(task.to_go)} of it to fetch" if 0 < task.to_go < task.file.size else ""
+            f"  {human_bytes(task.bytes_to_fetch)} of it to fetch"
+            if 0 < task.bytes_to_fetch < task.file.size
+            else ""
         )
         click.echo(f"{task.state.value:<10} {human_bytes(task.file.size):>9}  {task.file.name}{of}")
     source = file_url(made.release, made.release.metadata, base_url).removesuffix(
         made.release.metadata.name
     )
-    click.echo(f"\n{human_bytes(made.to_go)} ({made.to_go:,} bytes) to fetch from {source}")
+    click.echo(
+        f"\n{human_bytes(made.bytes_to_fetch)} ({made.bytes_to_fetch:,} bytes) to fetch from "
+        f"{source}"
+    )
 
 
 def print_statistics(statistics: Statistics) -> None:

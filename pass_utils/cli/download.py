@@ -45,11 +45,12 @@ def download(
     Run it again to go on after a break.
     """
     from ..releases import file_url
-    from ..transfer.fetch import download, look_and_plan
+    from ..transfer.fetch import download
     from ..transfer.folder import release_in
+    from ..transfer.planning import plan_download
 
     release = release_in(folder, release).name
-    plan = look_and_plan(folder, release, shards=shards)
+    plan = plan_download(folder, release, shards=shards)
     facts = {"folder": str(folder), "release": release, "record": plan.release.record}
     if dry_run and as_json:
         files = [
@@ -57,12 +58,12 @@ def download(
                 "name": task.file.name,
                 "size": task.file.size,
                 "state": task.state.value,
-                "bytes_to_fetch": task.to_go,
+                "bytes_to_fetch": task.bytes_to_fetch,
                 "url": file_url(plan.release, task.file, base_url),
             }
             for task in plan.tasks
         ]
-        print_json({**facts, "bytes_to_fetch": plan.to_go, "files": files})
+        print_json({**facts, "bytes_to_fetch": plan.bytes_to_fetch, "files": files})
     elif dry_run:
         print_plan(plan, base_url)
     else:

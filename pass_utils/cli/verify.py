@@ -49,12 +49,12 @@ def verify(
     if as_json:
         found = [finding._asdict() for finding in findings]
         print_json(
-            {"folder": str(folder), "release": release, "whole": not findings, "findings": found}
+            {"folder": str(folder), "release": release, "intact": not findings, "findings": found}
         )
     elif findings:
-        click.echo("\n".join(f"{finding.name}: {finding.trouble}" for finding in findings))
+        click.echo("\n".join(f"{finding.name}: {finding.problem}" for finding in findings))
     else:
-        click.echo(f"{folder}: what is there is whole.")
+        click.echo(f"{folder}: what is there is intact.")
     if findings:
         click.echo(f"pass-utils: {_advise(folder, release, shards)}", err=True)
         click.get_current_context().exit(1)

@@ -24,6 +24,7 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined,unused-ignore]
 
 from .._datasets import open_splits
 from .._util.cache import cache_dir
+from .._util.files import hash_file
 from .._util.lock import LockedError, file_lock
 from .._util.progress import Progress, is_quiet
 from ..attribution.writing import write_attribution
@@ -34,7 +35,6 @@ from ..export.resume import Written
 from ..export.splits import CARD_FILE
 from ..export.streams import write_files
 from ..export.writing import AnyDataset
-from ..transfer.folder import hash_file
 from .card import patterns_of_others, write_card
 from .repository import Head, Repository, Upload, holds
 from .survey import Survey
@@ -151,7 +151,7 @@ class _Brought:
 
     def bring(self, path: str, file: Path, sha256: str | None = None) -> None:
         """Bring a file up, unless it is there, and delete it here."""
-        sha256 = sha256 or hash_file(file, lambda _: None).hexdigest()
+        sha256 = sha256 or hash_file(file).hexdigest()
         if self._head.files.get(path) == sha256:
             self._there[path] = sha256
             file.unlink()

@@ -176,7 +176,9 @@ class Pass(datasets.ArrowBasedBuilder):
         if config.data_dir is None:
             check_online("the shards")
             chosen = choose_shards(release, config.shards).values()
-            folder = fetch(release, [release.metadata], self._downloads, base_url=config.base_url)
+            folder = fetch(
+                release, [release.metadata], self._downloads, base_url=config.base_url, wait=True
+            )
             csv = f"{folder}/{release.metadata.name}"
             wholes = [
                 Range(file_url(release, file, config.base_url), 0, file.size, file.size)

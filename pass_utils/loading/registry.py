@@ -1,5 +1,4 @@
-"""The name "pass" in, our builder out: makes `load_dataset("pass")` find it, and touches no other
-name.
+"""The hook: makes `load_dataset("pass")` find our builder, and touches no other name.
 
 `datasets` asks `datasets.load.dataset_module_factory(path)` what to load, and looks that function
 up at every call. It is wrapped here: at once when `datasets` is imported already, else at the
@@ -93,9 +92,13 @@ def _pass_module(*, revision: object = None, data_files: object = None, **_: obj
 @functools.cache
 def _code_hash() -> str:
     """Changes when the code does, so that what older code prepared is not opened by newer."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in code_files())).hexdigest()
+
+
+def code_files() -> list[Path]:
+    """Returns the files whose change invalidates prepared datasets."""
     from ..releases import script
 
     package = Path(__file__).parent.parent
     ours = (file for pattern in _CODE for file in sorted(package.glob(pattern)))
-    files = [Path(script.__file__), *ours]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    return [Path(script.__file__), *ours]

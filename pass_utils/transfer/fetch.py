@@ -1,7 +1,7 @@
-"""A release in, a folder of whole, verified files out.
+"""Downloads a release into a folder: resumes, verifies, and gives only verified files their name.
 
-`plan` decides from what is in the folder what has to be done, `fetch` does it. A file arrives as
-`NAME.part`, is hashed while it does, and takes its name only when size and SHA-256 agree.
+`planning` decides from what is in the folder what has to be done, `fetch` does it. A file arrives
+as `NAME.part`, is hashed while it does, and takes its name only when size and SHA-256 agree.
 """
 
 from __future__ import annotations
@@ -10,104 +10,22 @@ import errno
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
-from enum import Enum
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
+from .._util.files import hash_file, open_to_append
 from .._util.progress import Progress
 from .._util.threads import map_threaded
 from ..errors import DownloadError
 from ..net.ranges import RemoteFile
 from ..net.session import check_online
-from ..releases import File, Release, choose_shards, file_url
-from .folder import Present, fingerprint, hash_file, lock, look, release_in, write_state
+from ..releases import File, Release, file_url
+from .folder import folder_path, release_in, scan
+from .planning import Plan, Task, chosen_files, plan
+from .state import lock_folder, verified_stamp, write_state
 
 logger = logging.getLogger(__name__)
-
-
-class State(Enum):
-    """What is in the folder of a file."""
-
-    WHOLE = "whole"  # verified before, and not touched since
-    UNVERIFIED = "unverified"  # the right size, never hashed
-    PARTIAL = "partial"  # some bytes, to go on from
-    MISSING = "missing"
-    WRONG = "wrong"  # another size than the file should have, or more than it
-
-
-class Task(NamedTuple):
-    """A file of a release, what there is of it, and how many of its bytes need not be fetched."""
-
-    file: File
-    state: State
-    have: int
-
-    @property
-    def to_go(self) -> int:
-        """Bytes to fetch."""
-        return self.file.size - self.have
-
-
-class Plan(NamedTuple):
-    """What has to be done so that a folder holds the chosen files of a release."""
-
-    release: Release
-    tasks: tuple[Task, ...]
-
-    @property
-    def to_go(self) -> int:
-        """Bytes to fetch."""
-        return sum(task.to_go for task in self.tasks)
-
-    @property
-    def todo(self) -> list[Task]:
-        """The tasks with something to do."""
-        return [task for task in self.tasks if task.state is not State.WHOLE]
-
-
-def plan(release: Release, files: Iterable[File], present: Mapping[str, Present]) -> Plan:
-    """What to do about each file, given what is there; touches neither disk nor network."""
-    return Plan(release, tuple(_task(file, present.get(file.name, Present())) for file in files))
-
-
-def _task(file: File, found: Present) -> Task:
-    if found.size == file.size:
-        return Task(file, State.WHOLE if found.verified else State.UNVERIFIED, file.size)
-    have = found.part or 0
-    if have > file.size:
-        return Task(file, State.WRONG, 0)
-    if found.size is not None:
-        return Task(file, State.WRONG, have)
-    return Task(file, State.PARTIAL if have else State.MISSING, have)
-
-
-def look_and_plan(
-    folder: str | os.PathLike[str],
-    release: str | Release | None = None,
-    *,
-    shards: Iterable[int] | None = None,
-) -> Plan:
-    """What `download` with the same arguments would do.
-
-    Raises:
-        ReleaseError: there is no such release or shard.
-        DownloadError: the folder holds another release, or may not be read.
-    """
-    release = release_in(folder, release)
-    return _look_and_plan(
-        Path(folder).expanduser().absolute(), release, _choose_files(release, shards)
-    )
-
-
-def _look_and_plan(folder: Path, release: Release, files: list[File]) -> Plan:
-    release_in(folder, release)  # who fetched into it meanwhile may have made it another's
-    return plan(release, files, look(folder, files))
-
-
-def _choose_files(release: Release, shards: Iterable[int] | None) -> list[File]:
-    return [release.metadata, *choose_shards(release, shards).values()]
 
 
 def download(
@@ -144,7 +62,7 @@ def download(
         wrong twice.
     """
     release = release_in(folder, release)
-    files = _choose_files(release, shards)
+    files = chosen_files(release, shards)
     return fetch(release, files, folder, base_url=base_url, connections=connections, quiet=quiet)
 
 
@@ -156,28 +74,55 @@ def fetch(
     base_url: str | None = None,
     connections: int = 2,
     quiet: bool | None = None,
+    wait: bool = False,
 ) -> Path:
-    """Have these files of a release in a folder, whole and verified, and return the folder."""
-    where = Path(folder).expanduser().absolute()
+    """Downloads these files of a release into a folder, and verifies them.
+
+    Args:
+        release: the release.
+        files: some of its files.
+        folder: where to; made if it is not there.
+        base_url: as in `download`.
+        connections: as in `download`.
+        quiet: as in `download`.
+        wait: wait for another process that downloads into the folder, and use what it got; else
+            refuse.
+
+    Returns:
+        The folder, absolute.
+
+    Raises:
+        RemoteError: the server does not give a file.
+        DownloadError: as for `download`.
+    """
+    where = folder_path(folder)
     files = list(files)
-    made = _look_and_plan(where, release, files)
+    made = _plan(where, release, files)
     if not made.todo:
         return where
-    if made.to_go:
-        check_online(", ".join(task.file.name for task in made.tasks if task.to_go))
-        _check_space(where, made.to_go)
-    with lock(where):
-        # again: who held the lock until now may have fetched something
-        made = _look_and_plan(where, release, files)
+    if made.bytes_to_fetch:
+        check_online(", ".join(task.file.name for task in made.tasks if task.bytes_to_fetch))
+        _check_space(where, made.bytes_to_fetch)
+    with lock_folder(where, wait=wait):
+        # again: who had the lock until now may have fetched something
+        made = _plan(where, release, files)
         write_state(where, record=release.record)
         with Progress(
             sum(task.file.size for task in made.todo), title=f"PASS {release.name}", quiet=quiet
         ) as progress:
             fetcher = _Fetcher(where, release, base_url, progress)
             map_threaded(
-                fetcher.bring, made.todo, threads=max(1, connections), stopped=progress.stopped
+                fetcher.download_file,
+                made.todo,
+                threads=max(1, connections),
+                stopped=progress.stopped,
             )
     return where
+
+
+def _plan(folder: Path, release: Release, files: list[File]) -> Plan:
+    release_in(folder, release)  # who fetched into it meanwhile may have made it another's
+    return plan(release, files, scan(folder, files))
 
 
 def _check_space(folder: Path, needed: int) -> None:
@@ -208,8 +153,8 @@ class _Fetcher:
             progress,
         )
 
-    def bring(self, task: Task) -> None:
-        """Have one file whole and verified.
+    def download_file(self, task: Task) -> None:
+        """Downloads and verifies one file, resuming its `.part`.
 
         Raises:
             DownloadError: it cannot be written, the disk is full, or it came wrong twice.
@@ -217,27 +162,24 @@ class _Fetcher:
         file = task.file
         self.progress.start(file.name, file.size)
         try:
-            self._bring(file, unverified=task.state is State.UNVERIFIED)
+            self._download(file)
         except OSError as err:
             if err.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise DownloadError(
-                    f"{self.folder / file.name}: expected to read and write it, found: {err}. Mend "
+                    f"{self.folder / file.name}: expected to read and write it, found: {err}. Fix "
                     "that."
                 ) from err
-            left = file.size - (look(self.folder, [file])[file.name].part or 0)
+            left = file.size - (scan(self.folder, [file])[file.name].part or 0)
             raise DownloadError(
                 f"{self.folder}: expected room for {file.name}, found the disk full. Make room for "
                 f"{left:,} bytes, and run "
-                "the same command again: it goes on where this one stopped."
+                "the same command again: it resumes where this one stopped."
             ) from err
         self.progress.finish(file.name)
 
-    def _bring(self, file: File, *, unverified: bool) -> None:
+    def _download(self, file: File) -> None:
         path, part = self.folder / file.name, self.folder / f"{file.name}.part"
-        for arrived, sizes in ((path, (file.size,)), (part, range(file.size + 1))):
-            if arrived.is_file() and (size := arrived.stat().st_size) not in sizes:
-                self._set_aside(file, arrived, f"{file.size:,} bytes, found {size:,}")
-        if unverified:
+        if self._prepare(file):
             status = path.stat()  # of what is hashed, not of what may take its place meanwhile
             found = hash_file(path, self._count(file)).hexdigest()
             if self._accept(file, path, status, found):
@@ -252,10 +194,30 @@ class _Fetcher:
             "again."
         )
 
+    def _prepare(self, file: File) -> bool:
+        """Set aside what cannot be of the file, and resume from a tar that is cut short; whether
+        there is one of the right size, to be hashed.
+        """
+        path, part = self.folder / file.name, self.folder / f"{file.name}.part"
+        size, _, arrived, cut_short = scan(self.folder, [file])[file.name]
+        if arrived is not None and arrived > file.size:
+            self._set_aside(file, part, f"{file.size:,} bytes, found {arrived:,}")
+            arrived = None
+        if size is None or size == file.size:
+            return size is not None
+        if cut_short and size > (arrived or 0):
+            if arrived:
+                self._set_aside(file, part, f"the longer beginning, found {arrived:,} bytes")
+            logger.info("%s: has %s of %s bytes; resumed from there", path, size, file.size)
+            path.replace(part)
+        else:
+            self._set_aside(file, path, f"{file.size:,} bytes, found {size:,}")
+        return False
+
     def _fill(self, file: File, part: Path) -> str:
         """Append to the `.part` what it lacks, and return the SHA-256 of all of it."""
         count = self._count(file)
-        with part.open("ab", buffering=0) as out:
+        with open_to_append(part) as out:
             have = out.tell()
             digest = hash_file(part, count)
             if have < file.size:
@@ -283,13 +245,13 @@ class _Fetcher:
             self._count(file)(-status.st_size)
             return False
         arrived.replace(self.folder / file.name)
-        write_state(self.folder, verified={file.name: fingerprint(status, file.sha256)})
+        write_state(self.folder, verified={file.name: verified_stamp(status, file.sha256)})
         return True
 
-    def _set_aside(self, file: File, wrong: Path, trouble: str) -> None:
+    def _set_aside(self, file: File, wrong: Path, expected: str) -> None:
         bad = self.folder / f"{file.name}.bad"
         wrong.replace(bad)
-        logger.warning("%s: expected %s; kept as %s", wrong, trouble, bad.name)
+        logger.warning("%s: expected %s; kept as %s", wrong, expected, bad.name)
 
     def _count(self, file: File) -> Callable[[int], None]:
         """Takes the bytes of a file that went by, and raises `Stopped` when there should be no

@@ -1,144 +1,35 @@
-"""A folder in, what it holds of a release out, and what is known of it.
-
-`.pass-utils.json` keeps which record the folder holds and which files were verified;
-`.pass-utils.lock` keeps two processes from fetching into it.
-"""
+"""A folder of PASS: where its files are, what there is of each, and which release it is of."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
 import os
-import socket
 import stat
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
-from .._util.atomic import atomic_write
-from .._util.lock import LockedError, file_lock
 from .._util.stamp import FileStamp
 from ..errors import DownloadError, ReleaseError
 from ..releases import METADATA_FILE, RELEASES, File, Release, choose_shards, find_release
+from .state import read_state, verified_stamp
 
-if TYPE_CHECKING:
-    from hashlib import _Hash
-
-STATE_FILE = ".pass-utils.json"
-LOCK_FILE = ".pass-utils.lock"
-_CHUNK = 1 << 20  # bytes
+_TAR_END = 1024  # bytes: the two blocks of zeros that a tar ends with
 
 
-def find_files(
-    folder: str | os.PathLike[str], release: str | Release, *, shards: Iterable[int] | None = None
-) -> list[str]:
-    """The absolute paths of a release's CSV and of the chosen shards in a folder.
+def folder_path(folder: str | os.PathLike[str]) -> Path:
+    """Returns the absolute path of a folder that a user named; `~` is their home.
 
     Raises:
-        ReleaseError: the folder or a file is not there, or the release has no such shard.
-        DownloadError: what is there is known to be of another release.
+        ReleaseError: it can be no path.
     """
-    release = find_release(release)
-    chosen = choose_shards(release, shards)
-    where = Path(folder).expanduser().absolute()
-    if not where.is_dir():
-        raise ReleaseError(
-            f"{where}: expected a folder with PASS.<n>.tar and {METADATA_FILE}, found none. Is the "
-            "path right?"
-        )
-    names = [METADATA_FILE, *(file.name for file in chosen.values())]
-    missing = [name for name in names if not (where / name).is_file()]
-    if missing:
-        present = [
-            number for number, file in release.shards.items() if (where / file.name).is_file()
-        ]
-        numbers = ",".join(map(str, present))
-        advice = (
-            f"Open what is there with `shards={present}` or `--shards {numbers}`, or run"
-            if present
-            else "Run"
-        )
-        wanted = "" if shards is None else f" --shards {','.join(map(str, chosen))}"
-        raise ReleaseError(
-            f"{where}: expected the CSV and {len(chosen)} "
-            f"{'shard' if len(chosen) == 1 else 'shards'} of release {release.name}, missing "
-            f"{', '.join(missing)}. {advice} `pass-utils download {where} --release "
-            f"{release.name}{wanted}`."
-        )
-    release_in(where, release)
-    return [str(where / name) for name in names]
-
-
-def file_stamp(path: str) -> FileStamp:
-    """The stamp of the file as it is now."""
-    return FileStamp.of(Path(path).stat())
-
-
-class Present(NamedTuple):
-    """What `look` found of a file: its size and whether it was verified, and the size of its
-    `.part`; None if not there.
-    """
-
-    size: int | None = None
-    verified: bool = False
-    part: int | None = None
-
-
-def look(folder: Path, files: Iterable[File]) -> dict[str, Present]:
-    """What is in a folder of these files.
-
-    Raises:
-        DownloadError: the folder may not be read.
-    """
-    verified = read_state(folder)["verified"]
-    present = {}
     try:
-        for file in files:
-            status, part = _status(folder / file.name), _status(folder / f"{file.name}.part")
-            present[file.name] = Present(
-                size=status and status.st_size,
-                verified=status is not None
-                and verified.get(file.name) == fingerprint(status, file.sha256),
-                part=part and part.st_size,
-            )
-    except OSError as err:
-        raise _unreadable(folder, err) from err
-    return present
-
-
-def _status(path: Path) -> os.stat_result | None:
-    """What the system knows of a file; None where there is none."""
-    try:
-        status = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return status if stat.S_ISREG(status.st_mode) else None
-
-
-def fingerprint(status: os.stat_result, sha256: str) -> list[int | str]:
-    """What must not change for a verified file to stay verified."""
-    return [*FileStamp.of(status), sha256]
-
-
-def read_file(path: Path) -> Iterator[memoryview]:
-    """The bytes of a file, in one buffer that is used again."""
-    view = memoryview(bytearray(_CHUNK))
-    with path.open("rb", buffering=0) as file:
-        while count := file.readinto(view):
-            yield view[:count]
-
-
-def hash_file(path: Path, seen: Callable[[int], None]) -> _Hash:
-    """The SHA-256 of a file, to which more can be added; `seen` is told of each piece how large it
-    is, and may raise.
-    """
-    digest = hashlib.sha256()
-    for data in read_file(path):
-        digest.update(data)
-        seen(len(data))
-    return digest
+        where = Path(folder).expanduser().absolute()
+        os.fsencode(where)
+    except (RuntimeError, UnicodeEncodeError) as err:
+        raise ReleaseError(f"folder: expected a path, found {folder!r}: {err}.") from err
+    if "\0" in str(where):
+        raise ReleaseError(f"folder: expected a path, found {str(folder)!r} with a NUL in it.")
+    return where
 
 
 def release_in(folder: str | os.PathLike[str], asked: str | Release | None = None) -> Release:
@@ -157,7 +48,7 @@ def release_in(folder: str | os.PathLike[str], asked: str | Release | None = Non
         DownloadError: the folder holds another release than the one asked for, or files of several,
             or may not be read.
     """
-    where = Path(folder).expanduser().absolute()
+    where = folder_path(folder)
     csv = where if where.is_file() else where / METADATA_FILE
     wanted = find_release(asked)
     known = {release.record: release for release in (*RELEASES.values(), wanted)}
@@ -206,69 +97,113 @@ def _unreadable(folder: Path, err: OSError) -> DownloadError:
     )
 
 
-@contextlib.contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """Make the folder where it is not there, and keep other processes from fetching into it.
+def find_files(
+    folder: str | os.PathLike[str], release: str | Release, *, shards: Iterable[int] | None = None
+) -> list[str]:
+    """Returns the absolute paths of a release's CSV and of the chosen shards in a folder.
+
+    Args:
+        folder: where they are.
+        release: the name or the record of a release.
+        shards: the numbers of the shards, in the order wanted; None for all.
 
     Raises:
-        DownloadError: another process does, or the folder cannot be written.
+        ReleaseError: the folder or a file is not there, or the release has no such shard.
+        DownloadError: what is there is known to be of another release.
     """
-    with contextlib.ExitStack() as held:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            held.enter_context(file_lock(folder / LOCK_FILE))
-            write_state(folder, holder=f"process {os.getpid()} on {socket.gethostname()}")
-        except LockedError as err:
-            raise DownloadError(
-                f"{folder}: expected a folder that nobody fetches into, found "
-                f"{read_state(folder)['holder']} doing so. "
-                "Wait until it has ended."
-            ) from err
-        except OSError as err:
-            raise DownloadError(
-                f"{folder}: expected a folder that can be made and written, found: {err}. Mend it, "
-                "or choose another folder."
-            ) from err
-        yield
+    release = find_release(release)
+    chosen = choose_shards(release, shards)
+    where = folder_path(folder)
+    if not where.is_dir():
+        raise ReleaseError(
+            f"{where}: expected a folder with PASS.<n>.tar and {METADATA_FILE}, found none. Is the "
+            "path right?"
+        )
+    names = [METADATA_FILE, *(file.name for file in chosen.values())]
+    missing = [name for name in names if not (where / name).is_file()]
+    if missing:
+        present = [
+            number for number, file in release.shards.items() if (where / file.name).is_file()
+        ]
+        numbers = ",".join(map(str, present))
+        advice = (
+            f"Open what is there with `shards={present}` or `--shards {numbers}`, or run"
+            if present
+            else "Run"
+        )
+        wanted = "" if shards is None else f" --shards {','.join(map(str, chosen))}"
+        raise ReleaseError(
+            f"{where}: expected the CSV and {len(chosen)} "
+            f"{'shard' if len(chosen) == 1 else 'shards'} of release {release.name}, missing "
+            f"{', '.join(missing)}. {advice} `pass-utils download {where} --release "
+            f"{release.name}{wanted}`."
+        )
+    release_in(where, release)
+    return [str(where / name) for name in names]
 
 
-# what is remembered is read, changed and written by one thread at a time
-_state_lock = threading.Lock()
+class FileState(NamedTuple):
+    """What a folder has of a file, in bytes; None for what is not there.
 
-
-def read_state(folder: Path) -> dict[str, Any]:
-    """What is remembered of the folder: its `record`, its last `holder`, and the fingerprints of
-    `verified` files.
-
-    What is damaged counts as forgotten: a file is hashed once more, and no more than that.
+    `size` is that of the file itself, `part` that of its `.part`; `verified` says whether it has
+    been hashed and not touched since, `cut_short` whether it is a tar without its end, which a
+    download can be resumed from.
     """
-    state: dict[str, Any] = {"record": None, "holder": "another process", "verified": {}}
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        kept = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
-        for key, kind in (("record", int), ("holder", str), ("verified", dict)):
-            if isinstance(kept, dict) and isinstance(kept.get(key), kind):
-                state[key] = kept[key]
-    return state
+
+    size: int | None = None
+    verified: bool = False
+    part: int | None = None
+    cut_short: bool = False
 
 
-def write_state(
-    folder: Path, *, verified: Mapping[str, Any] | None = None, **facts: object
-) -> None:
-    """Remember more of the folder; `verified` is added to what is remembered, and None forgets a
-    file.
+def scan(folder: Path, files: Iterable[File]) -> dict[str, FileState]:
+    """Returns the state of each file on disk, by name.
+
+    Args:
+        folder: the folder, which need not exist.
+        files: the files to look for, as they should be.
 
     Raises:
-        DownloadError: the folder cannot be written.
+        DownloadError: the folder may not be read.
     """
-    path = folder / STATE_FILE
-    with _state_lock:
-        state = read_state(folder) | facts
-        known = state["verified"] | (verified or {})
-        state["verified"] = {name: kept for name, kept in known.items() if kept is not None}
-        try:
-            with atomic_write(path) as part:
-                part.write_text(json.dumps(state, indent=1), encoding="utf-8")
-        except OSError as err:
-            raise DownloadError(
-                f"{path}: expected to write it, found: {err}. Mend that, and run the same again."
-            ) from err
+    verified = read_state(folder)["verified"]
+    found = {}
+    try:
+        for file in files:
+            path = folder / file.name
+            status, part = _status(path), _status(folder / f"{file.name}.part", follow=False)
+            found[file.name] = FileState(
+                size=status and status.st_size,
+                verified=status is not None
+                and verified.get(file.name) == verified_stamp(status, file.sha256),
+                part=part and part.st_size,
+                cut_short=status is not None
+                and path.suffix == ".tar"
+                and status.st_size < file.size
+                and not path.is_symlink()
+                and not _ends_as_a_tar(path, status.st_size),
+            )
+    except OSError as err:
+        raise _unreadable(folder, err) from err
+    return found
+
+
+def _ends_as_a_tar(path: Path, size: int) -> bool:
+    """Whether a file ends in zeros, as a complete tar does, or is empty."""
+    with path.open("rb") as file:
+        file.seek(max(size - _TAR_END, 0))
+        return not any(file.read(_TAR_END))
+
+
+def _status(path: Path, *, follow: bool = True) -> os.stat_result | None:
+    """What the system knows of a regular file; None where there is none."""
+    try:
+        status = path.stat() if follow else path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None
+
+
+def file_stamp(path: str) -> FileStamp:
+    """Returns the stamp of a file as it is now."""
+    return FileStamp.of(Path(path).stat())

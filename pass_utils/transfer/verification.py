@@ -1,4 +1,4 @@
-"""A folder in, what is wrong with its files out."""
+"""Verification: the files of a folder compared with the sizes and checksums of a release."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from .._util.files import hash_file
 from .._util.progress import Progress
 from .._util.threads import map_threaded
 from ..errors import DownloadError, ShardError
 from ..releases import File, Release, choose_shards
 from ..shards.source import ShardFile
 from ..shards.tar import read_members
-from .folder import fingerprint, hash_file, look, release_in, write_state
+from .folder import folder_path, release_in, scan
+from .state import verified_stamp, write_state
 
 # bytes: the rest of a block, two of zeros, and what fills up tar's records of 20 blocks
 _LONGEST_END = 24 * 512
 
 
 class Finding(NamedTuple):
-    """Something wrong with the file `name`; `trouble` says in words what was expected and what was
+    """Something wrong with the file `name`; `problem` says in words what was expected and what was
     found.
     """
 
     name: str
-    trouble: str
+    problem: str
 
 
 def verify(
@@ -52,16 +54,16 @@ def verify(
         quiet: show no progress; None for what `datasets`' progress bars do.
 
     Returns:
-        What is wrong, as pairs of `name` and `trouble`, sorted; an empty list when nothing is.
+        What is wrong, as pairs of `name` and `problem`, sorted; an empty list when nothing is.
 
     Raises:
         ReleaseError: there is no such release or shard.
         DownloadError: the folder holds another release, or may not be read.
     """
-    where = Path(folder).expanduser().absolute()
+    where = folder_path(folder)
     release = release_in(where, release)
     files = [release.metadata, *choose_shards(release, shards).values()]
-    present = look(where, files)
+    present = scan(where, files)
     missing = [file for file in files if present[file.name].size is None]
     findings = [
         Finding(file.name, "expected here, found none")
@@ -73,9 +75,9 @@ def verify(
     ]
     with Progress(sum(file.size for file in todo), title="verify", quiet=quiet) as progress:
         check = partial(_check, where, quick=quick, progress=progress)
-        troubles = map_threaded(check, todo, threads=os.cpu_count() or 1, stopped=progress.stopped)
+        problems = map_threaded(check, todo, threads=os.cpu_count() or 1, stopped=progress.stopped)
     findings += [
-        Finding(file.name, trouble) for file, trouble in zip(todo, troubles, strict=True) if trouble
+        Finding(file.name, problem) for file, problem in zip(todo, problems, strict=True) if problem
     ]
     return sorted(findings)
 
@@ -86,20 +88,18 @@ def _check(folder: Path, file: File, *, quick: bool, progress: Progress) -> str 
     progress.start(file.name, file.size)
     try:
         status = path.stat()  # of what is compared, not of what may take its place meanwhile
-        trouble = _compare(path, file, quick=quick, count=partial(progress.advance, file.name))
+        problem = _compare(path, file, quick=quick, count=partial(progress.advance, file.name))
     except ShardError as err:
-        trouble = str(err).removeprefix(f"{path}: ")
+        problem = str(err).removeprefix(f"{path}: ")
     except OSError as err:
-        trouble = f"expected to read it, found: {err}"
+        problem = f"expected to read it, found: {err}"
     progress.finish(file.name)
-    if trouble or not quick:
-        with contextlib.suppress(
-            DownloadError
-        ):  # a folder that may not be written is verified again the next time
-            write_state(
-                folder, verified={file.name: None if trouble else fingerprint(status, file.sha256)}
-            )
-    return trouble
+    if problem or not quick:
+        # a folder that may not be written is verified again the next time
+        with contextlib.suppress(DownloadError):
+            stamp = None if problem else verified_stamp(status, file.sha256)
+            write_state(folder, verified={file.name: stamp})
+    return problem
 
 
 def _compare(path: Path, file: File, *, quick: bool, count: Callable[[int], None]) -> str | None:
