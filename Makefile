@@ -33,6 +33,7 @@ benchmark: .venv/benchmark
 	.venv/bin/python benchmarks/opening.py
 	.venv/bin/python benchmarks/streaming.py
 	.venv/bin/python benchmarks/downloading.py
+	.venv/bin/python benchmarks/fetching.py
 	.venv/bin/python benchmarks/resolution.py
 	.venv/bin/python benchmarks/crediting.py
 	.venv/bin/python benchmarks/exporting.py

@@ -43,7 +43,7 @@ def test_a_round_of_answers_allows_one_request_more_up_to_all():
     for _ in range(200):
         pace.succeed(3.0)
     assert pace.limit == 16
-    assert pace.window == 32
+    assert pace.window == 16
 
 
 def test_retry_after_pauses_all_requests():

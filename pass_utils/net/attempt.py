@@ -182,7 +182,7 @@ def _read(
         raise TimeoutError(f"silence after {len(data):,}{of} bytes") from err
     except urllib3.exceptions.HTTPError as err:
         raise ConnectionError(f"cut off after {len(data):,}{of} bytes") from err
-    if length is not None and len(data) != length:
+    if length is not None and len(data) != length:  # urllib3 1 raises nothing
         raise ConnectionError(f"cut off after {len(data):,}{of} bytes")
     return bytes(data)
 

@@ -27,8 +27,9 @@ def fetch_images(
 
     Failures that may pass are retried with exponential backoff; what is not to be had is yielded
     with the reason. An image has bytes only when it is complete: all of Content-Length, a JPEG up
-    to its end, and the checksum that is known, be it by `expected` or by an ETag that is an MD5. At
-    most twice as many images as there are connections are in memory. Closing the iterator ends the
+    to its end, and the checksum that is known, be it by `expected` or by an ETag that is an MD5. No
+    more images are in memory, or have been asked for and not yet yielded, than there are
+    connections: so many requests at most are lost in a crash. Closing the iterator ends the
     threads.
 
     Args:

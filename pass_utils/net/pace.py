@@ -38,9 +38,11 @@ class Pace:
 
     @property
     def window(self) -> int:
-        """How many images may be sent for: in a queue, at the server, or not yet looked at."""
-        full = self.limit >= self.connections
-        return 2 * self.connections if full else max(1, int(self.limit))
+        """How many images may be under way: at the server, or with an answer nobody has looked at.
+
+        No more than there are connections, so that a crash loses one answer of each at most.
+        """
+        return int(self.limit)
 
     @property
     def outage(self) -> bool:
