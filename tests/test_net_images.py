@@ -22,7 +22,7 @@ from pass_utils._util import retry
 from pass_utils._util.retry import Retry
 from pass_utils._util.threads import Stopped
 from pass_utils.errors import ReleaseError
-from pass_utils.net import attempt, pace
+from pass_utils.net import attempt, client, pace
 from pass_utils.net.images import Fetched, fetch_images, image_url
 
 IMAGES = {image_hash(number): jpeg(str(number)) for number in range(60)}
@@ -277,6 +277,21 @@ def test_redirects_are_followed(bucket):
         assert other.requests == bucket.requests == {FIRST: 1}
 
 
+def test_a_connection_is_kept_through_redirects_and_errors(bucket):
+    to_itself = Fault(status=307, headers=(("Location", f"/{FIRST[:3]}/{FIRST[3:6]}/{FIRST}.jpg"),))
+    assert fetch_first(bucket, to_itself, to_itself, Fault(status=500)).data == DATA
+    assert bucket.connections == 1
+    assert bucket.requests == {FIRST: 4}
+
+
+def test_a_page_that_trickles_beside_an_error_is_not_waited_for(bucket, monkeypatch):
+    monkeypatch.setattr(client, "_LONGEST_DRAIN", 0.1)
+    begin = time.monotonic()
+    page = Fault(status=404, body=bytes(2000), trickle=0.01)
+    assert fetch_first(bucket, page).reason == "404 Not Found"
+    assert time.monotonic() - begin < 5
+
+
 def test_no_credentials_are_sent(bucket, monkeypatch, tmp_path):
     (tmp_path / "netrc").write_text("default login me password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
@@ -320,8 +335,9 @@ def test_images_that_are_all_missing_are_noted(bucket):
 
 
 def test_an_outage_is_waited_for_and_no_image_is_blamed_for_it(bucket):
-    bucket.always = lambda hash: Fault(hang_up=True) if 10 < bucket.requests.total() < 60 else None
-    assert arrived(bucket) == IMAGES
+    bucket.always = lambda hash: Fault(hang_up=True) if 10 < bucket.requests.total() < 170 else None
+    assert arrived(bucket, hashes=HASHES[:20]) == {hash: IMAGES[hash] for hash in HASHES[:20]}
+    assert max(bucket.requests.values()) > 6
 
 
 def test_a_server_that_gives_nothing_any_more_is_given_up(bucket, monkeypatch):
@@ -355,15 +371,16 @@ def test_a_burst_of_throttling_halves_the_requests_at_the_same_time(bucket, capl
     assert "going on with at most 4 requests at the same time" in caplog.text
 
 
+@pytest.mark.parametrize("number", [1, len(HASHES)])
 @pytest.mark.parametrize("host", ["127.0.0.1", "host.invalid"])
-def test_a_host_that_cannot_be_reached_is_one_error(monkeypatch, host):
+def test_a_host_that_cannot_be_reached_is_one_error(monkeypatch, host, number):
     if host == "host.invalid":  # resolvers may take their time
         monkeypatch.setattr(socket, "getaddrinfo", mock.Mock(side_effect=socket.gaierror(-2, "no")))
     template = f"http://{host}:{closed_port()}/{{h}}"
     with pytest.raises(
-        RemoteError, match=rf"^{host}: expected images at .*, found .*connection|re"
+        RemoteError, match=rf"^{host}: expected images at .*, found .*(refus|resol)"
     ):
-        list(fetch_images(HASHES, url_template=template))
+        list(fetch_images(HASHES[:number], url_template=template))
 
 
 def test_plain_http_in_place_of_https_is_one_error(bucket):

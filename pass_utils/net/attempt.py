@@ -80,26 +80,6 @@ def ask(
         count: called with the number of bytes of each piece, and with their negative sum where
             they are of no use.
     """
-    received = 0
-
-    def count_piece(size: int) -> None:
-        nonlocal received
-        received += size
-        count(size)
-
-    answer = _ask(client, url, expected, ended, count_piece)
-    if answer.data is None and received:
-        count(-received)
-    return answer
-
-
-def _ask(
-    client: Client,
-    url: str,
-    expected: str | None,
-    ended: threading.Event,
-    count: Callable[[int], object],
-) -> Answer:
     begin = time.monotonic()
     try:
         response = client.get(url)
@@ -118,7 +98,10 @@ def _ask(
         return Answer(Kind.UNTRUSTED if untrusted else Kind.UNREACHABLE, str(err))
     except (urllib3.exceptions.HTTPError, OSError) as err:
         return Answer(Kind.BROKEN, _describe(err))
-    return _check(response, data, expected)
+    answer = _check(response, data, expected)
+    if answer.data is None:
+        count(-len(data))
+    return answer
 
 
 def _describe(err: Exception) -> str:
@@ -178,12 +161,15 @@ def _read(
                 raise _TooLargeError(f"expected {LARGEST_IMAGE:,} bytes at most, found more")
             if ended.is_set() or time.monotonic() > deadline:
                 raise TimeoutError(f"{len(data):,}{of} bytes in {LONGEST_ATTEMPT:g} seconds")
-    except urllib3.exceptions.ReadTimeoutError as err:
-        raise TimeoutError(f"silence after {len(data):,}{of} bytes") from err
-    except urllib3.exceptions.HTTPError as err:
-        raise ConnectionError(f"cut off after {len(data):,}{of} bytes") from err
-    if length is not None and len(data) != length:  # urllib3 1 raises nothing
-        raise ConnectionError(f"cut off after {len(data):,}{of} bytes")
+        if length is not None and len(data) != length:  # urllib3 1 raises nothing
+            raise ConnectionError(f"cut off after {len(data):,}{of} bytes")
+    except BaseException as err:
+        count(-len(data))
+        if isinstance(err, urllib3.exceptions.ReadTimeoutError):
+            raise TimeoutError(f"silence after {len(data):,}{of} bytes") from err
+        if isinstance(err, urllib3.exceptions.HTTPError):
+            raise ConnectionError(f"cut off after {len(data):,}{of} bytes") from err
+        raise
     return bytes(data)
 
 
