@@ -115,7 +115,7 @@ class DownloadError(PassError):
 
 
 class AttributionError(PassError):
-    """Pictures that cannot be credited, or a credit list that cannot be written."""
+    """Images that cannot be credited, or a credit list that cannot be written."""
 
 
 class ExportError(PassError):

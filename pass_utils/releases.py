@@ -76,6 +76,7 @@ DATASET_SPDX = "CC-BY-4.0"
 DATASET_TITLE = "PASS (Pictures without humAns for Self-Supervision)"
 DATASET_AUTHORS = ("Yuki M. Asano", "Christian Rupprecht", "Andrew Zisserman", "Andrea Vedaldi")
 AUTHORS_LINE = f"{', '.join(DATASET_AUTHORS[:-1])} and {DATASET_AUTHORS[-1]}"
+UNKNOWN_CREATOR = "unknown Flickr user"  # in credits for people, where PASS has no name
 # YFCC100M's images, one by one; `source_url` appends h[:3]/h[3:6]/h.jpg
 SOURCE_URL = "https://multimedia-commons.s3-us-west-2.amazonaws.com/data/images/"
 

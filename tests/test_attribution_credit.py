@@ -8,12 +8,14 @@ import pyarrow as pa
 import pytest
 
 from pass_utils import AttributionError, ReleaseError, dataset_credit
+from pass_utils._util.text import readable
 from pass_utils.attribution.credit import (
     COLUMNS,
     Credit,
     credit_batch,
     credit_records,
 )
+from pass_utils.attribution.options import text_lines
 from pass_utils.releases import DATASET_AUTHORS, script
 
 HASH = "dd571a41a015354d92a859f7ef31201"
@@ -70,9 +72,54 @@ def test_with_title_and_page_known_the_line_begins_with_the_title_and_leads_to_t
 
 
 @pytest.mark.parametrize("username", ["", "+", None])
-def test_who_has_no_name_is_an_unknown_flickr_user(username):
+def test_a_creator_without_a_name_is_none_and_an_unknown_flickr_user_in_the_text(username):
     made = one(username)
-    assert (made.creator, made.creator_username) == ("unknown Flickr user", username)
+    assert (made.creator, made.creator_username) == (None, username)
+    assert made.text.startswith(f"Photo by unknown Flickr user ({SOURCE}), licensed")
+
+
+def test_a_creator_may_be_called_unknown_flickr_user():
+    assert one("unknown+Flickr+user").creator == "unknown Flickr user"
+
+
+def test_the_text_of_a_credit_is_that_of_its_list():
+    for made in (one(), one(None), one("%3Cb%3E", changes="cropped", titles="Faro")):
+        batch = credit_batch(
+            pa.array([HASH]),
+            pa.array([made.creator_username], pa.string()),
+            pa.array([made.title], pa.string()),
+        )
+        assert text_lines(batch, made.changes).to_pylist() == [made.text]
+
+
+def test_the_repr_of_a_credit_is_short():
+    assert repr(one()) == f"<Credit {HASH}: {one().text}>"
+
+
+def test_the_html_of_a_credit_is_escaped():
+    made = one("%3Cscript%3Ealert(1)%3C/script%3E", changes="<b>", titles='"><img src=x>')
+    html = made._repr_html_()
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "<bdi>&lt;script&gt;alert(1)&lt;/script&gt;</bdi>" in html
+    assert f'<a href="{BY}">CC BY 2.0</a>' in html
+    assert "Changes: &lt;b&gt;." in html
+
+
+@pytest.mark.parametrize(
+    ("raw", "stored"),
+    [
+        ("red\x1b[31m", "red%1B[31m"),
+        ("\u202egnp.exe", "%E2%80%AEgnp.exe"),
+        ("line\nbreak", "line%0Abreak"),
+        ("north+ridge", "north+ridge"),
+        ("山田", "山田"),
+    ],
+)
+def test_a_username_does_nothing_to_a_terminal_and_reads_the_same(raw, stored):
+    made = one(raw)
+    assert made.creator_username == stored
+    assert readable(stored) == readable(raw) == made.creator
 
 
 def test_a_credit_cannot_be_changed():

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,10 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.hostile import raw_names, read_names
 
-from pass_utils import dataset_credit
+from pass_utils import dataset_credit, write_attribution
 from pass_utils.attribution.credit import FIELDS, credit_batch, credit_records
-from pass_utils.attribution.formats import WRITERS, Sheet, json_strings, markdown
-from pass_utils.attribution.order import Listing
+from pass_utils.attribution.formats import FORMATS, find_format
+from pass_utils.attribution.options import ListOptions
+from pass_utils.attribution.order import ImageTable
+from pass_utils.attribution.tables import json_strings
+from pass_utils.attribution.texts import markdown
+from pass_utils.cli.credits import credits as credits_command
 from pass_utils.releases import RELEASES
 
 html5lib = pytest.importorskip("html5lib")
@@ -49,8 +54,10 @@ def batch(titles: bool = True) -> pa.RecordBatch:
 
 def written(form: str, batches=None, **options) -> bytes:
     file = io.BytesIO()
-    WRITERS[form](
-        batches or [batch().slice(0, 7), batch().slice(7)], Sheet(RELEASES["v2"], **options), file
+    FORMATS[form].write(
+        batches or [batch().slice(0, 7), batch().slice(7)],
+        ListOptions(RELEASES["v2"], **options),
+        file,
     )
     return file.getvalue()
 
@@ -69,7 +76,7 @@ def test_a_csv_reader_gets_every_field_back():
     assert text.startswith(
         "hash,creator,creator_username,source_url,license,license_url,spdx,changes,title,page_url\r\n"
     )
-    assert text.count("\r\n") == len(RAW) + 1 + sum("\r\n" in (name or "") for name in RAW)
+    assert text.count("\r\n") == len(RAW) + 1
 
 
 def test_a_csv_for_spreadsheets_holds_nothing_that_they_would_compute():
@@ -100,7 +107,7 @@ def test_any_text_is_json(texts):
 
 
 def test_a_parquet_reader_gets_every_field_back_and_the_dataset_s_credit(monkeypatch):
-    monkeypatch.setattr("pass_utils.attribution.formats._GROUP_ROWS", 5)
+    monkeypatch.setattr("pass_utils.attribution.tables._GROUP_ROWS", 5)
     file = pq.ParquetFile(io.BytesIO(written("parquet", changes=CHANGES)))
     assert file.read().to_pylist() == expected(CHANGES)
     assert file.schema_arrow.metadata[b"dataset_credit"].decode() == dataset_credit("v2")
@@ -135,7 +142,7 @@ def test_a_markdown_renderer_gets_every_name_back(preset):
     for item, row in zip(items, expected(CHANGES), strict=True):
         title = f'"{row["title"]}"' if row["title"] else "Photo"
         assert "".join(item.itertext()).strip() == (
-            f'{row["hash"]}.jpg: {title} by {row["creator"]}, licensed under CC BY 2.0. Changes: cropped, the *"best"* part.'  # noqa: E501
+            f'{row["hash"]}.jpg: {title} by {row["creator"] or "unknown Flickr user"}, licensed under CC BY 2.0. Changes: cropped, the *"best"* part.'  # noqa: E501
         )
         assert [link.get("href") for link in item.iter("a")] == [
             row["page_url"],
@@ -149,22 +156,22 @@ def test_any_name_is_itself_in_markdown(text):
     made = markdown(pa.array([text]))[0].as_py()
     tree = rendered(f"- by {made}, and\n")
     assert "".join(tree.find(".//li").itertext()).strip() == f"by {text}, and"
-    tree = rendered(f"## {made} (1 picture)\n")
-    assert "".join(tree.find(".//h2").itertext()) == f"{text} (1 picture)"
+    tree = rendered(f"## {made} (1 photo)\n")
+    assert "".join(tree.find(".//h2").itertext()) == f"{text} (1 photo)"
 
 
 @pytest.mark.parametrize(
     ("form", "heading"),
-    [("txt", r"^\n?(.*) \((\d+) pictures?\)$"), ("md", r"^## (.*) \((\d+) pictures?\)$")],
+    [("txt", r"^\n?(.*) \((\d+) photos?\)$"), ("md", r"^## (.*) \((\d+) photos?\)$")],
 )
 def test_grouped_lists_have_a_heading_for_each_creator(form, heading):
     pairs = pa.RecordBatch.from_arrays(
         [pa.array(HASHES[:3]), pa.array(["b", "a", "b"])], ["hash", "creator_username"]
     )
-    made = Listing([pairs])
+    made = ImageTable([pairs])
     batches = [
         pa.RecordBatch.from_arrays(
-            [*credit.columns, part.column("pictures")], [*credit.schema.names, "pictures"]
+            [*credit.columns, part.column("images")], [*credit.schema.names, "images"]
         )
         for part in made.batches(made.by_creator())
         for credit in [credit_batch(part.column("hash"), part.column("creator_username"))]
@@ -181,9 +188,30 @@ def test_titles_are_left_out_where_they_are_not_known():
     assert text.count("[Photo](<https://multimedia-commons") == len(RAW)
 
 
-@pytest.mark.parametrize("form", WRITERS)
-def test_a_list_of_nothing_is_whole(form):
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet", "txt", "md"])
+def test_a_list_of_no_images_is_complete(form):
     for batches in ([], [batch().slice(0, 0)]):
         file = io.BytesIO()
-        WRITERS[form](batches, Sheet(RELEASES["v2"]), file)
+        FORMATS[form].write(batches, ListOptions(RELEASES["v2"]), file)
         assert len(file.getvalue()) > 0 or form == "jsonl"
+
+
+def test_a_format_is_found_by_the_end_of_the_name_of_a_file():
+    for form in FORMATS.values():
+        name = f"C{form.suffix}" if form.suffix.startswith(".") else form.suffix
+        assert find_format(Path(name)) is form
+        assert find_format(Path(name.upper())) is form
+        assert find_format(Path("C"), form.name) is form
+
+
+def test_the_help_and_the_manual_name_every_format():
+    help_text = " ".join((credits_command.help or "").split())
+    docs = Path(__file__).parent.parent / "docs"
+    pages = [(docs / name).read_text() for name in ("credit.md", "command-line.md")]
+    docstring = write_attribution.__doc__ or ""
+    for form in FORMATS.values():
+        end = form.suffix
+        for text in (help_text, *pages, docstring):
+            assert end in text
+        assert f"`{form.name}`" in docstring
+        assert f"{end}` | `{form.name}` | {form.purpose} |" in pages[0]

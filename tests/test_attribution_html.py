@@ -8,19 +8,19 @@ import io
 import json
 
 import datasets
-import numpy as np
 import pyarrow as pa
 import pytest
 from conftest import image_hash
 from datasets import load_dataset
 from support.browser import DESKTOP, PHONE
-from support.hostile import raw_names, read_names
+from support.hostile import known_names, raw_names, read_names
 
 from pass_utils.attribution.credit import credit_batch
-from pass_utils.attribution.formats import Sheet
-from pass_utils.attribution.html import PAGE_NAME, plan_pages, write_page
-from pass_utils.attribution.order import Order
+from pass_utils.attribution.html import write_html
+from pass_utils.attribution.options import ListOptions
+from pass_utils.attribution.order import ImageTable
 from pass_utils.attribution.writing import write_attribution
+from pass_utils.pages.output import PAGE_NAME, pages_folder
 from pass_utils.releases import RELEASES, dummy_folder
 
 html5lib = pytest.importorskip("html5lib")
@@ -47,7 +47,8 @@ def batch() -> pa.RecordBatch:
 
 def page(**options) -> str:
     file = io.BytesIO()
-    write_page([batch()], Sheet(RELEASES["v2"], **options), file, creators=3)
+    order = ImageTable([batch()]).by_creator()
+    write_html([batch()], ListOptions(RELEASES["v2"], order=order, **options), file)
     return file.getvalue().decode()
 
 
@@ -147,7 +148,7 @@ def test_programs_find_the_page_as_json_ld():
     assert {image["license"] for image in images} == {BY2}
     assert [image.get("name") for image in images] == [None, *READ[:-1]]
     unnamed = [image for image in images if "creator" not in image]
-    assert len(unnamed) == READ.count("unknown Flickr user")
+    assert len(unnamed) == known_names().count(None)
 
 
 def test_a_page_fetches_nothing_and_can_be_found_through_by_keyboard_and_ear():
@@ -157,113 +158,180 @@ def test_a_page_fetches_nothing_and_can_be_found_through_by_keyboard_and_ear():
     assert tree.get("lang") == "en"
     assert [element.tag for element in tree.find("body")] == ["a", "header", "main", "footer"]
     assert tree.find("body/a").get("href") == f"#{tree.find('.//main').get('id')}"
-    assert [text(heading) for heading in tree.iter("h1")] == ["Picture credits"]
+    assert [text(heading) for heading in tree.iter("h1")] == ["Photo credits"]
 
 
-def order(*names: tuple[str, int]) -> Order:
-    counts = np.array([count for _, count in names], dtype=np.int64)
-    return Order(np.arange(counts.sum()), [name for name, _ in names], counts)
+def paged(monkeypatch, size: int) -> None:
+    monkeypatch.setattr("pass_utils.attribution.html.PAGE_CREDITS", size)
 
 
-def test_pages_hold_one_letter_each_and_no_more_than_fits():
-    pages = plan_pages(
-        order(("ada", 2), ("ann", 2), ("äx", 3), ("bo", 7), ("7up", 1), ("山", 1), ("", 1)), size=3
+def pages_of(target) -> dict[str, str]:
+    """The pages beside an index, by their names."""
+    return {path.name: path.read_text() for path in pages_folder(target).iterdir()}
+
+
+def dataset(*names: str | None) -> datasets.Dataset:
+    """Image n is by name n."""
+    return datasets.Dataset.from_dict(
+        {"hash": [image_hash(n) for n in range(len(names))], "creator_username": names}
     )
-    assert [tuple(page) for page in pages] == [
-        ("A-1.html", "A", 0, 3, "ada", "ann"),
-        ("A-2.html", "A", 3, 6, "ann", "äx"),
-        ("A-3.html", "A", 6, 7, "äx", "äx"),
-        ("B-1.html", "B", 7, 10, "bo", "bo"),
-        ("B-2.html", "B", 10, 13, "bo", "bo"),
-        ("B-3.html", "B", 13, 14, "bo", "bo"),
-        ("0-9-1.html", "0-9", 14, 15, "7up", "7up"),
-        ("other-1.html", "other", 15, 17, "山", "unknown Flickr user"),
-    ]
-    assert plan_pages(order(), size=3) == []
 
 
-def test_many_credits_are_linked_pages_with_an_index_by_letter(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("pass_utils.attribution.writing.PAGE_CREDITS", 3)
+def test_many_credits_are_full_pages_with_an_index_by_name(folder, tmp_path, monkeypatch):
+    paged(monkeypatch, 3)
     where = folder([[0, 1], [2, 3, 4, 5, 6, 7]])
     csv = where / "pass_metadata.csv"
     csv.write_text(csv.read_text().replace("user+7", "anna").replace("user+6", "%3Cb%3Ebo"))
     target = tmp_path / "my #1 credits.html"
     assert write_attribution(where, target, changes="resized") == 8
-    index = parsed(target.read_text())
-    links = [link.get("href") for link in index.iter("a") if link.get("href").startswith("my")]
-    beside = tmp_path / "my #1 credits.html_files"
-    expected = ["A-1", "B-1", "U-1", "A-1", "B-1", "U-1", "U-2"]
-    assert links == [f"my%20%231%20credits.html_files/{name}.html" for name in expected]
-    names = ["A-1.html", "B-1.html", "U-1.html", "U-2.html"]
-    assert sorted(path.name for path in beside.iterdir()) == names
-    assert {link.rpartition("/")[2] for link in links} == set(names)
+    pages = pages_of(target)
+    names = ["credits-1.html", "credits-2.html", "credits-3.html"]
+    assert sorted(pages) == [*names, "hashes.html"]
+    trees = [parsed(pages[name], strict=True) for name in names]
+    headings = [[text(heading) for heading in tree.findall(".//main//h2")] for tree in trees]
+    assert headings == [
+        ["anna 1 photo", "<b>bo 1 photo", "user 0 1 photo"],
+        ["user 1 1 photo", "user 2 1 photo", "user 3 1 photo"],
+        ["user 4 1 photo", "user 5 1 photo"],
+    ]
+    assert [tree.findall(".//main//h2/bdi")[0].text for tree in trees] == [
+        "anna",
+        "user 1",
+        "user 4",
+    ]
+    assert text(trees[0].find(".//h1")) == "Photo credits, anna to user 0"
+    assert "licensed under CC BY 2.0. Changes: resized." in text(trees[1].find(".//header"))
+    links = [link.get("href") for link in trees[1].iter("a")]
+    assert "../my%20%231%20credits.html" in links
+    around = {link.get("rel"): link.get("href") for link in trees[1].find("body/footer").iter("a")}
+    assert around == {"prev": "credits-1.html", "next": "credits-3.html"}
+    index = parsed(target.read_text(), strict=True)
     assert text(index.find(".//header/p")) == (
-        "8 photos by 8 photographers. Each is its photographer’s, licensed under CC BY 2.0. "
+        "8 photos by 8 photographers. Each photo is its photographer’s, licensed under CC BY 2.0. "
         "Changes: resized."
     )
-    pages = [parsed((beside / name).read_text(), strict=True) for name in names]
-    credited = [bdi.text for page in pages for bdi in page.findall(".//main//li//bdi")]
-    assert credited == ["anna", "<b>bo", *[f"user {n}" for n in range(6)]]
-    second = pages[2]
-    assert {
-        link.get("rel"): link.get("href")
-        for link in second.iter("a")
-        if link.get("rel") in ("prev", "next")
-    } == {
-        "prev": "B-1.html",
-        "next": "U-2.html",
+    beside = "my%20%231%20credits.html_files"
+    listed = {
+        text(section.find("h3")): [(link.get("href"), text(link)) for link in section.iter("a")]
+        for section in index.iter("section")
     }
-    assert [
-        link.get("href")
-        for link in second.findall(".//nav[@aria-label='Photographers by letter']//a")
-    ] == [
-        "A-1.html",
-        "B-1.html",
-        "U-1.html",
-    ]
-    assert "../my%20%231%20credits.html" in {link.get("href") for link in second.iter("a")}
-
-
-def test_no_credit_is_lost_whatever_letter_a_name_is_under(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("pass_utils.attribution.writing.PAGE_CREDITS", 1)
-    where = folder()
-    csv = where / "pass_metadata.csv"
-    text = csv.read_text()
-    for number, name in enumerate(
-        ("zoe", "%C4%B1rmak", "ida", "%F0%9D%9A%A4", "unknown+Flickr+user")
-    ):
-        text = text.replace(f"user+{number}", name)
-    csv.write_text(text)
-    assert write_attribution(where, tmp_path / "C.html") == 5
-    pages = {path.name: parsed(path.read_text()) for path in (tmp_path / "C.html_files").iterdir()}
-    assert {name: page.find(".//main//li//bdi").text for name, page in pages.items()} == {
-        "I-1.html": "ida",
-        "I-2.html": "\U0001d6a4",
-        "I-3.html": "ırmak",
-        "U-1.html": "unknown Flickr user",
-        "Z-1.html": "zoe",
+    assert listed == {
+        "A": [(f"{beside}/credits-1.html", "anna")],
+        "B": [(f"{beside}/credits-1.html", "<b>bo")],
+        "U": [
+            (f"{beside}/credits-1.html", "user 0"),
+            (f"{beside}/credits-2.html", "user 1 to user 3"),
+            (f"{beside}/credits-3.html", "user 4 to user 5"),
+        ],
     }
-    image = json.loads(pages["U-1.html"].find(".//script").text)["hasPart"][0]
-    assert image["creator"] == {"@type": "Person", "name": "unknown Flickr user"}
 
 
-def test_the_names_of_pages_never_collide():
-    pages = plan_pages(order(("ada", 1), ("bo", 1), ("ann", 1), ("山", 1), ("7up", 1)), size=1)
-    assert [page.name for page in pages] == [
-        "A-1.html",
-        "B-1.html",
-        "A-2.html",
-        "other-1.html",
-        "0-9-1.html",
+def test_a_photo_of_many_is_found_by_its_hash(tmp_path, monkeypatch):
+    paged(monkeypatch, 3)
+    count = 60
+    write_attribution(dataset(*[f"user+{n % 7}" for n in range(count)]), tmp_path / "C.html")
+    index = parsed((tmp_path / "C.html").read_text(), strict=True)
+    prefixes = {
+        text(link): link.get("href")
+        for link in index.findall(".//nav[@aria-label='Photos by hash']//a")
+    }
+    hashes = [image_hash(n) for n in range(count)]
+    assert sorted(prefixes) == sorted({hash[0] for hash in hashes})
+    pages = {
+        name: parsed(page, strict=True) for name, page in pages_of(tmp_path / "C.html").items()
+    }
+    found = []
+    for prefix, href in prefixes.items():
+        for link in pages[href.rpartition("/")[2]].findall(".//main//a"):
+            assert text(link).startswith(prefix)
+            name, _, anchor = link.get("href").partition("#")
+            (photo,) = [item for item in pages[name].iter("li") if item.get("id") == anchor]
+            assert text(photo) == text(link)
+            found.append(text(link))
+    assert sorted(found) == sorted(hashes)
+
+
+def test_a_creator_with_photos_on_two_pages_has_a_heading_on_both(tmp_path, monkeypatch):
+    paged(monkeypatch, 2)
+    write_attribution(dataset("ada", "bo", "bo", "bo", "bo", "zoe"), tmp_path / "C.html")
+    pages = pages_of(tmp_path / "C.html")
+    headings = {
+        name: [text(heading) for heading in parsed(page).findall(".//main//h2")]
+        for name, page in pages.items()
+        if name.startswith("credits-")
+    }
+    assert headings == {
+        "credits-1.html": ["ada 1 photo", "bo 4 photos"],
+        "credits-2.html": ["bo continued"],
+        "credits-3.html": ["bo continued", "zoe 1 photo"],
+    }
+
+
+@pytest.mark.parametrize("rows_at_a_time", [1, 3, 4, 100])
+@pytest.mark.parametrize("size", [1, 3, 8])
+def test_pages_have_each_credit_once_however_the_batches_are_cut(
+    tmp_path, monkeypatch, rows_at_a_time, size
+):
+    paged(monkeypatch, size)
+    monkeypatch.setattr("pass_utils.attribution.order._ROWS_AT_A_TIME", rows_at_a_time)
+    names = ["zoe", "%C4%B1rmak", "ida", "%F0%9D%9A%A4", None, "zoe", "7up", "%E5%B1%B1", "ada"]
+    write_attribution(dataset(*names), tmp_path / "C.html")
+    credited = {}
+    pages = pages_of(tmp_path / "C.html")
+    for number in range(1, -(-len(names) // size) + 1):
+        items = parsed(pages[f"credits-{number}.html"]).findall(".//main//li")
+        assert len(items) == min(size, len(names) - size * (number - 1))
+        credited |= {text(item): item.get("content") for item in items}
+    expected = [*["zoe", "ırmak", "ida", "𝚤"], "unknown Flickr user", "zoe", "7up", "山", "ada"]
+    assert credited == {image_hash(n): name for n, name in enumerate(expected)}
+
+
+def test_programs_find_the_credits_of_a_grouped_page_as_ccrel(tmp_path):
+    write_attribution(
+        dataset("ada", "%3Cb%3Ebo", "ada", None), tmp_path / "C.html", group_by="creator"
+    )
+    tree = parsed((tmp_path / "C.html").read_text(), strict=True)
+    found = {}
+    for group in tree.findall(".//main//ul"):
+        # an RDFa `rev` without an object: each subject below has this licence
+        assert (group.get("about"), group.get("rev")) == (BY2, "license")
+        for item in group.findall("li"):
+            assert item.get("property") == "cc:attributionName"
+            assert item.find("a").get("rel") == "dct:source"
+            assert item.find("a").get("href") == item.get("about")
+            found[item.get("about").rpartition("/")[2]] = item.get("content")
+    names = ["ada", "<b>bo", "ada", "unknown Flickr user"]
+    assert found == {f"{image_hash(n)}.jpg": name for n, name in enumerate(names)}
+
+
+def test_the_names_of_pages_are_those_that_may_be_replaced(tmp_path, monkeypatch):
+    paged(monkeypatch, 1)
+    for count in (3, 70):
+        write_attribution(dataset(*["a"] * count), tmp_path / "C.html")
+        assert all(PAGE_NAME.fullmatch(name) for name in pages_of(tmp_path / "C.html"))
+        assert f"credits-{count}.html" in pages_of(tmp_path / "C.html")
+    write_attribution(dataset("a"), tmp_path / "C.html")
+    assert [path.name for path in tmp_path.iterdir()] == ["C.html"]
+
+
+def test_the_size_of_many_pages_is_reported_before_they_are_written(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("pass_utils.attribution.html._MANY", 3)
+    paged(monkeypatch, 2)
+    write_attribution(dataset(*["a"] * 3), tmp_path / "C.html")
+    assert caplog.messages == []
+    write_attribution(dataset(*["a"] * 4), tmp_path / "C.html")
+    write_attribution(dataset(*["a"] * 4), tmp_path / "C.csv")
+    assert caplog.messages == [
+        "C.html: 4 credits make 2 pages of 0 MB in all. So many are better searched in one file: "
+        ".csv or .parquet."
     ]
-    assert all(PAGE_NAME.fullmatch(page.name) for page in pages)
 
 
 def test_a_browser_runs_nothing_and_shows_every_name(browser, tmp_path):
     path = tmp_path / "CREDITS.html"
     path.write_text(page(changes="<script>document.title=1</script>"))
     tree = parsed(browser(path).html)
-    assert text(tree.find(".//title")) == "Picture credits"
+    assert text(tree.find(".//title")) == "Photo credits"
     assert [bdi.text for bdi in tree.findall(".//main//li//bdi")] == READ
     assert len(tree.findall(".//script")) == 1
 

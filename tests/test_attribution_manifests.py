@@ -9,7 +9,7 @@ import sys
 import datasets
 import pytest
 from conftest import image_hash, jpeg
-from support.hostile import raw_names, read_names
+from support.hostile import known_names, raw_names, read_names
 
 from pass_utils import dataset_credit, write_attribution
 from pass_utils.attribution.writing import credits
@@ -43,9 +43,8 @@ def test_spdx_s_own_tool_finds_the_document_valid_and_every_name_in_it(tmp_path)
     assert [picture.name for picture in pictures] == [
         f"{image_hash(place)}.jpg" for place in range(len(RAW))
     ]
-    unknown = "unknown Flickr user"
     assert [str(picture.copyright_text) for picture in pictures] == [
-        "NOASSERTION" if name == unknown else name for name in READ
+        name or "NOASSERTION" for name in known_names()
     ]
     assert {str(picture.license_declared) for picture in pictures} == {"CC-BY-2.0"}
     lines = [credit.text for credit in credits(dataset(), changes='"resized"')]

@@ -1,4 +1,4 @@
-"""Credit lists of datasets of every kind, and of folders."""
+"""`credits` and `write_attribution`: datasets of every kind, folders, options and errors."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from conftest import image_hash
 import pass_utils
 from pass_utils import (
     AttributionError,
+    DatasetError,
     MetadataError,
     PassError,
     ReleaseError,
@@ -175,7 +176,7 @@ def test_a_creator_or_a_picture_can_be_left_out(folder, tmp_path, caplog):
     assert caplog.messages == []
     assert len(list(credits(where, exclude="user 4"))) == 4
     assert len(list(credits(where, exclude=["user", "user 4"]))) == 4
-    assert caplog.messages == ["exclude: no picture has the hash or the creator 'user'."]
+    assert caplog.messages == ["exclude: no image has the hash or the creator 'user'."]
 
 
 def test_names_are_left_out_however_they_are_spelled(tmp_path, caplog):
@@ -190,7 +191,7 @@ def test_names_are_left_out_however_they_are_spelled(tmp_path, caplog):
         ]
     assert caplog.messages == []
     assert len(list(credits(ds, exclude=" Josè "))) == 5
-    assert caplog.messages == ["exclude: no picture has the hash or the creator ' Josè '."]
+    assert caplog.messages == ["exclude: no image has the hash or the creator ' Josè '."]
 
 
 def test_who_is_called_so_is_not_without_a_name(folder, tmp_path, caplog):
@@ -199,7 +200,8 @@ def test_who_is_called_so_is_not_without_a_name(folder, tmp_path, caplog):
     path.write_text(path.read_text().replace("user+1", "").replace("user+3", "unknown+Flickr+user"))
     assert write_attribution(where, tmp_path / "C.csv") == 5
     assert caplog.messages == [
-        "C.csv: 1 of 5 pictures have no creator's name; they are credited to 'unknown Flickr user'."
+        "C.csv: 1 of 5 images have no creator's name; lists for people credit them to "
+        "'unknown Flickr user'."
     ]
 
 
@@ -231,10 +233,14 @@ def test_pictures_without_a_name_are_counted_and_reported(folder, tmp_path, capl
     path.write_text(path.read_text().replace("user+1", "").replace("user+3", "%E2%80%AE+"))
     assert write_attribution(where, tmp_path / "C.csv") == 5
     assert caplog.messages == [
-        "C.csv: 2 of 5 pictures have no creator's name; they are credited to 'unknown Flickr user'."
+        "C.csv: 2 of 5 images have no creator's name; lists for people credit them to "
+        "'unknown Flickr user'."
     ]
     rows = list(csv.DictReader((tmp_path / "C.csv").open(newline="")))
-    assert [row["creator"] for row in rows].count("unknown Flickr user") == 2
+    assert [row["creator"] for row in rows].count("") == 2
+    write_attribution(where, tmp_path / "C.txt")
+    assert (tmp_path / "C.txt").read_text().count("Photo by unknown Flickr user (") == 2
+    assert [credit.creator for credit in credits(where)].count(None) == 2
 
 
 def test_tables_can_be_in_the_order_of_creators_too(folder, tmp_path):
@@ -265,9 +271,7 @@ class TestTrouble:
 
     @pytest.mark.parametrize("target", [None, 7, [], {}, {"a": []}])
     def test_what_is_no_dataset(self, target):
-        with pytest.raises(
-            AttributionError, match="expected a dataset of PASS rows or the path of a folder"
-        ):
+        with pytest.raises(DatasetError, match="dataset: expected"):
             credits(target)
 
     def test_a_dataset_of_something_else(self, tmp_path):
@@ -343,7 +347,7 @@ class TestTrouble:
             (load(where), tmp_path / "pass_metadata.csv", {}),
             (load(where), tmp_path / "titles.csv", {"yfcc": tmp_path / "titles.csv"}),
         ):
-            with pytest.raises(AttributionError, match="expected a place for a new list, found"):
+            with pytest.raises(AttributionError, match="expected the name of a new list, found"):
                 write_attribution(target, out, **options)
         assert metadata.read_bytes() == before
         assert (tmp_path / "titles.csv").read_text() == "hash\ttitle\tpageurl\n"
@@ -363,12 +367,12 @@ class TestTrouble:
 
     def test_only_a_csv_is_made_safe_for_spreadsheets(self, folder, tmp_path):
         with pytest.raises(
-            AttributionError, match="spreadsheet_safe: expected a list in CSV, found html"
+            AttributionError, match="spreadsheet_safe: expected a list in csv, found html"
         ):
             write_attribution(folder(), tmp_path / "C.html", spreadsheet_safe=True)
 
     def test_lists_of_one_stem_have_pages_of_their_own(self, folder, tmp_path, monkeypatch):
-        monkeypatch.setattr("pass_utils.attribution.writing.PAGE_CREDITS", 3)
+        monkeypatch.setattr("pass_utils.attribution.html.PAGE_CREDITS", 3)
         where = folder()
         for name in ("C.html", "C.htm", "C"):
             write_attribution(where, tmp_path / name, format="html", exclude=f"user {len(name)}")

@@ -131,9 +131,7 @@ def test_lines_that_do_not_fit_are_passed_over_and_counted(tmp_path, caplog):
     path = tmp_path / "yfcc"
     path.write_bytes(tsv([LINES[0], ["torn", "line"], *LINES[1:]]))
     assert found(Titles(path, pa.array(HASHES[:5]))) == EXPECTED
-    assert caplog.messages == [
-        f"{path}: 1 lines have another number of columns; they were passed over."
-    ]
+    assert caplog.messages == [f"{path}: 1 lines have another number of columns; they are skipped."]
 
 
 def test_a_file_that_has_none_of_the_pictures_is_reported(tmp_path, caplog):
@@ -141,7 +139,7 @@ def test_a_file_that_has_none_of_the_pictures_is_reported(tmp_path, caplog):
     path.write_bytes(tsv([line(77)]))
     titles = Titles(path, pa.array(HASHES[:5]))
     assert set(found(titles).values()) == {(None, None)}
-    assert caplog.messages == [f"{path}: none of the 5 pictures is in it."]
+    assert caplog.messages == [f"{path}: none of the 5 images is in it."]
     assert len(Titles(path, pa.array([], pa.string()))) == 0
 
 

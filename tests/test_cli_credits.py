@@ -1,4 +1,4 @@
-"""`pass-utils credits`: which pictures it speaks of, and what it says."""
+"""`pass-utils credits`: which images it credits, and what it prints."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def creators(path) -> list[str]:
         return [row["creator"] for row in csv.DictReader(file)]
 
 
-def test_without_a_choice_all_pictures_of_the_csv_are_credited(run, work, folder):
+def test_credits_without_a_selection_are_of_all_images_of_the_csv(run, work, folder):
     where = folder()
     for shard in where.glob("*.tar"):
         shard.unlink()
     done = run("credits", where, "C.csv")
     assert (done.code, done.err) == (0, "")
-    assert done.out == "C.csv: 5 credits, of all pictures in the CSV.\n"
+    assert done.out == "C.csv: 5 credits, of all images in the CSV.\n"
     assert creators(work / "C.csv") == [f"user {n}" for n in (4, 3, 2, 1, 0)]
 
 
-def test_with_a_choice_the_chosen_ones_are(run, work, folder):
+def test_credits_of_a_selection_are_of_the_selected_images(run, work, folder):
     where = folder()
     done = run("credits", where, "C.csv", "--shards", "0")
-    assert (done.code, done.out) == (0, "C.csv: 2 credits, of the chosen pictures.\n")
+    assert (done.code, done.out) == (0, "C.csv: 2 credits, of the selected images.\n")
     assert creators(work / "C.csv") == ["user 0", "user 1"]
     counts = {}
     for bound in ("--max-width=250", "--min-width=251"):
@@ -49,7 +49,7 @@ def test_with_a_choice_the_chosen_ones_are(run, work, folder):
     assert min(counts.values()) > 0
 
 
-def test_options_have_the_meaning_that_the_library_gives_them(run, work, folder):
+def test_options_of_credits_mean_what_the_library_means(run, work, folder):
     where = folder()
     (work / "left out").write_text(f"user 1\n\n{image_hash(2)}\n")
     arguments = [
@@ -67,17 +67,17 @@ def test_options_have_the_meaning_that_the_library_gives_them(run, work, folder)
     assert [row["creator"] for row in csv.DictReader(text.splitlines())] == ["user 0", "user 3"]
     assert '"\'=resized"' in text
     done = run("credits", dummy_folder(), "C.html", "--thumbnails", "64")
-    assert done.out == "C.html: 24 credits, of the chosen pictures.\n"
+    assert done.out == "C.html: 24 credits, of the selected images.\n"
     assert (work / "C.html").read_text().count("data:image/jpeg;base64,") == 24
 
 
-def test_a_choice_of_no_shard_is_not_all_of_them(run, work, folder):
+def test_credits_of_an_empty_range_of_shards_are_an_error(run, work, folder):
     done = run("credits", folder(), "C.csv", "--shards", "5-3")
     assert done.code != 0
     assert not (work / "C.csv").exists()
 
 
-def test_a_file_of_those_to_leave_out_may_come_from_any_editor(run, work, folder):
+def test_exclude_from_takes_files_of_any_editor(run, work, folder):
     where = folder()
     (work / "left out").write_bytes("\ufeffuser 1\r\n".encode())
     assert run("credits", where, "C.csv", "--exclude-from", "left out").code == 0
@@ -90,12 +90,12 @@ def test_a_file_of_those_to_leave_out_may_come_from_any_editor(run, work, folder
 
 
 @pytest.mark.parametrize(("arguments", "release"), [((), "v2"), (("--release", "v3"), "v3")])
-def test_the_dataset_is_credited_by_its_release(run, work, arguments, release):
+def test_credits_name_the_release_of_the_folder(run, work, arguments, release):
     assert run("credits", dummy_folder("v3"), "C.txt", *arguments).code == 0
     assert f"release {release} (" in (work / "C.txt").read_text()
 
 
-def test_trouble_is_one_line_that_says_what_to_do(run, work, folder):
+def test_errors_of_credits_are_one_line_with_advice(run, work, folder):
     for arguments, match in (
         ((folder(), "C.docx"), "expected a name that ends in .csv"),
         ((work / "no", "C.csv"), "found nothing there"),
@@ -106,7 +106,15 @@ def test_trouble_is_one_line_that_says_what_to_do(run, work, folder):
         assert match in done.err
 
 
-def test_programs_are_told_how_many_and_where(run, work, folder):
+def test_json_of_credits_has_path_and_count(run, work, folder):
     done = run("credits", folder(), "C.csv", "--json", "-q")
     assert (done.code, done.err) == (0, "")
     assert json.loads(done.out) == {"path": "C.csv", "credits": 5}
+
+
+def test_credits_do_not_replace_the_list_of_whom_to_exclude(run, work, folder):
+    (work / "out.txt").write_text("user 1\n")
+    done = run("credits", folder(), "out.txt", "--exclude-from", "out.txt")
+    assert done.code == 2
+    assert "which --exclude-from reads" in done.err
+    assert (work / "out.txt").read_text() == "user 1\n"

@@ -226,7 +226,7 @@ def test_names_that_the_terminal_cannot_encode_are_printed_escaped(tmp_path):
     )
     assert (done.returncode, done.stdout, done.stderr) == (
         0,
-        f"{tmp_path}/\\u0141ask.csv: 25 credits, of all pictures in the CSV.\n",
+        f"{tmp_path}/\\u0141ask.csv: 25 credits, of all images in the CSV.\n",
         "",
     )
 

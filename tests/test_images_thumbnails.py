@@ -28,7 +28,9 @@ def shown(path) -> list[tuple[str, Image.Image, dict]]:
         head, data = image.get("src").split(",")
         assert head == "data:image/jpeg;base64"
         small = Image.open(io.BytesIO(base64.b64decode(data)))
-        found.append((item.findall("p")[-1].text.removesuffix(".jpg"), small, dict(image.attrib)))
+        name = item.find("p[@class='file']")
+        hash = (item.find("a") if name is None else name).text.removesuffix(".jpg")
+        found.append((hash, small, dict(image.attrib)))
     return found
 
 
@@ -53,7 +55,7 @@ def test_each_credit_has_its_picture(tmp_path, options):
 
 
 def test_pages_have_them_too_in_their_own_order(tmp_path, monkeypatch):
-    monkeypatch.setattr("pass_utils.attribution.writing.PAGE_CREDITS", 3)
+    monkeypatch.setattr("pass_utils.attribution.html.PAGE_CREDITS", 3)
     images = [Image.new("L", (40, 20), 30 * n) for n in range(8)]
     rows = {
         "hash": [image_hash(n) for n in range(8)],
@@ -63,7 +65,7 @@ def test_pages_have_them_too_in_their_own_order(tmp_path, monkeypatch):
     ds = datasets.Dataset.from_dict(rows).cast_column("image", datasets.Image())
     write_attribution(ds, tmp_path / "C.html", thumbnails=20)
     greys = {}
-    for page in (tmp_path / "C.html_files").iterdir():
+    for page in (tmp_path / "C.html_files").glob("credits-*"):
         greys |= {hash: small.resize((1, 1)).getpixel((0, 0))[0] for hash, small, _ in shown(page)}
     assert all(abs(greys[image_hash(n)] - 30 * n) < 4 for n in range(8))
 
@@ -109,5 +111,5 @@ def test_a_size_that_makes_no_sense_is_refused(tmp_path, size):
 
 
 def test_only_pages_have_thumbnails(tmp_path):
-    with pytest.raises(AttributionError, match="thumbnails: expected a list in HTML, found csv"):
+    with pytest.raises(AttributionError, match="thumbnails: expected a list in html, found csv"):
         write_attribution(load(), tmp_path / "C.csv", thumbnails=64)

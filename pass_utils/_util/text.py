@@ -8,7 +8,7 @@ it is not yet escaped for any format.
 
 from __future__ import annotations
 
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote_plus
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,6 +35,8 @@ _HIDDEN = "".join(
 _FLAG = r"(\x{1f3f4}[\x{e0020}-\x{e007e}]+\x{e007f})"  # of a region, spelled in tags
 _BLANK = "\u2800"  # of Braille, and counted among symbols
 _ODD = "[^ -~]|  |^ | $"
+_JOINERS = "\u200c\u200d"
+_NOT_ASCII = "[^ -~]"
 _VISIBLE = r"[\p{L}\p{N}\p{P}\p{S}]"
 
 
@@ -77,6 +79,31 @@ def tidy(texts: pa.StringArray) -> pa.StringArray:
     seen = pc.match_substring_regex(pc.replace_substring(rare, _BLANK, ""), _VISIBLE)
     rare = pc.if_else(seen, pc.utf8_trim(rare, " "), "")
     return pc.replace_with_mask(texts, odd, rare)
+
+
+def encode_hidden(encoded: pa.StringArray) -> pa.StringArray:
+    """Form-encoded names as they are, but that control characters and invisible ones which stand
+    in them unencoded are percent-encoded, so that they read the same and do nothing to a terminal.
+
+    >>> encode_hidden(pa.array(["north+ridge", "red\x1b[31m"])).to_pylist()
+    ['north+ridge', 'red%1B[31m']
+    """
+    odd = pc.match_substring_regex(encoded, _NOT_ASCII)  # few are: the others are left as they are
+    rare = [
+        "".join(char if char.isprintable() or char in _JOINERS else quote(char) for char in text)
+        for text in encoded.filter(odd).to_pylist()
+    ]
+    return pc.replace_with_mask(encoded, odd, pa.array(rare, pa.string()))
+
+
+def sentence(text: str) -> str:
+    """A user's words on one line, with a full stop.
+
+    >>> sentence("cropped to\\n224 x 224")
+    'cropped to 224 x 224.'
+    """
+    line: str = tidy(pa.array([text], pa.string()))[0].as_py()
+    return line if line.endswith((".", "!", "?")) else f"{line}."
 
 
 def plain_line(text: str, *, limit: int = 200) -> str:

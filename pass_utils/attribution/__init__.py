@@ -1,1 +1,3 @@
-"""Credits of the pictures: who took each, where it came from, under which licence."""
+"""Credits of images: who took each, where it came from, under which licence. Private, but for what
+`pass_utils` names.
+"""

@@ -1,23 +1,21 @@
-"""Hashes and usernames in, credits out: who took a picture, where it came from, and under which
-licence.
+"""The credit of an image: title, author, source and licence (TASL), and a note of changes.
 
-Creative Commons asks whoever shows or passes on a picture for its title, author, source and
-licence, and a note of changes. PASS supplies author and licence; the source follows from the hash;
-title and Flickr page come from YFCC100M, given a file.
+PASS supplies author and licence; the source follows from the hash; title and Flickr page come from
+YFCC100M, given a file. What is not known is null until a list for people is written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from html import escape
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .._util.text import readable, readable_all, tidy
+from .._util.text import encode_hidden, readable_all, sentence
 from ..errors import AttributionError
-from ..hashes import HASH_MEANS, Keys, are_hashes
+from ..hashes import HASH_MEANS, are_hashes
 from ..releases import (
     AUTHORS_LINE,
     DATASET_LICENSE,
@@ -27,35 +25,33 @@ from ..releases import (
     LICENSE_URL,
     SOURCE_URL,
     SPDX,
+    UNKNOWN_CREATOR,
     Release,
     doi_url,
     find_release,
 )
 
-UNKNOWN = "unknown Flickr user"  # where PASS has no name
-
-# What differs from picture to picture.
-COLUMNS = pa.schema(
-    [
-        (name, pa.string())
-        for name in ("hash", "creator", "creator_username", "source_url", "title", "page_url")
-    ]
-)
+_VARYING = ("hash", "creator", "creator_username", "source_url", "title", "page_url")
+COLUMNS = pa.schema([(name, pa.string()) for name in _VARYING])
 
 
 @dataclass(frozen=True)
 class Credit:
-    """The credit of one picture.
+    """The credit of one image. `str()` of it is `text`.
 
-    `hash` names the picture, `creator` its photographer for people, `creator_username` as PASS
-    stores it (None where it has none). `source_url` is where the picture lies in YFCC100M;
-    `license`, `license_url` and `spdx` name its licence by name, by address, and for machines.
-    `changes` is what the user says was done to it. `title` and `page_url` are known with YFCC100M's
-    metadata only.
+    Attributes:
+        hash: The image's hash.
+        creator: Its photographer's name as people read it; None where PASS has none.
+        creator_username: The same as PASS stores it, form-encoded.
+        source_url: Where the file is in YFCC100M.
+        license, license_url, spdx: The licence's name, its text, its SPDX identifier.
+        changes: What was done to the image, in the user's words; None for nothing.
+        title: Known with YFCC100M's metadata only, else None.
+        page_url: Its page on Flickr, known with YFCC100M's metadata only, else None.
     """
 
     hash: str
-    creator: str
+    creator: str | None
     creator_username: str | None
     source_url: str
     license: str = LICENSE
@@ -67,23 +63,40 @@ class Credit:
 
     @property
     def link(self) -> str:
-        """Where people find the picture: its Flickr page if known, else the file."""
+        """Where people find the image: its Flickr page if known, else the file."""
         return self.page_url or self.source_url
 
     @property
     def text(self) -> str:
         """The credit as one line, as one would write it by hand."""
-        row = {name: [value] for name, value in asdict(self).items() if name in COLUMNS.names}
-        line: str = text_lines(pa.RecordBatch.from_pydict(row, schema=COLUMNS), self.changes)[
-            0
-        ].as_py()
-        return line
+        what = "Photo" if self.title is None else f'"{self.title}"'
+        creator = self.creator or UNKNOWN_CREATOR
+        return f"{what} by {creator} ({self.link}){text_end(self.changes)}"
 
     def __str__(self) -> str:
         return self.text
 
+    def __repr__(self) -> str:
+        return f"<Credit {self.hash}: {self.text}>"
+
+    def _repr_html_(self) -> str:
+        """The credit in a notebook, with links."""
+        what = "Photo" if self.title is None else f"<cite>{escape(self.title)}</cite>"
+        changes = f" Changes: {escape(sentence(self.changes))}" if self.changes else ""
+        return (
+            f'<a href="{escape(self.link)}">{what}</a> by '
+            f"<bdi>{escape(self.creator or UNKNOWN_CREATOR)}</bdi>, licensed under "
+            f'<a href="{escape(self.license_url)}">{escape(self.license)}</a>.{changes}'
+        )
+
 
 FIELDS = tuple(Credit.__dataclass_fields__)
+
+
+def text_end(changes: str | None) -> str:
+    """How the line of every credit ends: licence and changes."""
+    end = f", licensed under {LICENSE} ({LICENSE_URL})."
+    return f"{end} Changes: {sentence(changes)}" if changes else end
 
 
 def credit_batch(
@@ -92,31 +105,23 @@ def credit_batch(
     titles: pa.StringArray | None = None,
     pages: pa.StringArray | None = None,
 ) -> pa.RecordBatch:
-    """The credits of these pictures, in `COLUMNS`.
+    """The credits of a batch of images, in `COLUMNS`.
 
     Raises:
         AttributionError: a hash is not one of PASS's.
     """
-    try:
-        Keys.of(hashes)
-    except ValueError as err:
-        found = hashes[pc.index(are_hashes(hashes), False).as_py()].as_py()
+    good = are_hashes(hashes)
+    if not pc.all(good).as_py():
+        found = hashes[pc.index(good, False).as_py()].as_py()
         raise AttributionError(
             f"hash: expected {HASH_MEANS}, found {found!r}. Is this a dataset of PASS rows?"
-        ) from err
-    creators = pc.fill_null(readable_all(usernames), "")
-    creators = pc.if_else(pc.equal(creators, ""), UNKNOWN, creators)
+        )
+    creators = readable_all(usernames)
+    creators = pc.if_else(pc.equal(creators, ""), None, creators)
     first, second = (pc.utf8_slice_codeunits(hashes, start, start + 3) for start in (0, 3))
     sources = pc.binary_join_element_wise(SOURCE_URL, first, "/", second, "/", hashes, ".jpg", "")
-    nothing = pa.nulls(len(hashes), pa.string())
-    columns = [
-        hashes,
-        creators,
-        usernames,
-        sources,
-        nothing if titles is None else titles,
-        nothing if pages is None else pages,
-    ]
+    nulls = pa.nulls(len(hashes), pa.string())
+    columns = [hashes, creators, encode_hidden(usernames), sources, titles or nulls, pages or nulls]
     return pa.RecordBatch.from_arrays(columns, schema=COLUMNS)
 
 
@@ -127,76 +132,14 @@ def credit_records(batch: pa.RecordBatch, changes: str | None) -> Iterator[Credi
         yield Credit(hash, creator, username, source, changes=changes, title=title, page_url=page)
 
 
-def nameless(batch: pa.RecordBatch) -> pa.BooleanArray:
-    """Of which pictures PASS has no name; a creator may really be called `UNKNOWN`."""
-    unknown = pc.equal(batch.column("creator"), UNKNOWN)
-    names = readable_all(batch.column("creator_username").filter(unknown))
-    return pc.replace_with_mask(unknown, unknown, pc.not_equal(pc.fill_null(names, ""), UNKNOWN))
-
-
-def is_named(credit: Credit) -> bool:
-    """Whether PASS has a name for the picture's creator."""
-    return credit.creator != UNKNOWN or readable(credit.creator_username or "") == UNKNOWN
-
-
-def check_text(name: str, value: Any) -> None:
-    """What a user gives as text has to be such.
-
-    Raises:
-        AttributionError: it is something else, or cannot be written in UTF-8.
-    """
-    if not isinstance(value, str):
-        raise AttributionError(
-            f"{name}: expected text, found {type(value).__name__} {value!r}. Give a string."
-        )
-    try:
-        value.encode()
-    except UnicodeEncodeError as err:
-        raise AttributionError(
-            f"{name}: expected text that UTF-8 can hold, found {value!r}. Write it in UTF-8."
-        ) from err
-
-
-def check_changes(changes: str | None) -> str | None:
-    """The user's words, None where nothing of them can be seen.
-
-    Raises:
-        AttributionError: they are no text.
-    """
-    if changes is None:
-        return None
-    check_text("changes", changes)
-    return changes if tidy(pa.array([changes], pa.string()))[0].as_py() else None
-
-
-def links(batch: pa.RecordBatch) -> pa.StringArray:
-    """Where people find each picture: its Flickr page if known, else the file."""
-    return pc.coalesce(batch.column("page_url"), batch.column("source_url"))
-
-
-def text_lines(batch: pa.RecordBatch, changes: str | None) -> pa.StringArray:
-    """Each credit as a line of plain text: title, author, source, licence, changes."""
-    title = pc.binary_join_element_wise('"', batch.column("title"), '"', "")
-    what = pc.fill_null(title, "Photo")
-    end = f"), licensed under {LICENSE} ({LICENSE_URL})." + (
-        f" Changes: {sentence(changes)}" if changes else ""
-    )
-    return pc.binary_join_element_wise(
-        what, " by ", batch.column("creator"), " (", links(batch), end, ""
-    )
-
-
-def sentence(changes: str) -> str:
-    """The user's words on one line, with a full stop."""
-    line: str = tidy(pa.array([changes], pa.string()))[0].as_py()
-    return line if line.endswith((".", "!", "?")) else f"{line}."
-
-
 def dataset_credit(release: str | Release | None = None) -> str:
-    """The line that credits the dataset itself: title, `release`, authors, DOI and licence.
+    """Returns the line that credits the dataset: title, release, authors, DOI and licence.
 
     >>> dataset_credit("v3")[:76]
     'PASS (Pictures without humAns for Self-Supervision), release v3 (2022-04-07)'
+
+    Args:
+        release: Its name, such as `"v3"`, or its record; None for the default release.
 
     Raises:
         ReleaseError: there is no such release.

@@ -1,241 +1,224 @@
-"""Batches of credits in, HTML out: one page that holds everything, or many with an index by letter.
+"""Credit lists in HTML: one page, or many with an index by name and by hash.
 
-People read the credits; programs find each of them as ccREL in RDFa and the page's as schema.org
-JSON-LD. Nothing is fetched and nothing runs: the page forbids it to the browser, whatever a name
-may hold.
+People read the credits; programs find each of them as ccREL in RDFa, and the page, with the photos
+of a short one, as schema.org JSON-LD. Nothing is fetched and nothing runs: the page forbids it to
+the browser, whatever a name may hold.
 """
 
 from __future__ import annotations
 
-import functools
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
-from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
 from urllib.parse import quote
 
-import jinja2
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from markupsafe import Markup
 
 from ..images.thumbnails import Thumbnail
-from ..releases import (
-    AUTHORS_LINE,
-    DATASET_AUTHORS,
-    DATASET_LICENSE,
-    DATASET_LICENSE_URL,
-    DATASET_TITLE,
-    LICENSE,
-    LICENSE_URL,
-    doi_url,
-)
-from .credit import UNKNOWN, Credit, credit_records, is_named, sentence
-from .formats import Sheet
-from .order import Order, letter_of
+from ..pages.environment import render
+from ..pages.facts import Entry, page_facts, structured_data
+from ..pages.output import pages_folder
+from ..releases import LICENSE_URL
+from .credit import COLUMNS
+from .options import Batches, FindThumbnail, Format, ListOptions, join, links, shown_creators
+from .order import CreatorOrder
+from .paging import plan_hash_pages, plan_letters, plan_pages
 
-PAGE_CREDITS = 2_000  # that a page holds; about 1.5 MB without thumbnails
-PAGE_NAME = re.compile(r"([A-Z]|0-9|other)-[1-9][0-9]*\.html")  # as `plan_pages` gives them
+PAGE_CREDITS = 2_000  # on a page; about 0.8 MB without thumbnails
+_BYTES = 500  # of a credit on a page and in the index, about, without a thumbnail
+_MANY = 50_000  # credits, above which the size is reported before
+_ID_CHARACTERS = 12  # of a hash: the anchor of its photo in a page
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;"}
+# RDFa: every photo in the list has this licence
+_LIST = f'<ul about="{LICENSE_URL}" rev="license">\n'
+_END = "</ul></section>\n"
 
-FindThumbnail = Callable[[str], Thumbnail | None]
 
+def entries(batch: pa.RecordBatch, thumbnail: FindThumbnail | None = None) -> Iterator[Entry]:
+    """The photos of a batch of credits as a page shows them one by one.
 
-class Item(NamedTuple):
-    """What a page shows of a picture; `pictures` is its creator's count where a heading stands
-    above.
+    Args:
+        batch: Credits.
+        thumbnail: Finds the thumbnail of an image by its hash.
     """
-
-    credit: Credit
-    link: str
-    pictures: int | None
-    thumbnail: Thumbnail | None
+    columns = (batch.column(name).to_pylist() for name in COLUMNS.names)
+    for hash, creator, _, source, title, page in zip(*columns, strict=True):
+        yield Entry(hash, creator, source, title, page, thumbnail(hash) if thumbnail else None)
 
 
-class Page(NamedTuple):
-    """One of many pages: its file's name, its letter, its rows, and the names that it begins and
-    ends with.
-    """
-
-    name: str
-    letter: str
-    start: int
-    stop: int
-    first: str
-    last: str
-
-
-def plan_pages(order: Order, size: int) -> list[Page]:
-    """Cut pictures that are ordered by creator into pages of at most `size`, none with creators of
-    two letters.
-    """
-    pages: list[Page] = []
-    numbers: Counter[str] = Counter()
-    place = 0
-    for name, count in zip(order.names, order.counts.tolist(), strict=True):
-        letter = {"0": "0-9", "#": "other"}.get(letter_of(name), letter_of(name))
-        shown, left = name or UNKNOWN, count
-        while left:
-            last = pages[-1] if pages and pages[-1].letter == letter else None
-            if last is None or last.stop - last.start == size:
-                numbers[letter] += 1
-                last = Page(f"{letter}-{numbers[letter]}.html", letter, place, place, shown, shown)
-                pages.append(last)
-            taken = min(left, size - (last.stop - last.start))
-            place, left = place + taken, left - taken
-            pages[-1] = last._replace(stop=place, last=shown)
-    return pages
-
-
-def write_page(
-    batches: Iterable[pa.RecordBatch],
-    sheet: Sheet,
-    file: BinaryIO,
-    *,
-    creators: int,
-    thumbnail: FindThumbnail | None = None,
-) -> None:
-    """All credits on one page."""
-    items = list(_items(batches, sheet, thumbnail))
-    grouped = any(item.pictures for item in items)
-    _render(
-        file, "page.html.j2", sheet, items, pictures=len(items), creators=creators, grouped=grouped
+def write_html(batches: Batches, options: ListOptions, file: BinaryIO) -> None:
+    """One page, or, of more than `PAGE_CREDITS` credits, an index and a folder of pages."""
+    order = options.order
+    if order is None:
+        raise TypeError("a list in HTML needs the order of its creators")
+    if len(order.rows) > PAGE_CREDITS:
+        _write_pages(batches, options, file, order)
+        return
+    shown: list[Entry] = []
+    body = None
+    for rows in _cut(batches, PAGE_CREDITS):
+        if "images" in rows.schema.names:
+            body = _sections(rows, options.thumbnail)
+        else:
+            shown = list(entries(rows, options.thumbnail))
+    render(
+        file,
+        "page.html.j2",
+        facts=page_facts(options.release, options.changes),
+        structured=structured_data(options.release, shown),
+        images=len(order.rows),
+        creators=order.creators,
+        items=shown,
+        body=body,
     )
 
 
-def write_pages(
-    batches: Iterable[pa.RecordBatch],
-    sheet: Sheet,
-    file: BinaryIO,
-    *,
-    order: Order,
-    size: int,
-    folder: Path,
-    named: tuple[str, str],
-    thumbnail: FindThumbnail | None = None,
+def _write_pages(
+    batches: Batches, options: ListOptions, file: BinaryIO, order: CreatorOrder
 ) -> None:
-    """The index into a file, and the pages of `size` credits that it leads to into a folder.
-
-    `named` is what file and folder will be called.
-    """
-    pages = plan_pages(order, size)
-    index, beside = map(quote, named)
-    firsts = {page.letter: page.name for page in reversed(pages)}
-    letters = [(letter, firsts[letter]) for letter in dict.fromkeys(page.letter for page in pages)]
-    items = _items(batches, sheet, thumbnail)
-    for number, page in enumerate(pages):
-        shown = list(islice(items, page.stop - page.start))
-        with (folder / page.name).open("wb") as out:
-            _render(
-                out,
-                "page.html.j2",
-                sheet,
-                shown,
-                grouped=True,
-                letter=page.letter,
-                letters=letters,
-                index=index,
-                previous=pages[number - 1].name if number else None,
-                next=pages[number + 1].name if number + 1 < len(pages) else None,
-            )
-    sections = [
-        (letter, [page for page in pages if page.letter == letter]) for letter, _ in letters
-    ]
-    _render(
+    """The index into a file, and the pages by name and by hash that it leads to into a folder."""
+    facts = page_facts(options.release, options.changes)
+    shared = {"facts": facts, "structured": structured_data(options.release, [])}
+    back = {"index": f"../{quote(options.path.name)}"}
+    pages = plan_pages(order, PAGE_CREDITS)
+    for number, (page, rows) in enumerate(zip(pages, _cut(batches, PAGE_CREDITS), strict=True)):
+        around = {
+            "previous": pages[number - 1] if number else None,
+            "next": pages[number + 1] if number + 1 < len(pages) else None,
+        }
+        body = _sections(rows, options.thumbnail)
+        with (options.pages / page.name).open("xb") as out:
+            render(out, "page.html.j2", **shared, **back, **around, page=page, body=body)
+    hash_pages = []
+    for found in plan_hash_pages(order, PAGE_CREDITS):
+        hash_pages.append((found.prefix, found.name))
+        body = _lookup(found.hashes, [pages[number].name for number in found.pages.tolist()])
+        with (options.pages / found.name).open("xb") as out:
+            render(out, "hashes.html.j2", **shared, **back, prefix=found.prefix, body=body)
+    render(
         file,
         "index.html.j2",
-        sheet,
-        [],
-        pictures=len(order.rows),
-        creators=sum(map(bool, order.names)),
-        sections=sections,
-        folder=beside,
-        letters=[(letter, f"{beside}/{name}") for letter, name in letters],
+        **shared,
+        images=len(order.rows),
+        creators=order.creators,
+        folder=quote(pages_folder(options.path).name),
+        letters=plan_letters(order, PAGE_CREDITS),
+        hash_pages=hash_pages,
     )
 
 
-def _items(
-    batches: Iterable[pa.RecordBatch], sheet: Sheet, thumbnail: FindThumbnail | None
-) -> Iterator[Item]:
+def _cut(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[pa.RecordBatch]:
+    """Batches of `size` rows each, but for the last one."""
+    rows: pa.RecordBatch | None = None
     for batch in batches:
-        grouped = "pictures" in batch.schema.names
-        counts = batch.column("pictures").to_pylist() if grouped else [None] * len(batch)
-        for credit, count in zip(credit_records(batch, sheet.changes), counts, strict=True):
-            yield Item(credit, credit.link, count, thumbnail(credit.hash) if thumbnail else None)
+        parts = [batch] if rows is None else [rows, batch]
+        rows = pa.Table.from_batches(parts).combine_chunks().to_batches()[0]
+        while len(rows) > size:
+            yield rows.slice(0, size)
+            rows = rows.slice(size)
+    if rows is not None:
+        yield rows
 
 
-def _render(file: BinaryIO, template: str, sheet: Sheet, items: list[Item], **shown: Any) -> None:
-    stream = (
-        environment()
-        .get_template(template)
-        .stream(facts=facts(sheet), structured=structured(sheet, items), items=items, **shown)
+def _sections(batch: pa.RecordBatch, thumbnail: FindThumbnail | None) -> Markup:
+    """Photos under a heading for each creator, also for one who has photos on the page before."""
+    counts = batch.column("images")
+    noun = pc.if_else(pc.equal(counts, 1), " photo", " photos")
+    small = pc.fill_null(join(counts.cast(pa.string()), noun), "continued")
+    creators = escape(shown_creators(batch))
+    first = pa.array(np.arange(len(batch)) == 0)
+    heading = join(
+        pc.if_else(first, "", _END),
+        "<section><h2><bdi>",
+        creators,
+        "</bdi> <small>",
+        small,
+        "</small></h2>\n",
+        _LIST,
     )
-    stream.enable_buffering(100)
-    stream.dump(file, encoding="utf-8")
+    heading = pc.if_else(pc.or_(first, pc.is_valid(counts)), heading, "")
+    return Markup("".join(join(heading, _photos(batch, creators, thumbnail)).to_pylist()) + _END)
 
 
-@functools.cache
-def environment() -> jinja2.Environment:
-    """Where the templates of pages are, and how they are filled: all text is escaped."""
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("pass_utils.pages"),
-        autoescape=True,
-        undefined=jinja2.ChainableUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+def _photos(
+    batch: pa.RecordBatch, creators: pa.StringArray, thumbnail: FindThumbnail | None
+) -> pa.StringArray:
+    """Each photo as an item of a list: its hash as a link, after its title where there is one."""
+    hashes, sources, pages = (batch.column(name) for name in ("hash", "source_url", "page_url"))
+    title = escape(batch.column("title"))
+    shown = pc.fill_null(join('<cite property="dct:title" dir="auto">', title, "</cite> "), "")
+    if thumbnail:
+        shown = join(pa.array([_image(thumbnail(hash)) for hash in hashes.to_pylist()]), shown)
+    rel = pc.if_else(pc.is_valid(pages), "cc:attributionURL dct:source", "dct:source")
+    return join(
+        '<li id="',
+        pc.utf8_slice_codeunits(hashes, 0, _ID_CHARACTERS),
+        '" about="',
+        sources,
+        '" property="cc:attributionName" content="',
+        creators,
+        '">',
+        shown,
+        '<a rel="',
+        rel,
+        '" href="',
+        escape(links(batch)),
+        '">',
+        hashes,
+        "</a></li>\n",
     )
 
 
-def facts(sheet: Sheet) -> dict[str, Any]:
-    """What all of a page's credits share, and whom to credit for the dataset."""
-    return {
-        "license": LICENSE,
-        "license_url": LICENSE_URL,
-        "changes": sentence(sheet.changes) if sheet.changes else None,
-        "dataset": {
-            "title": DATASET_TITLE,
-            "release": sheet.release.name,
-            "date": sheet.release.date,
-            "authors": AUTHORS_LINE,
-            "url": doi_url(sheet.release),
-            "license": DATASET_LICENSE,
-            "license_url": DATASET_LICENSE_URL,
-        },
-    }
+def _image(thumbnail: Thumbnail | None) -> str:
+    return (
+        ""
+        if thumbnail is None
+        else (
+            f'<img src="{thumbnail.uri}" width="{thumbnail.width}" height="{thumbnail.height}" '
+            'alt="" loading="lazy">'
+        )
+    )
 
 
-def structured(sheet: Sheet, items: list[Item], *, name: str = "Picture credits") -> dict[str, Any]:
-    """The page in schema.org's words."""
-    dataset = {
-        "@type": "Dataset",
-        "name": DATASET_TITLE,
-        "version": sheet.release.name,
-        "datePublished": sheet.release.date,
-        "identifier": doi_url(sheet.release),
-        "url": doi_url(sheet.release),
-        "license": DATASET_LICENSE_URL,
-        "creator": [{"@type": "Person", "name": name} for name in DATASET_AUTHORS],
-    }
-    page = {
-        "@context": "https://schema.org",
-        "@type": "CollectionPage",
-        "name": name,
-        "isBasedOn": dataset,
-    }
-    return {**page, "hasPart": [_image_object(item) for item in items]} if items else page
+def _lookup(hashes: pa.StringArray, pages: list[str]) -> Markup:
+    """Hashes as a list of links to the photos in their pages."""
+    anchors = pc.utf8_slice_codeunits(hashes, 0, _ID_CHARACTERS)
+    page = pa.array(pages, pa.string())
+    items = join('<li><a href="', page, "#", anchors, '">', hashes, "</a></li>\n")
+    return Markup("".join(items.to_pylist()))
 
 
-def _image_object(item: Item) -> dict[str, Any]:
-    credit = item.credit
-    found: dict[str, Any] = {
-        "@type": "ImageObject",
-        "identifier": credit.hash,
-        "contentUrl": credit.source_url,
-        "creditText": credit.creator,
-        "license": LICENSE_URL,
-        "acquireLicensePage": item.link,
-    }
-    if is_named(credit):
-        found["creator"] = {"@type": "Person", "name": credit.creator}
-    if credit.title:
-        found["name"] = credit.title
-    return found
+def escape(texts: pa.StringArray) -> pa.StringArray:
+    """Texts for HTML, in elements and in quoted attributes."""
+    for character, escaped in _ESCAPES.items():
+        texts = pc.replace_substring(texts, character, escaped)
+    return texts
+
+
+def _note(count: int, thumbnails: int | None) -> str:
+    """How large many pages will be, and what is better then."""
+    if count <= _MANY:
+        return ""
+    size = count * (_BYTES + (0 if thumbnails is None else thumbnails**2 // 3))
+    return (
+        f"{count:,} credits make {-(-count // PAGE_CREDITS):,} pages of {size / 1e6:,.0f} MB "
+        "in all. So many are better searched in one file: .csv or .parquet."
+    )
+
+
+FORMATS = (
+    Format(
+        "html",
+        ".html",
+        write_html,
+        "people: one page, or above 2,000 credits many with an index; `thumbnails=160` shows the "
+        "photos",
+        grouped=lambda count: count > PAGE_CREDITS,
+        in_memory=True,
+        pages=True,
+        note=_note,
+        options=frozenset({"thumbnails"}),
+    ),
+)

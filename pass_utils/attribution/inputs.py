@@ -1,5 +1,4 @@
-"""A dataset, several, or a folder of PASS in, the hashes and usernames of its pictures out, batch
-by batch.
+"""The images to credit: hashes and usernames of a dataset or of a folder's CSV, batch by batch.
 
 No image is read: datasets in memory or on disk give only the two columns, and a folder only its
 CSV. A stream gives its rows by reading its shards, so the bytes of the images pass by there,
@@ -8,21 +7,26 @@ unopened.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
+import datasets
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .._datasets import open_splits, stored_table
+from .._util.cache import cache_dir
 from .._util.text import readable_all, tidy
-from ..errors import AttributionError, ReleaseError
-from ..metadata import read_rows
-from ..releases import METADATA_FILE, Release, release_of
+from ..errors import AttributionError, ReleaseError, ShardError
+from ..metadata import open_metadata, read_rows
+from ..releases import METADATA_FILE, RELEASES, Release
+from ..shards.places import PROTOCOL, Place
 from ..transfer.folder import release_in
-from .credit import check_text
 
 logger = logging.getLogger(__name__)
 
@@ -30,51 +34,50 @@ KEY_COLUMNS = ("hash", "creator_username")
 _TEXT_TYPES = {"string", "large_string", "string_view", "null"}
 _ROWS_AT_A_TIME = 20_000
 _STREAMED_ROWS_AT_A_TIME = 500  # with their images, about 60 MB
+_RELEASE_FILES = {file.name for release in RELEASES.values() for file in release.files}
 
 
 class Images(NamedTuple):
-    """What is to be credited: batches of hash and creator_username, how many rows if known, and of
-    which release if known.
+    """The images to credit.
 
-    `files` are those that the batches are read from, where they are CSVs.
+    Attributes:
+        batches: Reads them, in batches of hash and creator_username.
+        rows: How many they are; None where that is not known.
+        release: The release that they come from; None where that is not known.
+        reads: Whether they are read from a file.
     """
 
     batches: Callable[[], Iterator[pa.RecordBatch]]
     rows: int | None
-    release: str | None
-    files: tuple[Path, ...] = ()
+    release: Release | None
+    reads: Callable[[Path], bool]
 
 
 def find_images(target: Any, release: str | Release | None = None) -> Images:
-    """The pictures of a dataset of any kind, or of the CSV that a path leads to.
+    """The images of a dataset, or of the CSV that a path leads to.
 
-    A CSV lists all of its release, also the pictures of shards that are not in the folder.
-    `release` is what a path is expected to be of.
+    Args:
+        target: A dataset or a dict of splits, or the path of a folder with PASS's CSV, or of the
+            CSV. It lists all images of its release, also those of shards that are not there.
+        release: What a path is expected to be of.
 
     Raises:
+        AttributionError: the dataset has no column of hashes or usernames.
+        DatasetError: it is no dataset.
         DownloadError: the path's folder holds another release.
-        AttributionError: the target is something else, or has no column of hashes or usernames.
         ReleaseError: there is no such file or folder.
     """
     if isinstance(target, (str, os.PathLike)):
         return _from_path(Path(target).expanduser().absolute(), release)
-    if isinstance(target, Mapping) and target:  # DatasetDict, IterableDatasetDict
-        parts = [find_images(split) for split in target.values()]
-        counts = [part.rows for part in parts]
-        releases = {part.release for part in parts}
-        return Images(
-            batches=lambda: (batch for part in parts for batch in part.batches()),
-            rows=None if None in counts else sum(count or 0 for count in counts),
-            release=releases.pop() if len(releases) == 1 else None,
-            files=tuple(file for part in parts for file in part.files),
-        )
-    if not hasattr(target, "with_format"):
-        raise AttributionError(
-            "target: expected a dataset of PASS rows or the path of a folder with "
-            f"{METADATA_FILE}, found "
-            f'{type(target).__name__}. Load one with `load_dataset("pass", ...)`.'
-        )
-    return _from_dataset(target)
+    splits = open_splits(target)
+    parts = [_from_dataset(part) for part in splits.parts.values()]
+    counts = [part.rows for part in parts]
+    return Images(
+        batches=lambda: (batch for part in parts for batch in part.batches()),
+        rows=None if None in counts else sum(count or 0 for count in counts),
+        release=splits.release,
+        reads=lambda path: any(part.reads(path) for part in parts),
+    )
 
 
 def _from_path(path: Path, release: str | Release | None) -> Images:
@@ -85,38 +88,33 @@ def _from_path(path: Path, release: str | Release | None) -> Images:
             f"{'none in it' if path.is_dir() else 'nothing there'}. `pass-utils download {path}` "
             "fetches a release."
         )
-    return Images(
-        batches=lambda: read_rows(str(csv), KEY_COLUMNS),
-        rows=None,
-        release=release_in(csv, release).name,
-        files=(csv,),
-    )
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        open_metadata(csv, cache_dir())  # which checks it
+        yield from read_rows(str(csv), KEY_COLUMNS)
+
+    return Images(batches, None, release_in(csv, release), lambda other: is_same(other, csv))
 
 
 def _from_dataset(dataset: Any) -> Images:
-    if (
-        dataset.column_names is not None
-    ):  # of a stream that a function generates they may not be known
-        _check_columns(dataset.column_names)
-        dataset = dataset.select_columns(list(KEY_COLUMNS))
-    rows = len(dataset) if hasattr(dataset, "__len__") else None
+    _check_columns(dataset.column_names)
+    chosen = dataset.select_columns(list(KEY_COLUMNS)).with_format("arrow")
+    rows = len(dataset) if isinstance(dataset, datasets.Dataset) else None
     at_a_time = _STREAMED_ROWS_AT_A_TIME if rows is None else _ROWS_AT_A_TIME
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for table in dataset.with_format("arrow").iter(at_a_time) if rows != 0 else ():
-            _check_columns(table.column_names)
+        for table in chosen.iter(at_a_time) if rows != 0 else ():
             columns = [_text(table[name], name) for name in KEY_COLUMNS]
             yield pa.RecordBatch.from_arrays(columns, names=list(KEY_COLUMNS))
 
-    release = release_of(dataset)
-    return Images(batches, rows, release and release.name)
+    return Images(batches, rows, None, lambda path: _reads(dataset, path))
 
 
 def _check_columns(names: list[str]) -> None:
     lacking = [name for name in KEY_COLUMNS if name not in names]
     if lacking:
         raise AttributionError(
-            f"target: expected the columns {' and '.join(KEY_COLUMNS)}, found "
+            f"dataset: expected the columns {' and '.join(KEY_COLUMNS)}, found "
             f"{', '.join(map(repr, names)) or 'none'}; {' and '.join(lacking)} missing. Keep "
             f"{'both' if len(lacking) > 1 else 'it'} when you map or select columns."
         )
@@ -133,10 +131,101 @@ def _text(column: pa.ChunkedArray, name: str) -> pa.StringArray:
     return pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
 
 
+def check_output(path: Path, images: Images, others: Iterable[Path]) -> None:
+    """Checks that a list does not replace what it is made from.
+
+    Args:
+        path: The file that the list is written to.
+        images: What it credits.
+        others: Other files that are read.
+
+    Raises:
+        AttributionError: it would replace one of the files, a shard of the dataset, a file of its
+            cache, or a file with a name that a release has.
+    """
+    reads = any(is_same(path, other) for other in others) or images.reads(path)
+    if reads or path.name in _RELEASE_FILES:
+        found = "a file that the credits are made from" if reads else f"the name of {path.name}"
+        raise AttributionError(
+            f"{path}: expected the name of a new list, found {found}. Choose another name for the "
+            "list."
+        )
+
+
+def is_same(path: Path, other: Path) -> bool:
+    """Whether two paths lead to the same file, which is there."""
+    with contextlib.suppress(OSError):
+        return path.samefile(other)
+    return False
+
+
+def _reads(dataset: Any, path: Path) -> bool:
+    """Whether a dataset on disk has its rows or images in a file.
+
+    The shards of a stream are not known; they have the names of a release's files.
+    """
+    if not isinstance(dataset, datasets.Dataset) or not path.exists():
+        return False
+    if any(is_same(path, Path(file["filename"])) for file in dataset.cache_files):
+        return True
+    for name, feature in dataset.features.items():
+        if isinstance(feature, datasets.Image):
+            urls = pc.struct_field(stored_table(dataset).column(name), "path")
+            for part in {quote(path.name), path.name}:
+                found = urls.filter(pc.fill_null(pc.match_substring(urls, part), False))
+                files = {_file_of(url) for url in pc.unique(_without_place(found)).to_pylist()}
+                if any(is_same(path, file) for file in files):
+                    return True
+    return False
+
+
+def _without_place(urls: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Places of images in shards without what differs from image to image."""
+    return pc.replace_substring_regex(
+        urls, rf"^{PROTOCOL}://[0-9]+-[0-9]+-([0-9a-f]+/.*/)[^/]+$", rf"{PROTOCOL}://0-0-\1x"
+    )
+
+
+def _file_of(url: str) -> Path:
+    with contextlib.suppress(ShardError):
+        return Path(Place.from_url(url).shard)
+    return Path(url)
+
+
+def check_text(name: str, value: Any) -> None:
+    """Checks that an option is text.
+
+    Raises:
+        AttributionError: it is something else, or cannot be written in UTF-8.
+    """
+    if not isinstance(value, str):
+        raise AttributionError(
+            f"{name}: expected text, found {type(value).__name__} {value!r}. Give a string."
+        )
+    try:
+        value.encode()
+    except UnicodeEncodeError as err:
+        raise AttributionError(
+            f"{name}: expected text that UTF-8 can hold, found {value!r}. Write it in UTF-8."
+        ) from err
+
+
+def check_changes(changes: str | None) -> str | None:
+    """The user's words on one line, without what cannot be seen; None where nothing is left.
+
+    Raises:
+        AttributionError: they are no text.
+    """
+    if changes is None:
+        return None
+    check_text("changes", changes)
+    return tidy(pa.array([changes], pa.string()))[0].as_py() or None
+
+
 def leave_out(
     batches: Iterable[pa.RecordBatch], exclude: Iterable[str]
 ) -> Iterator[pa.RecordBatch]:
-    """The pictures whose hash, username or creator is not in the list.
+    """The images whose hash, username or creator is not in a list.
 
     Names are compared as they read: without what cannot be seen, and however their accents are
     stored.
@@ -180,4 +269,4 @@ def _left(batches: Iterable[pa.RecordBatch], excluded: dict[str, str]) -> Iterat
             keep = pc.and_not(keep, hit)
         yield batch.filter(keep)
     for value in sorted(excluded.keys() - met):
-        logger.warning("exclude: no picture has the hash or the creator %r.", excluded[value])
+        logger.warning("exclude: no image has the hash or the creator %r.", excluded[value])

@@ -1,6 +1,4 @@
-"""Batches of credits in, licence manifests out, for people who publish pictures of PASS: SPDX 2.3
-and REUSE 3.3.
-"""
+"""Licence manifests for whoever publishes images of PASS: SPDX 2.3 and REUSE 3.3."""
 
 from __future__ import annotations
 
@@ -11,8 +9,10 @@ from shutil import copyfileobj
 from typing import BinaryIO
 from uuid import uuid4
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
+from .._util.text import sentence
 from .._version import __version__
 from ..releases import (
     DATASET_AUTHORS,
@@ -22,25 +22,26 @@ from ..releases import (
     SPDX,
     doi_url,
 )
-from .credit import dataset_credit, nameless, sentence, text_lines
-from .formats import Batches, Sheet, Writer, join, joined, json_strings
+from .credit import dataset_credit
+from .options import Batches, Format, ListOptions, join, joined, shown_creators, text_lines
+from .tables import json_strings
 
 _AUTHORS = ", ".join(DATASET_AUTHORS)
 
 
-def write_spdx(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
-    """An SPDX 2.3 document in JSON; each picture is a package, as a file would need a checksum, and
-    so its bytes.
+def write_spdx(batches: Batches, options: ListOptions, file: BinaryIO) -> None:
+    """An SPDX 2.3 document in JSON.
 
-    A picture may come once, as its hash is its id.
+    Each image is a package, as a file would need a checksum, and so its bytes; it may come once, as
+    its hash is its id. https://spdx.github.io/spdx-spec/v2.3/
     """
-    release = sheet.release
+    release = options.release
     document = {
         "spdxVersion": "SPDX-2.3",
         "dataLicense": "CC0-1.0",
         "SPDXID": "SPDXRef-DOCUMENT",
-        "name": "Pictures of PASS",
-        "documentNamespace": f"https://spdx.org/spdxdocs/pass-pictures-{uuid4()}",
+        "name": "Images of PASS",
+        "documentNamespace": f"https://spdx.org/spdxdocs/pass-images-{uuid4()}",
         "creationInfo": {
             "created": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "creators": [f"Tool: pass-utils-{__version__}"],
@@ -68,24 +69,16 @@ def write_spdx(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
         described.write(b'"SPDXRef-PASS"')
         for batch in batches:
             hashes = batch.column("hash")
-            creators = batch.column("creator")
-            nobody = nameless(batch)
-            owner = pc.if_else(nobody, '"NOASSERTION"', json_strings(creators))
-            originator = pc.if_else(
-                nobody, '"NOASSERTION"', json_strings(join("Person: ", creators))
-            )
-            lines = json_strings(text_lines(batch, sheet.changes))
-            names = (
-                ',\n{"SPDXID": "SPDXRef-',
-                hashes,
-                '", "name": "',
-                hashes,
-                '.jpg", "packageFileName": "',
-                hashes,
-            )
-            place = '.jpg", "downloadLocation": "', batch.column("source_url"), '"'
-            people = fixed, owner, ', "originator": ', originator
-            file.write(joined(*names, *place, *people, ', "attributionTexts": [', lines, "]}"))
+            creator = batch.column("creator")
+            owner = _asserted(creator)
+            originator = _asserted(join("Person: ", creator))
+            lines = json_strings(text_lines(batch, options.changes))
+            names = (',\n{"SPDXID": "SPDXRef-', hashes, '", "name": "', hashes)
+            files = ('.jpg", "packageFileName": "', hashes, '.jpg", "downloadLocation": "')
+            people = (fixed, owner, ', "originator": ', originator)
+            source = batch.column("source_url")
+            end = (', "attributionTexts": [', lines, "]}")
+            file.write(joined(*names, *files, source, '"', *people, *end))
             described.write(joined(', "SPDXRef-', hashes, '"'))
         file.write(b'\n], "documentDescribes": [')
         described.seek(0)
@@ -93,13 +86,19 @@ def write_spdx(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
         file.write(b"]}\n")
 
 
-def write_reuse(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
-    """A REUSE.toml that covers `<hash>.jpg` in any folder, and the CSV; the batches are grouped by
-    creator.
+def _asserted(texts: pa.StringArray) -> pa.StringArray | str:
+    """Texts as JSON strings, and SPDX's word for what is not known."""
+    return json_strings(pc.fill_null(texts, "NOASSERTION"))
+
+
+def write_reuse(batches: Batches, options: ListOptions, file: BinaryIO) -> None:
+    """A REUSE.toml that covers `<hash>.jpg` in any folder, and the CSV.
+
+    The batches are grouped by creator. https://reuse.software/spec-3.3/
     """
-    changes = f"# Changes: {sentence(sheet.changes)}\n" if sheet.changes else ""
+    changes = f"# Changes: {sentence(options.changes)}\n" if options.changes else ""
     file.write(
-        f"version = 1\n\n{changes}# {dataset_credit(sheet.release)}\n"
+        f"version = 1\n\n{changes}# {dataset_credit(options.release)}\n"
         '[[annotations]]\nprecedence = "override"\n'
         f"SPDX-FileCopyrightText = {json.dumps(_AUTHORS)}\n"
         f'SPDX-License-Identifier = "{DATASET_SPDX}"\n'
@@ -107,10 +106,10 @@ def write_reuse(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
     )
     for batch in batches:
         heading = pc.if_else(
-            pc.is_valid(batch.column("pictures")),
+            pc.is_valid(batch.column("images")),
             join(
                 ']\n\n[[annotations]]\nprecedence = "override"\nSPDX-FileCopyrightText = ',
-                json_strings(batch.column("creator")),
+                json_strings(shown_creators(batch)),
                 f'\nSPDX-License-Identifier = "{SPDX}"\npath = [\n',
             ),
             "",
@@ -119,4 +118,17 @@ def write_reuse(batches: Batches, sheet: Sheet, file: BinaryIO) -> None:
     file.write(b"]\n")
 
 
-MANIFESTS: dict[str, Writer] = {"spdx": write_spdx, "reuse": write_reuse}
+FORMATS = (
+    Format(
+        "spdx", ".spdx.json", write_spdx, "published subsets: SPDX 2.3", in_memory=True, unique=True
+    ),
+    Format(
+        "reuse",
+        "REUSE.toml",
+        write_reuse,
+        "published subsets: REUSE 3.3, beside the images",
+        grouped=lambda count: True,
+        in_memory=True,
+        unique=True,
+    ),
+)

@@ -1,8 +1,6 @@
-"""Pictures as they come in, all of them in memory out, so that they can be counted, looked up and
-put in another order.
+"""Hashes and creators of all images in memory, to count, deduplicate, look up and sort them.
 
-A picture takes some 60 bytes here: its hash and the number of its creator. Lists in the dataset's
-order need none of this.
+An image takes some 60 bytes. Lists in the dataset's order need none of this.
 """
 
 from __future__ import annotations
@@ -21,23 +19,36 @@ from ..hashes import Rows
 _ROWS_AT_A_TIME = 20_000
 
 
-class Order(NamedTuple):
-    """Pictures by their creators: their rows, and the creators' names (empty where there is none)
-    and counts.
+class CreatorOrder(NamedTuple):
+    """Images sorted by creator.
+
+    Attributes:
+        hashes: Of all images, in the order in which they came.
+        rows: The images in the new order, as indices of `hashes`.
+        names: The creators in alphabetical order; None, the last one, for images without a name.
+        counts: How many images each of them has.
     """
 
+    hashes: pa.StringArray
     rows: Rows
-    names: list[str]
+    names: list[str | None]
     counts: Rows
 
+    @property
+    def creators(self) -> int:
+        """How many creators have a name."""
+        return sum(name is not None for name in self.names)
 
-class Listing:
-    """Hashes and usernames of pictures, in the order in which they came; `len()` is their number.
 
-    With `once` a picture that comes several times is there the first time only.
+class ImageTable:
+    """Hashes and usernames of images, in the order in which they came; `len()` is their number.
+
+    Args:
+        batches: With the columns `hash` and `creator_username`.
+        unique: Whether an image that comes several times is there the first time only.
     """
 
-    def __init__(self, batches: Iterable[pa.RecordBatch], *, once: bool = False) -> None:
+    def __init__(self, batches: Iterable[pa.RecordBatch], *, unique: bool = False) -> None:
         hashes: list[pa.StringArray] = []
         usernames: list[pa.StringArray] = []
         for batch in batches:
@@ -50,7 +61,7 @@ class Listing:
         self._usernames = (
             pa.concat_arrays(encoded.chunks) if isinstance(encoded, pa.ChunkedArray) else encoded
         )
-        if once:
+        if unique:
             first = pc.index_in(self.hashes, self.hashes.unique()).to_numpy()
             rows = pa.array(np.unique(first, return_index=True)[1])
             self.hashes, self._usernames = self.hashes.take(rows), self._usernames.take(rows)
@@ -59,10 +70,8 @@ class Listing:
     def __len__(self) -> int:
         return len(self.hashes)
 
-    def by_creator(self) -> Order:
-        """The pictures of each creator together, creators by the alphabet; who reads alike counts
-        as one.
-        """
+    def by_creator(self) -> CreatorOrder:
+        """The images sorted by creator; names that read alike count as one."""
         texts = pc.fill_null(readable_all(self._usernames.dictionary), "").to_pylist()
         names = sorted({*texts, ""}, key=_sorting_key)
         ranks = {name: rank for rank, name in enumerate(names)}
@@ -72,42 +81,44 @@ class Listing:
             pc.fill_null(self._usernames.indices, len(texts)).to_numpy(zero_copy_only=False)
         ]
         counts = np.bincount(rank, minlength=len(names))
-        return Order(
+        return CreatorOrder(
+            self.hashes,
             np.argsort(rank, kind="stable"),
-            [name for name, count in zip(names, counts, strict=True) if count],
+            [name or None for name, count in zip(names, counts, strict=True) if count],
             counts[counts > 0],
         )
 
-    def batches(self, order: Order | None = None) -> Iterator[pa.RecordBatch]:
-        """The pictures as they came, or in an order.
+    def batches(self, order: CreatorOrder | None = None) -> Iterator[pa.RecordBatch]:
+        """The images as they came, or sorted.
 
-        Then the column `pictures` holds, at the first of each creator, how many there are, and is
-        null elsewhere.
+        Args:
+            order: What `by_creator` returned. The batches then have the column `images`: at the
+                first image of each creator how many there are, null elsewhere.
         """
         if order is None:
             yield from self._take(np.arange(len(self)))
         else:
-            pictures = np.zeros(len(self), dtype=np.int64)
-            pictures[np.cumsum(order.counts) - order.counts] = order.counts
-            yield from self._take(order.rows, pictures)
+            images = np.zeros(len(self), dtype=np.int64)
+            images[np.cumsum(order.counts) - order.counts] = order.counts
+            yield from self._take(order.rows, images)
 
-    def _take(self, order: Rows, pictures: Rows | None = None) -> Iterator[pa.RecordBatch]:
+    def _take(self, order: Rows, images: Rows | None = None) -> Iterator[pa.RecordBatch]:
         for start in range(0, len(order), _ROWS_AT_A_TIME):
             part = slice(start, start + _ROWS_AT_A_TIME)
             rows = pa.array(order[part])
             columns = [self.hashes.take(rows), self._usernames.take(rows).cast(pa.string())]
             names = ["hash", "creator_username"]
-            if pictures is not None:
-                columns.append(pa.array(pictures[part], mask=pictures[part] == 0))
-                names.append("pictures")
+            if images is not None:
+                columns.append(pa.array(images[part], mask=images[part] == 0))
+                names.append("images")
             yield pa.RecordBatch.from_arrays(columns, names=names)
 
 
 def _sorting_key(text: str) -> tuple[int, str, str, str]:
-    """Where a name stands in the alphabet: A to Z without regard to case and accents, digits, other
+    """The key by which names are sorted: A to Z without regard to case and accents, digits, other
     scripts, and no name.
 
-    Names of one letter stand together, also those whose first character is not beside that letter,
+    Names of one letter are together, also those whose first character is not beside that letter,
     such as ı.
     """
     letter = letter_of(text)
@@ -131,5 +142,5 @@ def _alphabetical(text: str) -> str:
     plain = "".join(
         char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char)
     ).casefold()
-    start = next((place for place, char in enumerate(plain) if char.isalnum()), 0)
+    start = next((index for index, char in enumerate(plain) if char.isalnum()), 0)
     return plain[start:]

@@ -1,8 +1,6 @@
-"""A dataset or a folder of PASS in, the credits of its pictures out: one by one, or as a list in
-the form that one needs.
+"""Writes the credits of a dataset or a folder: one by one, or as a list in a format of choice.
 
-No image is read, except for `thumbnails`. A list is written beside its target and takes its name
-when it is whole.
+No image is read, except for thumbnails. A list is written atomically.
 """
 
 from __future__ import annotations
@@ -15,44 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from .._util.progress import count_bar
 from ..errors import AttributionError
 from ..images.thumbnails import Thumbnails
-from ..releases import METADATA_FILE, Release, find_release
-from .credit import (
-    UNKNOWN,
-    Credit,
-    check_changes,
-    credit_batch,
-    credit_records,
-    dataset_credit,
-    nameless,
-)
-from .files import whole_list
-from .formats import WRITERS, Sheet
-from .html import PAGE_CREDITS, write_page, write_pages
-from .inputs import Images, find_images, leave_out
-from .manifests import MANIFESTS
-from .order import Listing
+from ..pages.output import atomic_output
+from ..releases import UNKNOWN_CREATOR, Release, find_release
+from .credit import COLUMNS, Credit, credit_batch, credit_records, dataset_credit
+from .formats import check_options, find_format
+from .inputs import check_changes, check_output, find_images, leave_out
+from .options import ListOptions
+from .order import ImageTable
 from .yfcc import Titles
 
 __all__ = ["Credit", "credits", "dataset_credit", "write_attribution"]
 
 logger = logging.getLogger(__name__)
-
-_FORMATS = {  # by the end of the file's name
-    ".csv": "csv",
-    ".jsonl": "jsonl",
-    ".parquet": "parquet",
-    ".txt": "txt",
-    ".md": "md",
-    ".html": "html",
-    ".spdx.json": "spdx",
-    "reuse.toml": "reuse",
-}
-_WRITERS = {**WRITERS, **MANIFESTS}
 
 
 def credits(
@@ -62,22 +38,29 @@ def credits(
     exclude: Iterable[str] = (),
     yfcc: str | os.PathLike[str] | None = None,
 ) -> Iterator[Credit]:
-    """The credits of a dataset's pictures, in its order, as they are asked for.
-
-    `target` is a Dataset, an IterableDataset, a dictionary of them, or the path of a folder with
-    PASS's CSV (then all pictures of the CSV are meant). `changes` says what was done to the
-    pictures. `exclude` holds hashes, or names of creators who do not want to be named, whose
-    pictures are left out. `yfcc` is a file of YFCC100M's metadata (tab-separated or Parquet, packed
-    or not), from which come titles and Flickr pages; then all pictures are gone through before the
-    first credit.
+    """Returns the credits of a dataset's images, in its order, as they are asked for.
 
     >>> import pass_utils
     >>> credit = next(credits(pass_utils.dummy_folder()))
     >>> credit.creator, credit.license
     ('雪山', 'CC BY 2.0')
 
+    Args:
+        target: A Dataset, an IterableDataset or a dict of them by split, with the columns `hash`
+            and `creator_username`; or the path of a folder with PASS's CSV, which means all images
+            of the CSV.
+        changes: What was done to the images, such as `"cropped to 224 × 224"`.
+        exclude: Hashes, and names of creators who do not want to be named; their images are left
+            out.
+        yfcc: A file of YFCC100M's metadata (tab-separated or Parquet, compressed or not), for
+            titles and Flickr pages. All images are then gone through before the first credit.
+
+    Returns:
+        An iterator; each image is read when its credit is asked for.
+
     Raises:
-        AttributionError: the target has no hashes or no usernames, or is no dataset at all.
+        AttributionError: the dataset has no hashes or no usernames.
+        DatasetError: the target is no dataset.
         ReleaseError: there is no such folder.
         MetadataError: its CSV is not one of PASS, or the file not one of YFCC100M.
     """
@@ -92,9 +75,9 @@ def _credited(
     if yfcc is None:
         yield from (_credit(batch, None) for batch in found)
     else:
-        listing = Listing(found)
-        titles = Titles(yfcc, listing.hashes)
-        yield from (_credit(batch, titles) for batch in listing.batches())
+        table = ImageTable(found)
+        titles = Titles(yfcc, table.hashes)
+        yield from (_credit(batch, titles) for batch in table.batches())
 
 
 def write_attribution(
@@ -109,165 +92,118 @@ def write_attribution(
     yfcc: str | os.PathLike[str] | None = None,
     thumbnails: int | None = None,
     spreadsheet_safe: bool = False,
-    quiet: bool = False,
+    quiet: bool | None = None,
 ) -> int:
-    """Write the credits of a dataset's pictures into a file, and return how many they are.
-
-    `target`, `changes`, `exclude` and `yfcc` are as in `credits`. The format follows from the end
-    of `path` (.csv, .jsonl, .parquet, .txt, .md, .html, .spdx.json or REUSE.toml) or is given, as
-    in `format="csv"`. `release` is whose line credits the dataset; by default the target's own
-    where it says so, else v2. `group_by="creator"` puts the pictures of each creator together,
-    under a heading where the format has any. `thumbnails` shows the pictures themselves in HTML,
-    the longer side so many pixels long; this reads each image. `spreadsheet_safe` keeps
-    spreadsheets from computing what a CSV holds.
+    """Writes the credits of a dataset's images into a file, and returns how many they are.
 
     HTML of more than 2,000 credits becomes many pages, in a folder `NAME.html_files` beside the
-    index `NAME.html`. SPDX and REUSE have a picture once, also where the dataset has it twice.
-    `quiet` shows no progress.
+    index `NAME.html`.
+
+    Args:
+        target: As in `credits`.
+        path: The file. Its name ends in .html, .csv, .jsonl, .parquet, .txt, .md or .spdx.json, or
+            is REUSE.toml, which chooses the format. One that is there is replaced.
+        release: The release that is credited as the dataset; by default the target's own where it
+            is known, else the default release.
+        format: `html`, `csv`, `jsonl`, `parquet`, `txt`, `md`, `spdx` or `reuse`, whatever the
+            file's name is.
+        group_by: `"creator"` sorts the images by creator, under a heading for each where the format
+            has any.
+        changes: As in `credits`.
+        exclude: As in `credits`.
+        yfcc: As in `credits`.
+        thumbnails: Shows the images in HTML, the longer side so many pixels long, 16 to 1024. This
+            reads and decodes each image.
+        spreadsheet_safe: Escapes the cells of a CSV that a spreadsheet would run as formulas (CSV
+            injection).
+        quiet: True for no progress bars, False for bars on a terminal; by default as `datasets`.
+
+    Returns:
+        The number of credits. SPDX and REUSE list an image once, others as often as the dataset has
+        it.
 
     Raises:
-        AttributionError: no such format, pictures that cannot be credited, or a file that cannot be
-        written.
+        AttributionError: no such format, images that cannot be credited, a file that cannot be
+            written, or one that the credits are made from.
+        DatasetError: the target is no dataset.
+        ImageError: thumbnails are wanted of an image that cannot be decoded.
         ShardError: thumbnails are wanted of a shard that is gone or has changed.
         ReleaseError: there is no such release or folder.
         MetadataError: the folder's CSV is not one of PASS, or the file not one of YFCC100M.
     """
     where = Path(path).expanduser().absolute()
-    form = _format_of(where, format)
+    form = find_format(where, format)
+    check_options(form, {"thumbnails": thumbnails, "spreadsheet_safe": spreadsheet_safe})
     if group_by not in (None, "creator"):
         raise AttributionError(f'group_by: expected "creator" or None, found {group_by!r}.')
-    if thumbnails is not None and form != "html":
-        raise AttributionError(
-            f"thumbnails: expected a list in HTML, found {form}. Write to a file that ends in "
-            ".html."
-        )
-    if spreadsheet_safe and form != "csv":
-        raise AttributionError(
-            f"spreadsheet_safe: expected a list in CSV, found {form}. Write to a file that ends in "
-            ".csv."
-        )
     changes = check_changes(changes)
-    pictures = find_images(target, release)
-    _check_place(where, [*pictures.files, *([] if yfcc is None else [Path(yfcc).expanduser()])])
-    sheet = Sheet(find_release(release or pictures.release), changes, spreadsheet_safe)
-    beside = where.with_name(f"{where.name}_files")  # C.htm and C.html may be neighbours
-    with contextlib.ExitStack() as held:
-        file, folder = held.enter_context(whole_list(where, beside if form == "html" else None))
-        count = held.enter_context(_Count(pictures, where.name, quiet))
-        found = leave_out(count.seen(pictures.batches()), exclude)
-        if group_by is None and yfcc is None and form not in ("html", *MANIFESTS):
-            _WRITERS[form](count.written(_credit(batch, None) for batch in found), sheet, file)
-        else:
-            listing = Listing(found, once=form in MANIFESTS)
-            order = listing.by_creator()
-            titles = None if yfcc is None else Titles(yfcc, listing.hashes, quiet=quiet)
-            many = form == "html" and len(listing) > PAGE_CREDITS
-            grouped = bool(group_by) or many or form == "reuse"
-            batches = count.written(
-                _credit(batch, titles) for batch in listing.batches(order if grouped else None)
-            )
-            if form != "html":
-                _WRITERS[form](batches, sheet, file)
-            else:
-                show = (
-                    held.enter_context(Thumbnails(target, thumbnails, where.parent)).find
-                    if thumbnails is not None
-                    else None
-                )
-                if many:
-                    names = (where.name, beside.name)
-                    write_pages(
-                        batches,
-                        sheet,
-                        file,
-                        order=order,
-                        size=PAGE_CREDITS,
-                        folder=folder,
-                        named=names,
-                        thumbnail=show,
-                    )
-                else:
-                    write_page(
-                        batches, sheet, file, creators=sum(map(bool, order.names)), thumbnail=show
-                    )
-    if count.unnamed:
+    images = find_images(target, release)
+    check_output(where, images, [] if yfcc is None else [Path(yfcc).expanduser()])
+    options = ListOptions(
+        find_release(release or images.release), changes, spreadsheet_safe, path=where
+    )
+    with contextlib.ExitStack() as stack:
+        output = atomic_output(where, pages=form.pages, error=AttributionError)
+        file, pages = stack.enter_context(output)
+        titles, total = None, images.rows
+        reading = count_bar(f"{where.name}: reading", unit="images", total=total, quiet=quiet)
+        found = _counted(images.batches(), stack.enter_context(reading))
+        found = leave_out(found, exclude)
+        if group_by is not None or yfcc is not None or form.in_memory:
+            table = ImageTable(found, unique=form.unique)
+            total = len(table)
+            if note := form.note(total, thumbnails):
+                logger.warning("%s: %s", where.name, note)
+            order = table.by_creator()
+            found = table.batches(order if group_by or form.grouped(total) else None)
+            titles = None if yfcc is None else Titles(yfcc, table.hashes, quiet=quiet)
+            options = options._replace(order=order, pages=pages)
+        if thumbnails is not None:
+            shown = stack.enter_context(Thumbnails(target, thumbnails, where.parent))
+            options = options._replace(thumbnail=shown.find)
+        writing = count_bar(f"{where.name}: writing", unit="credits", total=total, quiet=quiet)
+        credited = _Counts(_credit(batch, titles) for batch in found)
+        form.write(_counted(credited, stack.enter_context(writing)), options, file)
+    if credited.unnamed:
         logger.warning(
-            "%s: %s of %s pictures have no creator's name; they are credited to %r.",
+            "%s: %s of %s images have no creator's name; lists for people credit them to %r.",
             where.name,
-            f"{count.unnamed:,}",
-            f"{count.credits:,}",
-            UNKNOWN,
+            f"{credited.unnamed:,}",
+            f"{credited.credits:,}",
+            UNKNOWN_CREATOR,
         )
-    return count.credits
+    return credited.credits
 
 
 def _credit(batch: pa.RecordBatch, titles: Titles | None) -> pa.RecordBatch:
-    """The credits of a batch of pictures, with the counts that it may hold."""
+    """The credits of a batch of images, with the counts that it may have."""
     hashes = batch.column("hash")
     made = credit_batch(
         hashes, batch.column("creator_username"), *(titles.find(hashes) if titles else ())
     )
-    if "pictures" not in batch.schema.names:
+    if "images" not in batch.schema.names:
         return made
     return pa.RecordBatch.from_arrays(
-        [*made.columns, batch.column("pictures")], names=[*made.schema.names, "pictures"]
+        [*made.columns, batch.column("images")], names=[*COLUMNS.names, "images"]
     )
 
 
-class _Count:
-    """Counts credits on their way, and shows progress on a terminal when it takes long; a context
-    manager.
-    """
+class _Counts:
+    """Batches of credits, counted on their way."""
 
-    def __init__(self, pictures: Images, title: str, quiet: bool) -> None:
+    def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
         self.credits = self.unnamed = 0
-        self._bar = count_bar(title, unit="pictures", total=pictures.rows, quiet=quiet)
+        self._batches = batches
 
-    def seen(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The batches as they are; they show in the progress."""
-        for batch in batches:
-            yield batch
-            self._bar.update(len(batch))
-
-    def written(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The credits as they are; they are counted."""
-        for batch in batches:
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._batches:
             self.credits += len(batch)
-            self.unnamed += pc.sum(nameless(batch)).as_py() or 0
+            self.unnamed += batch.column("creator").null_count
             yield batch
 
-    def __enter__(self) -> _Count:
-        return self
 
-    def __exit__(self, *exc_info: object) -> None:
-        self._bar.close()
-
-
-def _check_place(path: Path, inputs: list[Path]) -> None:
-    """Refuse to write over what the credits come from."""
-    same = False
-    for file in inputs:
-        with contextlib.suppress(OSError):  # one of them is not there
-            same = same or path.samefile(file)
-    if same or path.name == METADATA_FILE:
-        raise AttributionError(
-            f"{path}: expected a place for a new list, found "
-            f"{'what the credits are made from' if same else 'the metadata'}. "
-            "Choose another name for the list."
-        )
-
-
-def _format_of(path: Path, format: str | None) -> str:
-    name = path.name.lower()
-    found = format or next((_FORMATS[end] for end in _FORMATS if name.endswith(end)), "")
-    if found not in _FORMATS.values():
-        if format is None:
-            raise AttributionError(
-                f"{path.name}: expected a name that ends in {', '.join(_FORMATS)}, found "
-                f"{path.suffix or 'no suffix'}. "
-                'Choose one, or give `format="csv"`.'
-            )
-        raise AttributionError(
-            f"format: expected one of {', '.join(_FORMATS.values())}, found {format!r}."
-        )
-    return found
+def _counted(batches: Iterable[pa.RecordBatch], bar: Any) -> Iterator[pa.RecordBatch]:
+    """The batches as they are; they show on a progress bar."""
+    for batch in batches:
+        yield batch
+        bar.update(len(batch))

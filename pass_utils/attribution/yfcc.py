@@ -1,5 +1,4 @@
-"""A file of YFCC100M's own metadata in, titles and Flickr pages of PASS's pictures out, found by
-hash.
+"""Titles and Flickr pages of PASS's images by hash, from a file of YFCC100M's own metadata.
 
 The hash that PASS uses is the MD5 of YFCC100M's `downloadurl`, printed byte by byte without leading
 zeros. That was checked on the row with which descriptions of the file begin (see `hash_of_url`),
@@ -49,7 +48,7 @@ _HEX = [f"{byte:x}" for byte in range(256)]
 
 
 def hash_of_url(download_url: str) -> str:
-    """PASS's hash of the picture that YFCC100M lists with this URL.
+    """PASS's hash of the image that YFCC100M lists with this URL.
 
     >>> hash_of_url("http://farm8.staticflickr.com/7205/6985418911_df7747990d.jpg")
     '4e2f7a26a1dfbf165a7e30bdabf7e72a'
@@ -64,15 +63,18 @@ class Titles:
     """Titles and Flickr pages of those of `hashes` that a file of YFCC100M has, held in memory;
     `len()` is their number.
 
-    The file is tab-separated, plain or packed by gzip or bzip2, with YFCC100M's 23 or 25 columns or
-    with a header; or it is Parquet with columns of these names. It is read once, in a stream.
+    Args:
+        path: Tab-separated, plain or compressed by gzip or bzip2, with YFCC100M's 23 or 25 columns
+            or with a header; or Parquet with columns of these names. It is read once, in a stream.
+        hashes: Of the images whose titles are wanted.
+        quiet: As in `write_attribution`.
 
     Raises:
         MetadataError: there is no such file, or it has other columns.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], hashes: pa.StringArray, *, quiet: bool = False
+        self, path: str | os.PathLike[str], hashes: pa.StringArray, *, quiet: bool | None = None
     ) -> None:
         keys = Keys.of(hashes)
         self._keys = keys.take(keys.order())
@@ -92,20 +94,20 @@ class Titles:
             pa.concat_arrays([pa.array([], pa.string()), *parts]) for parts in (titles, pages)
         )
         if not len(self):
-            logger.warning("%s: none of the %s pictures is in it.", path, f"{len(hashes):,}")
+            logger.warning("%s: none of the %s images is in it.", path, f"{len(hashes):,}")
 
     def __len__(self) -> int:
         return int((self._row_of >= 0).sum())
 
     def find(self, hashes: pa.StringArray) -> tuple[pa.StringArray, pa.StringArray]:
-        """Titles and pages of pictures, null where the file has none."""
+        """Titles and pages of images, null where the file has none."""
         found = self._keys.find(Keys.of(hashes))
         rows = np.where(found < 0, -1, self._row_of[found]) if len(self._row_of) else found
         taken = pa.array(rows, mask=rows < 0)
         return self._titles.take(taken), self._pages.take(taken)
 
     def _match(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Rows]:
-        """The rows of pictures that are asked for, and where they stand among the keys."""
+        """The rows of images that are asked for, and their indices among the keys."""
         if "licensename" in batch.schema.names:
             batch = batch.filter(pc.equal(batch.column("licensename").cast(pa.string()), _LICENSE))
         if "hash" in batch.schema.names:
@@ -181,7 +183,7 @@ def _read_lines(path: Path, packed: str | None) -> Iterator[pa.RecordBatch]:
     )
     if skipped:
         logger.warning(
-            "%s: %s lines have another number of columns; they were passed over.",
+            "%s: %s lines have another number of columns; they are skipped.",
             path,
             f"{skipped:,}",
         )

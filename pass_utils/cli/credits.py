@@ -1,4 +1,4 @@
-"""A folder in, the credits of its pictures in a file out: `pass-utils credits`."""
+"""`pass-utils credits`: the credits of a folder's images, as a list."""
 
 from __future__ import annotations
 
@@ -16,19 +16,17 @@ from ._selection import load
 @command(
     "pass-utils credits ~/pass CREDITS.csv",
     "pass-utils credits ~/pass CREDITS.html --shards 0 --thumbnails 160",
-    interrupted="Run the same command again: there is no half of a list.",
+    interrupted="Run the same command again: no incomplete list is left.",
 )
 @folder
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 @selection
 @filters
-@click.option(
-    "--group-by", type=click.Choice(["creator"]), help="Put the pictures of each creator together."
-)
+@click.option("--group-by", type=click.Choice(["creator"]), help="Sort the images by creator.")
 @click.option(
     "--changes",
     metavar="TEXT",
-    help="What was done to the pictures, such as 'cropped to 224 × 224'.",
+    help="What was done to the images, such as 'cropped to 224 × 224'.",
 )
 @click.option(
     "--exclude",
@@ -50,10 +48,12 @@ from ._selection import load
     "--thumbnails",
     type=click.IntRange(16, 1024),
     metavar="PIXELS",
-    help="Show the pictures in HTML, their longer side that long.",
+    help="Show the images in HTML, their longer side that long.",
 )
 @click.option(
-    "--spreadsheet-safe", is_flag=True, help="Keep spreadsheets from computing what a CSV holds."
+    "--spreadsheet-safe",
+    is_flag=True,
+    help="Escape cells of a CSV that a spreadsheet would run as formulas (CSV injection).",
 )
 @as_json
 @quiet
@@ -70,14 +70,20 @@ def credits(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Write the credits of pictures into OUT.
+    """Write the credits of FOLDER's images into OUT.
 
-    They are those of FOLDER's pictures. OUT ends in .html, .csv, .jsonl, .parquet, .txt, .md or
-    .spdx.json, or is REUSE.toml. Without a choice of shards or sizes all pictures of the CSV are
-    credited, and the shards need not be there.
+    OUT ends in .html, .csv, .jsonl, .parquet, .txt, .md or .spdx.json, or is REUSE.toml. Without a
+    selection by shards or resolution all images of the CSV are credited, and the shards need not be
+    there.
     """
+    from ..attribution.inputs import is_same
     from ..attribution.writing import write_attribution
 
+    if exclude_from is not None and is_same(out, Path(exclude_from.name)):
+        raise click.UsageError(
+            f"OUT: expected the name of a new list, found {out}, which --exclude-from reads. "
+            "Choose another name."
+        )
     chosen = shards is not None or bool(bounds) or thumbnails is not None
     target = load(folder, release, shards, bounds, quiet=quiet) if chosen else folder
     count = write_attribution(
@@ -94,7 +100,7 @@ def credits(
     else:
         click.echo(
             f"{out}: {count:,} credits, "
-            f"{'of the chosen pictures' if chosen else 'of all pictures in the CSV'}."
+            f"{'of the selected images' if chosen else 'of all images in the CSV'}."
         )
 
 

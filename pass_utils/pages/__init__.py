@@ -1,1 +1,1 @@
-"""The HTML kit that credit lists and reports share. Private."""
+"""The HTML kit of credit lists and reports: templates, facts, atomic output. Private."""

@@ -13,8 +13,8 @@ import numpy as np
 from markupsafe import Markup
 
 from .._version import __version__
-from ..attribution.formats import Sheet
-from ..attribution.html import Item, environment, facts, structured
+from ..pages.environment import render
+from ..pages.facts import Entry, page_facts, structured_data
 from ..releases import Release, script
 from ..statistics import CELL, Counts, Dates, Quartiles, Resolutions, Statistics, quantiles
 from .charts import Chart, draw_bars, draw_locations, draw_resolutions
@@ -50,7 +50,7 @@ class Shown(NamedTuple):
 
 def write_page(
     statistics: Statistics,
-    items: Sequence[Item],
+    items: Sequence[Entry],
     file: BinaryIO,
     *,
     release: Release,
@@ -67,7 +67,6 @@ def write_page(
         selection: How the images were chosen, in words.
         command: The command that made the page.
     """
-    sheet = Sheet(release)
     dates, locations = statistics.dates, statistics.locations
     sections = {
         "images": ("Photos", bool(items)),
@@ -78,31 +77,27 @@ def write_page(
         "licences": ("Licences", True),
     }
     title = f"Report on {_number(statistics.images, 'photo')}"
-    stream = (
-        environment()
-        .get_template("report.html.j2")
-        .stream(
-            statistics=statistics,
-            items=items,
-            unseen=sum(item.thumbnail is None for item in items),
-            resolutions=_show_resolutions(statistics.resolutions)
-            if statistics.resolutions.counts
-            else None,
-            dates=None if dates is None else _show_dates(dates),
-            locations=None if locations is None else _show_locations(locations, statistics.images),
-            parts=[(name, text) for name, (text, there) in sections.items() if there],
-            facts=facts(sheet),
-            structured=structured(sheet, list(items), name=title),
-            percent=_percent,
-            cell=CELL,
-            selection=selection,
-            citation=script.CITATION.strip(),
-            command=command,
-            version=__version__,
-        )
+    render(
+        file,
+        "report.html.j2",
+        statistics=statistics,
+        items=items,
+        unseen=sum(item.thumbnail is None for item in items),
+        resolutions=_show_resolutions(statistics.resolutions)
+        if statistics.resolutions.counts
+        else None,
+        dates=None if dates is None else _show_dates(dates),
+        locations=None if locations is None else _show_locations(locations, statistics.images),
+        parts=[(name, text) for name, (text, there) in sections.items() if there],
+        facts=page_facts(release),
+        structured=structured_data(release, items, name=title),
+        percent=_percent,
+        cell=CELL,
+        selection=selection,
+        citation=script.CITATION.strip(),
+        command=command,
+        version=__version__,
     )
-    stream.enable_buffering(100)
-    stream.dump(file, encoding="utf-8")
 
 
 def _show_resolutions(resolutions: Resolutions) -> dict[str, Any]:

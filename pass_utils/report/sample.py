@@ -9,15 +9,16 @@ import datasets
 import numpy as np
 import numpy.typing as npt
 
-from ..attribution.credit import credit_batch, credit_records
-from ..attribution.html import Item
+from ..attribution.credit import credit_batch
+from ..attribution.html import entries
 from ..attribution.inputs import find_images
 from ..images.thumbnails import Thumbnails
+from ..pages.facts import Entry
 
 
 def take_sample(
     parts: Sequence[datasets.Dataset], count: int, *, pixels: int, folder: Path
-) -> Iterator[Item]:
+) -> Iterator[Entry]:
     """At most `count` images of all parts together, always the same ones.
 
     Only these are read and decoded; one that cannot be has no thumbnail.
@@ -41,8 +42,7 @@ def take_sample(
         with Thumbnails(chosen, pixels, folder, on_broken="skip") as thumbnails:
             for batch in find_images(chosen).batches():
                 credits = credit_batch(batch.column("hash"), batch.column("creator_username"))
-                for credit in credit_records(credits, None):
-                    yield Item(credit, credit.link, None, thumbnails.find(credit.hash))
+                yield from entries(credits, thumbnails.find)
 
 
 def spread(rows: int, count: int) -> npt.NDArray[np.int64]:

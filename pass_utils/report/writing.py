@@ -10,8 +10,8 @@ from typing import Any
 import datasets
 
 from .._datasets import Splits, open_splits, progress_bars
-from ..attribution.files import whole_list
 from ..errors import ReportError
+from ..pages.output import atomic_output
 from ..releases import Release, find_release
 from ..statistics import Statistics, countable_type, dataset_statistics
 from .page import write_page
@@ -82,13 +82,13 @@ def write_report(
     parts = _check_columns(splits)
     found_release = find_release(release or splits.release)
     where = Path(path).expanduser().absolute()
-    with whole_list(where, error=ReportError) as (file, _), progress_bars(quiet):
+    with atomic_output(where, error=ReportError) as (file, _), progress_bars(quiet):
         statistics = dataset_statistics(parts)
         items = list(take_sample(parts, images, pixels=_PIXELS, folder=where.parent))
         write_page(
             statistics, items, file, release=found_release, selection=selection, command=command
         )
-    unseen = [item.credit.hash for item in items if item.thumbnail is None]
+    unseen = [item.hash for item in items if item.thumbnail is None]
     if unseen:
         logger.warning(
             "%s: %s cannot be decoded; credited without being shown.", where.name, ", ".join(unseen)

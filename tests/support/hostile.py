@@ -62,5 +62,10 @@ def raw_names() -> list[str | None]:
 
 
 def read_names() -> list[str]:
-    """How credits give them."""
-    return [*HOSTILE.values(), *["unknown Flickr user"] * len(NAMELESS)]
+    """How lists for people have them."""
+    return [name or "unknown Flickr user" for name in known_names()]
+
+
+def known_names() -> list[str | None]:
+    """How credits have them: None where there is none."""
+    return [*HOSTILE.values(), *[None] * len(NAMELESS)]
