@@ -25,10 +25,11 @@ from pass_utils.hashes import Keys
 from pass_utils.loading.rows import Join, read_images, read_places
 from pass_utils.metadata import open_metadata
 from pass_utils.net.session import check_online
-from pass_utils.releases import Release, choose_shards, file_url, find_release, script
+from pass_utils.releases import File, Release, choose_shards, file_url, find_release, script
 from pass_utils.shards.source import RemoteShard, ShardFile
-from pass_utils.transfer.fetch import download, fetch
+from pass_utils.transfer.fetch import fetch
 from pass_utils.transfer.folder import file_stamp, find_files, release_in
+from pass_utils.transfer.planning import chosen_files
 
 RANGE_SIZE = 256 << 20  # bytes
 
@@ -151,14 +152,9 @@ class Pass(datasets.ArrowBasedBuilder):
         then opened there.
         """
         if self.config.data_dir is None:
-            folder = download(
-                self._downloads,
-                self.config.release,
-                shards=self.config.shards,
-                base_url=self.config.base_url,
-            )
+            folder = self._fetch(chosen_files(self.config.release, self.config.shards))
             self.config = copy.copy(self.config)  # it may be the class's own
-            self.config.data_dir = str(folder)
+            self.config.data_dir = folder
             features = self.info.features
             self.config_id = self.config.create_config_id(
                 {}, None if features == script.FEATURES else features
@@ -166,19 +162,20 @@ class Pass(datasets.ArrowBasedBuilder):
             self._cache_dir = self._output_dir = self._build_cache_dir()
         super().download_and_prepare(*args, **kwargs)
 
-    @property
-    def _downloads(self) -> str:
-        """Where fetched files of this release are kept."""
-        return f"{self._cache_downloaded_dir}/pass-{self.config.release.record}"
+    def _fetch(self, files: list[File]) -> str:
+        """Have these files of the release in the cache, and return the folder; the first of several
+        processes fetches them, the others wait.
+        """
+        release = self.config.release
+        folder = f"{self._cache_downloaded_dir}/pass-{release.record}"
+        return str(fetch(release, files, folder, base_url=self.config.base_url, wait=True))
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
         config, release = self.config, self.config.release
         if config.data_dir is None:
             check_online("the shards")
             chosen = choose_shards(release, config.shards).values()
-            folder = fetch(
-                release, [release.metadata], self._downloads, base_url=config.base_url, wait=True
-            )
+            folder = self._fetch([release.metadata])
             csv = f"{folder}/{release.metadata.name}"
             wholes = [
                 Range(file_url(release, file, config.base_url), 0, file.size, file.size)
