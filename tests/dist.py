@@ -23,7 +23,7 @@ assert Path(pass_utils.__file__).is_relative_to({environment!r}), pass_utils.__f
 for release, rows in (("v2", 24), ("v3", 23)):
     folder = pass_utils.dummy_folder(release)
     ds = load_dataset("pass", release, data_dir=str(folder), split="train")
-    assert (len(ds), ds[0]["image"].size) == (rows, (500, 333)), (release, len(ds), ds[0])
+    assert (len(ds), max(ds[0]["image"].size)) == (rows, 500), (release, len(ds), ds[0])
 assert importlib.util.find_spec("pass") is not None
 print(pass_utils.__version__, "opens its miniatures")
 """
