@@ -107,5 +107,5 @@ def test_ctrl_c_tells_how_to_go_on(push, monkeypatch):
     assert push(dummy_folder("v2"), "me/pass") == (
         130,
         "",
-        "pass-utils: interrupted. Run the same command again to go on: what is up stays there.\n",
+        "pass-utils: interrupted. Run the same command again to go on: uploaded files are kept.\n",
     )

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pass_utils.hub.card import _put, _size_category, write_card
-from pass_utils.hub.survey import Part, Survey
+from pass_utils import RemoteError
+from pass_utils.hub.card import _put, _size_category, other_patterns, read_card, write_card
+from pass_utils.hub.contents import Contents, SplitContents
 from pass_utils.releases import FEATURES, RELEASES
 
 
-def write(before: str = "", config: str = "default", **options) -> str:
-    """A card for 1,000 pictures of v3."""
-    parts = {"train": Part(1000, 2, 300, 400)}
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Survey(FEATURES, Path(folder), parts=parts) as survey,
-    ):
-        given = {
-            "release": RELEASES["v3"],
-            "selection": None,
-            "credits": "CREDITS.parquet",
-            **options,
-        }
-        return write_card(
-            before, repo_id="me/pass", config=config, folder="data", survey=survey, **given
-        )
+def write(before: str | bytes = b"", config: str = "default", **options) -> str:
+    """A card for 1,000 images of v3."""
+    content = before if isinstance(before, bytes) else before.encode()
+    given = {
+        "release": RELEASES["v3"],
+        "selection": None,
+        "credits": "CREDITS.csv",
+        "contents": Contents(FEATURES, {"train": SplitContents(1000, 2, 300, 400)}),
+        **options,
+    }
+    return write_card(read_card(content), repo_id="me/pass", config=config, folder="data", **given)
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\r"))
@@ -53,9 +46,56 @@ def test_a_selection_cannot_leave_its_line(selection):
     """No heading, no tag, no end of our comment, and no more of the card than its own sentence."""
     plain = write(selection="x").splitlines()
     lines = write(selection=f"x{selection}").splitlines()
-    (place,) = [number for number, line in enumerate(plain) if line == "They were chosen: x."]
-    assert lines[:place] + lines[place + 1 :] == plain[:place] + plain[place + 1 :]
-    assert "<" not in lines[place]
+    (index,) = [number for number, line in enumerate(plain) if line == "They were chosen: x."]
+    assert lines[:index] + lines[index + 1 :] == plain[:index] + plain[index + 1 :]
+    assert "<" not in lines[index]
+
+
+@pytest.mark.parametrize(
+    ("selection", "shown"),
+    [
+        ("shorter side at least 375 pixels.", "shorter side at least 375 pixels"),
+        ("![x](http://a.b/c)", r"\!\[x\](http:&#47;&#47;a.b/c)"),
+        ("<img src=x> **b** `c`", r"&lt;img src=x&gt; \*\*b\*\* \`c\`"),
+        ("a\x1b[31m\u202eb\nc", r"a\[31mb c"),
+        ("me@example.org", "me&#64;example.org"),
+    ],
+)
+def test_a_selection_is_shown_as_text(selection, shown):
+    assert f"They were chosen: {shown}.\n" in write(selection=selection)
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (b"---\nlicense: mit\n---\n\xff", "expected UTF-8, found: 'utf-8' codec can't decode"),
+        (b"---\n- a: [\n---\n", "expected YAML between two lines of ---, found: "),
+        (b"---\n- a\n---\n", "expected YAML between two lines of ---, found: "),
+        (b"---\nconfigs: 5\n---\n", "expected a list of configs, .* found: configs: 5. Fix it"),
+        (b"---\nconfigs: [5]\n---\n", r"found: configs: \[5\]"),
+        (b"---\nconfigs: {a: b}\n---\n", "expected a list of configs"),
+        (b"---\nconfigs: [{config_name: x, data_files: 5}]\n---\n", "found: data_files: 5"),
+        (b"---\ndataset_info: 5\n---\n", "expected a mapping, .* found: dataset_info: 5"),
+    ],
+)
+def test_read_card_refuses_what_the_hub_would_not_take(content, match):
+    with pytest.raises(RemoteError, match=f"README.md: .*{match}"):
+        read_card(content)
+
+
+def test_a_card_with_a_byte_order_mark_keeps_its_yaml():
+    card = write(b"\xef\xbb\xbf---\nextra: 5\n---\n# Mine\n")
+    assert yaml.safe_load(card.split("---\n")[1])["extra"] == 5
+    assert card.count("---\n") == 2
+    assert "\n---\n# Mine\n" in card
+
+
+def test_other_patterns_are_those_of_other_configs():
+    card = read_card(
+        b"---\nconfigs:\n- {config_name: a, data_files: 'a/*'}\n- {config_name: b, data_files: "
+        b"[{split: x, path: [b, c]}, d]}\n- {config_name: c, data_files: {path: e}}\n---\n"
+    )
+    assert other_patterns(card, "a") == ["b", "c", "d", "e"]
 
 
 def test_writing_again_changes_nothing():

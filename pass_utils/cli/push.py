@@ -1,4 +1,4 @@
-"""A folder in, its pictures in a repository of the Hub out: `pass-utils push`."""
+"""`pass-utils push`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ._selection import describe_selection, load
 @command(
     "pass-utils push ~/pass me/pass-large --min-side 375 --private",
     "pass-utils push ~/pass me/pass-large --min-side 375 --dry-run",
-    interrupted="Run the same command again to go on: what is up stays there.",
+    interrupted="Run the same command again to go on: uploaded files are kept.",
 )
 @folder
 @click.argument("repository")

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
+
+import pyarrow as pa
 
 from .outputs import Output
 from .planning import ExportPlan, FileTask
 from .resume import Written
 
 OnBytes: TypeAlias = Callable[[int], object]
+OnTable: TypeAlias = Callable[[pa.Table], object]
 
 
-def ignore(count: int) -> None:
-    """Ignore progress: the default `OnBytes`.
+def ignore(_: object) -> None:
+    """Do nothing with what was written: the default `OnBytes` and `OnTable`."""
+
+
+def observed(tables: Iterable[pa.Table], on_table: OnTable) -> Iterator[pa.Table]:
+    """The tables as they are, each shown to a function first.
 
     Args:
-        count: Bytes that were written.
+        tables: In order.
+        on_table: Called with each.
     """
+    for table in tables:
+        on_table(table)
+        yield table
 
 
 class WriteFile(Protocol):

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from .._datasets import image_columns
 from .groups import parse_size
-from .kinds import Kind, OnBytes, ignore
+from .kinds import Kind, OnBytes, OnTable, ignore, observed
 from .outputs import Output
 from .planning import ExportPlan, FileTask
 from .resume import Written
@@ -59,13 +59,16 @@ def plan_parquet(
     )
 
 
-def write_file(task: FileTask, output: Output, on_bytes: OnBytes = ignore) -> Written:
+def write_file(
+    task: FileTask, output: Output, on_bytes: OnBytes = ignore, *, on_table: OnTable = ignore
+) -> Written:
     """Write one planned Parquet file.
 
     Args:
         task: From `plan_parquet`.
         output: The folder.
         on_bytes: Called with the bytes of each row group that was written.
+        on_table: Called with each row group before it is written.
 
     Returns:
         The file; the same rows give the same bytes with the same pyarrow.
@@ -74,7 +77,8 @@ def write_file(task: FileTask, output: Output, on_bytes: OnBytes = ignore) -> Wr
         PassError: an image is gone or has changed, or the file cannot be written.
     """
     with output.create(task.name) as sink:
-        write_tables(sink, task.content.tables(), task.content.features, on_bytes)
+        tables = observed(task.content.tables(), on_table)
+        write_tables(sink, tables, task.content.features, on_bytes)
     return Written(task.name, task.rows, sink.size, sink.sha256)
 
 

@@ -23,7 +23,7 @@ from ..images.files import stored_sizes
 from .embedding import embed_table
 from .fingerprint import update_digest
 from .groups import GROUP_BYTES, ROW_BYTES, check_rows, cut_groups, parse_size
-from .kinds import OnBytes, ignore
+from .kinds import OnBytes, OnTable, ignore, observed
 from .outputs import Output
 from .parquet import MAX_SHARD_SIZE, ROW_GROUP_ROWS, file_name, write_tables
 from .resume import ExportState, Written
@@ -97,6 +97,7 @@ def write_files(
     complete: Sequence[StreamFile] = (),
     ended: bool = False,
     on_bytes: OnBytes = ignore,
+    on_table: OnTable = ignore,
 ) -> Iterator[StreamFile]:
     """Write a stream as Parquet files, one after the other.
 
@@ -110,6 +111,7 @@ def write_files(
             and not written.
         ended: Whether these are all files, after which no row may come.
         on_bytes: Called with the bytes of each row group that was written.
+        on_table: Called with each row group; one that is written has the bytes of its images.
 
     Yields:
         Each file that is complete, the earlier ones among them; at least one, also of a stream
@@ -141,14 +143,14 @@ def write_files(
                 yield embed_table(table, features)
 
         with output.create(name) as sink:
-            write_tables(sink, embedded(), features, on_bytes)
+            write_tables(sink, observed(embedded(), on_table), features, on_bytes)
         return StreamFile(Written(name, rows, sink.size, sink.sha256), digest.hexdigest())
 
     groups = read_groups(stream, rows=row_group_rows, max_bytes=parse_size(max_shard_size))
     count = 0
     for index, of_file in groupby(groups, key=lambda group: group.file):
         if index < len(complete):
-            rows = sum(map(len, digested(of_file)))
+            rows = sum(map(len, observed(digested(of_file), on_table)))
             file = complete[index]
             if (rows, digest.hexdigest()) != (file.written.rows, file.rows_digest):
                 raise other_rows(output, file.written.name)

@@ -1,11 +1,9 @@
-"""What was pushed in, the repository's README.md out: YAML that the Hub and `datasets` read, and a
-text that people do.
-"""
+"""The card of a repository, README.md: YAML for the Hub and `datasets`, and text for people."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import datasets
 import jinja2
@@ -13,9 +11,11 @@ import yaml
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 
+from .._util.text import plain_line
 from ..errors import RemoteError
 from ..releases import Release, script
-from .survey import Survey, quantiles
+from ..statistics import quantiles
+from .contents import Contents
 
 _FACTS: dict[str, Any] = {  # of PASS, for a card that does not say so yet
     "annotations_creators": ["no-annotation"],
@@ -27,45 +27,136 @@ _FACTS: dict[str, Any] = {  # of PASS, for a card that does not say so yet
     "task_categories": ["other"],
     "paperswithcode_id": "pass",
 }
+_QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 _FRONT = re.compile(r"\A\s*---\r?\n.*?\n---\r?\n", re.DOTALL)
+_ACTIVE = re.compile(r"([\\`*_\[\]|~$!#])")  # characters that Markdown gives a meaning
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": ":&#47;&#47;", "@": "&#64;"}
+
+
+class Card(NamedTuple):
+    """A README.md.
+
+    Attributes:
+        data: What its YAML says.
+        text: What follows that.
+    """
+
+    data: Any
+    text: str
+
+
+def read_card(content: bytes) -> Card:
+    """Read the README.md of a repository.
+
+    Args:
+        content: Its bytes; a byte order mark is left out. Empty where there is none.
+
+    Raises:
+        RemoteError: it is not UTF-8, its YAML is broken, or its `configs` or `dataset_info` are
+            not what the Hub takes there.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as err:
+        raise _refused("UTF-8", str(err)) from err
+    try:
+        data = DatasetCard(text).data if _FRONT.match(text) else DatasetCardData()
+    except (ValueError, TypeError, AttributeError, yaml.YAMLError) as err:
+        raise _refused("YAML between two lines of ---", str(err)) from err
+    configs, info = data.get("configs"), data.get("dataset_info")
+    if not _is_list_of_dicts([] if configs is None else configs):
+        raise _refused("a list of configs, each with its config_name", f"configs: {configs!r}")
+    if info is not None and not _is_list_of_dicts(info if isinstance(info, list) else [info]):
+        raise _refused("a mapping, or a list of them", f"dataset_info: {info!r}")
+    for config in configs or ():
+        files = config.get("data_files", ())
+        if not isinstance(files, (str, dict, list, tuple)):
+            raise _refused("data_files with a path or a list of them", f"data_files: {files!r}")
+    return Card(data, _FRONT.sub("", text))
+
+
+def _is_list_of_dicts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+
+
+def _refused(expected: str, found: str) -> RemoteError:
+    return RemoteError(
+        f"README.md: expected {expected}, found: {plain_line(found)}. Fix it in the repository, "
+        "and push again."
+    )
+
+
+def other_patterns(card: Card, config: str) -> list[str]:
+    """The patterns of the files that a card gives to other configs.
+
+    Args:
+        card: Of the repository.
+        config: The name of the config that they do not belong to.
+    """
+    patterns: list[str] = []
+    for other in card.data.get("configs") or ():
+        files = other.get("data_files", ()) if other.get("config_name") != config else ()
+        for entry in [files] if isinstance(files, (str, dict)) else files:
+            paths = entry.get("path", ()) if isinstance(entry, dict) else entry
+            patterns += map(str, paths) if isinstance(paths, (list, tuple)) else [str(paths)]
+    return patterns
 
 
 def write_card(
-    before: str,
+    before: Card,
     *,
     repo_id: str,
     config: str,
     folder: str,
-    survey: Survey,
+    contents: Contents,
     release: Release | None,
     selection: str | None,
     credits: str | None,
 ) -> str:
-    """The README.md of a repository whose `folder` holds a config's files; `credits` is the path of
-    the credit list there.
+    """Write what is pushed into the README.md of its repository.
 
-    Of the README.md that was there `before` all is kept that speaks of something else: what its
-    YAML says of other configs and of the dataset, and its text but for what an earlier push wrote
-    of this config.
+    Kept is what speaks of something else: what the YAML says of other configs and of the dataset,
+    and the text but for what an earlier push wrote of this config.
+
+    Args:
+        before: The card that was there.
+        repo_id: The name of the repository.
+        config: The name of the config that is pushed.
+        folder: Which holds its files.
+        contents: What was pushed.
+        release: Which the rows come from, None where that is not known.
+        selection: How they were chosen, for people.
+        credits: The path of the credit list, None where there is none.
+
+    Returns:
+        The text of the new README.md.
+
+    Raises:
+        RemoteError: the card cannot be written as the Hub takes it.
     """
-    data = _data_of(before)
+    data = before.data
     if release is not None:
         for key, value in _FACTS.items():
             if data.get(key) is None:
                 data[key] = value
-    data["size_categories"] = [_size_category(survey.rows)]
+    data["size_categories"] = [_size_category(contents.rows)]
     splits = datasets.SplitDict()
-    for name, part in survey.parts.items():
+    for name, part in contents.parts.items():
         splits.add(datasets.SplitInfo(name=name, num_bytes=part.row_bytes, num_examples=part.rows))
     info = datasets.DatasetInfo(
-        features=survey.features,
+        features=contents.features,
         splits=splits,
-        download_size=sum(part.file_bytes for part in survey.parts.values()),
-        dataset_size=sum(part.row_bytes for part in survey.parts.values()),
+        download_size=sum(part.file_bytes for part in contents.parts.values()),
+        dataset_size=sum(part.row_bytes for part in contents.parts.values()),
     )
-    datasets.info.DatasetInfosDict({config: info}).to_dataset_card_data(data)
-    files = [{"split": name, "path": f"{folder}/{name}-*.parquet"} for name in survey.parts]
-    MetadataConfigs({config: {"data_files": files}}).to_dataset_card_data(data)
+    files = [{"split": name, "path": f"{folder}/{name}-*.parquet"} for name in contents.parts]
+    try:
+        datasets.info.DatasetInfosDict({config: info}).to_dataset_card_data(data)
+        MetadataConfigs({config: {"data_files": files}}).to_dataset_card_data(data)
+    except (ValueError, TypeError, KeyError, AttributeError) as err:
+        raise _refused("configs and dataset_info as the Hub has them", repr(err)) from err
+    statistics = contents.statistics
+    resolutions = statistics.resolutions
     text = (
         _environment()
         .get_template("card.md.jinja")
@@ -73,53 +164,21 @@ def write_card(
             name=repo_id.rpartition("/")[2],
             repo_id=repo_id,
             config=config,
-            first_split=next(iter(survey.parts), "train"),
-            survey=survey,
-            short=quantiles(survey.short),
-            long=quantiles(survey.long),
-            years=sorted(survey.years),
+            first_split=next(iter(contents.parts), "train"),
+            contents=contents,
+            sides={
+                "shorter": quantiles(resolutions.shorter_sides, _QUANTILES),
+                "longer": quantiles(resolutions.longer_sides, _QUANTILES),
+            },
+            years=statistics.year,
             release=release,
-            selection=_one_line(selection),
+            selection=_inline(selection),
             credits=credits,
             citation=script.CITATION,
             homepage=script.HOMEPAGE,
         )
     )
-    return f"---\n{data.to_yaml()}\n---\n{_put(_FRONT.sub('', before), config, text.strip())}"
-
-
-def _data_of(card: str) -> Any:
-    """What the YAML of a card says.
-
-    Raises:
-        RemoteError: it is broken.
-    """
-    try:
-        return DatasetCard(card).data if _FRONT.match(card) else DatasetCardData()
-    except (ValueError, TypeError, yaml.YAMLError) as err:
-        raise RemoteError(
-            f"README.md: expected YAML between two lines of ---, found: {err}. Mend it in the "
-            "repository, and push again."
-        ) from err
-
-
-def patterns_of_others(card: str, config: str) -> list[str]:
-    """The patterns of the files that a card gives to other configs.
-
-    Raises:
-        RemoteError: its YAML is broken.
-    """
-    patterns: list[str] = []
-    for other in _data_of(card).get("configs") or ():
-        files = (
-            other.get("data_files", ())
-            if isinstance(other, dict) and other.get("config_name") != config
-            else ()
-        )
-        for entry in [files] if isinstance(files, (str, dict)) else files:
-            paths = entry.get("path", ()) if isinstance(entry, dict) else entry
-            patterns += [paths] if isinstance(paths, str) else map(str, paths)
-    return patterns
+    return f"---\n{data.to_yaml()}\n---\n{_put(before.text, config, text.strip())}"
 
 
 def _put(text: str, config: str, ours: str) -> str:
@@ -136,13 +195,14 @@ def _put(text: str, config: str, ours: str) -> str:
     return f"{text.rstrip()}\n\n{block}".lstrip()
 
 
-def _one_line(text: str | None) -> str | None:
-    """Text from elsewhere, unable to end the line, open a tag or close our comment."""
-    return text and " ".join(text.replace("<", "&lt;").split()).rstrip(".")
+def _inline(text: str | None) -> str:
+    """Other people's text as a part of a line of Markdown: no tag, link, emphasis or address."""
+    line = _ACTIVE.sub(r"\\\1", plain_line(text or "", limit=1000)).rstrip(".")
+    return re.sub("|".join(_ENTITIES), lambda match: _ENTITIES[match[0]], line)
 
 
 def _size_category(rows: int) -> str:
-    """What the Hub calls a dataset of that size.
+    """What the Hub calls a dataset of so many rows.
 
     >>> _size_category(1_439_588)
     '1M<n<10M'
