@@ -27,6 +27,7 @@ from pass_utils._version import __version__
 from pass_utils.net import ranges as remote
 from pass_utils.net import session
 from pass_utils.net.ranges import RemoteFile
+from pass_utils.net.urls import without_secrets
 
 NAME = "PASS.0.tar"
 SIZE = 200_000
@@ -80,9 +81,9 @@ def fails(
 ) -> RemoteError:
     with pytest.raises(RemoteError, match=match) as caught:
         read(url, offset, stopped=stopped)
-    assert caught.value.url == url
+    assert caught.value.url == without_secrets(url)
     assert caught.value.status == status
-    assert str(caught.value).startswith(f"{url}: expected ")
+    assert str(caught.value).startswith(f"{without_secrets(url)}: expected ")
     return caught.value
 
 
@@ -302,7 +303,7 @@ class TestAnotherFile:
 
     def test_of_another_size_where_nothing_is_left_to_give(self, server):
         server.faults = [Fault(status=416, headers=(("Content-Range", "bytes */1000"),))]
-        fails(server.url(NAME), "a file of 200,000 bytes, found a file of 1000 bytes")
+        fails(server.url(NAME), "a file of 200,000 bytes, found a file of 1,000 bytes")
         server.faults = [Fault(status=416)]
         fails(server.url(NAME), "a file of 200,000 bytes, found a file of another number of bytes")
         assert len(server.requests) == 2
@@ -445,7 +446,11 @@ class TestWaiting:
                 "requested bytes from 0, got Content-Range 'bytes 1-199999/2",
                 None,
             ),
-            ([Fault(status=429)] * 3 + [Fault(stall=(0, 0.8))], "the last: .*Read timed out", None),
+            (
+                [Fault(status=429)] * 3 + [Fault(stall=(0, 0.8))],
+                "the last: reading timed out",
+                None,
+            ),
             (
                 [Fault(status=429)] * 3 + [Fault(cut=0)],
                 "the last: .*0 bytes read, 200000 more expected",
@@ -472,14 +477,20 @@ class TestWaiting:
         assert len(server.requests) == 4
 
     def test_bytes_refill_the_budget(self, server, monkeypatch):
-        monkeypatch.setattr(retries, "RETRY", retries.RETRY._replace(attempts=3))
+        monkeypatch.setattr(
+            retries, "RETRY", retries.RETRY._replace(attempts=3, progress_bytes=1000)
+        )
         server.faults = [Fault(cut=1000), Fault(status=503)] * 40
         assert read(server.url(NAME)) == DATA
         starts = [1000 * ((place + 1) // 2) for place in range(81)]
         assert ranges(server) == [f"bytes={start}-199999" for start in starts]
 
     def test_bytes_between_time_outs_refill_the_budget(self, server, monkeypatch):
-        monkeypatch.setattr(retries, "RETRY", retries.RETRY._replace(attempts=2, read_timeout=0.1))
+        monkeypatch.setattr(
+            retries,
+            "RETRY",
+            retries.RETRY._replace(attempts=2, read_timeout=0.1, progress_bytes=1000),
+        )
         server.faults = [Fault(stall=(1000, 0.5))] * 4
         assert read(server.url(NAME)) == DATA
         assert ranges(server) == [f"bytes={start}-199999" for start in (0, 1000, 2000, 3000, 4000)]
@@ -541,11 +552,11 @@ class TestRedirect:
         waits = Waits()
         fails(
             server.url(NAME),
-            "expected a valid URL, found: Exceeded 30 redirects",
+            "expected a valid URL, found: more than 10 redirects",
             stopped=waits,
         )
         assert waits.seconds == []
-        assert len(server.requests) == 31
+        assert len(server.requests) == 11
 
 
 class TestToken:

@@ -17,7 +17,7 @@ import requests
 import urllib3
 
 from .._util import retry
-from .session import open_session
+from .session import request_headers
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _LONGEST_CHAIN = 5  # redirects from one URL
@@ -44,7 +44,7 @@ class Client:
         self._connections = connections
         self._lock = threading.Lock()
         self._pools: dict[str | None, urllib3.PoolManager] = {}  # by proxy
-        self._headers = {name: str(value) for name, value in open_session().headers.items()}
+        self._headers = request_headers()
         self._proxy = functools.lru_cache(maxsize=64)(_find_proxy)
 
     def get(self, url: str) -> urllib3.BaseHTTPResponse:

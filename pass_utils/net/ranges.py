@@ -10,55 +10,56 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from http import HTTPStatus
 
 import requests
-import urllib3
 
 from .._util import retry
+from .._util.text import plain_line
 from .._util.threads import Stopped
 from ..errors import RemoteError
-from .session import TOKEN_VARIABLE, auth_headers, open_session
+from .answers import RetryLater, Span, read_span, size_of_unsatisfied
+from .failures import CONNECTION_ERRORS, describe_failure, is_unreachable
+from .session import Session, has_answered
+from .urls import without_secrets
 
 logger = logging.getLogger(__name__)
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _CHUNK = 1 << 20  # bytes asked of the connection at a time, and the longest gap that is read over
 # bytes buffered of a file whose server ignores Range, for the next reader of the URL
 _BUFFER = 4 << 20
-_CONNECTION_ERRORS = (
-    requests.ConnectionError,
-    requests.Timeout,
-    urllib3.exceptions.HTTPError,
-    ConnectionError,
-    TimeoutError,
-)
-
 
 # by process, since a fork must not read what its parent opened
 _left_open: dict[tuple[int, str], RemoteFile] = {}
 
 
 class RemoteFile:
-    """A file of `size` bytes behind a URL, read forward; a context manager.
+    """A file behind a URL, read forward; a context manager.
 
-    Reading goes on at the next byte after every break, for as long as bytes keep coming; `stopped`
-    ends it from another thread.
+    Reading resumes at the next byte after every break, as long as the server makes progress
+    (`Retry.progress_bytes` in `Retry.progress_seconds`).
+
+    Args:
+        url: http or https.
+        size: of the file, in bytes.
+        stopped: ends a read from another thread.
     """
 
     def __init__(self, url: str, size: int, *, stopped: threading.Event | None = None) -> None:
-        self.name, self.size = url, size
+        self.url, self.size = url, size
+        self.name = without_secrets(url)
         self.etag: str | None = None
-        self._session = open_session()
+        self._session = Session()
         self._shared = False
         self._stopped = stopped or threading.Event()
         self._response: requests.Response | None = None
         self._position = 0  # of the next byte of the response
         self._response_end = 0
+        self._rate = _Rate()
         self._ranges_ignored = False
         # the last bytes read, from _buffer_start to _position
         self._buffer: deque[bytes] = deque()
@@ -68,7 +69,7 @@ class RemoteFile:
     def shared(cls, url: str, size: int) -> RemoteFile:
         """A file that several readers open one after the other.
 
-        From a server that ignores Range, the next one goes on in the answer that the last one of
+        From a server that ignores Range, the next one continues in the answer that the last one of
         this process left open.
         """
         remote = _left_open.pop((os.getpid(), url), None) or cls(url, size)
@@ -76,38 +77,37 @@ class RemoteFile:
         return remote
 
     def read(self, offset: int, size: int) -> Iterator[bytes]:
-        """The `size` bytes from `offset` on, as they come.
+        """Yields the `size` bytes from `offset` on, in pieces, as they arrive.
 
         Raises:
-            RemoteError: the file is not there, not given, not of the right size, or changes, or the
-            server stays silent.
+            RemoteError: the file is not there, refused, not of the right size, or changes, or the
+                server makes no progress.
             Stopped: the event was set while it waited.
         """
         stop = offset + size
-        failures = 0
+        budget = _Budget()
         while offset < stop:
             data = self._from_buffer(offset, stop)
             if not data:
                 try:
                     self._seek(offset, stop)
                     data = self._read_some(stop - offset)
-                except (_RetryLater, *_CONNECTION_ERRORS) as err:
-                    failures += 1
+                except (RetryLater, *CONNECTION_ERRORS) as err:
                     self._close_response()
-                    self._back_off(failures, offset, err)
+                    self._back_off(budget, offset, err)
                     continue
-            failures = 0
+            budget.refill(len(data))
             offset += len(data)
             yield data
 
     def close(self, *, for_good: bool = False) -> None:
-        """Let go of the connection.
+        """Closes the connection.
 
-        Where the file cannot be opened in the middle, leave it to the next reader of this URL,
+        Where the server ignores Range, a shared file is left open for the next reader of this URL,
         unless `for_good`.
         """
         if self._shared and self._ranges_ignored and self._response is not None and not for_good:
-            _left_open[os.getpid(), self.name] = self
+            _left_open[os.getpid(), self.url] = self
         else:
             self._close_response()
             self._session.close()
@@ -124,24 +124,32 @@ class RemoteFile:
             self._response = None
         self._set_span(0, 0)
 
-    def _back_off(self, failures: int, offset: int, err: Exception) -> None:
+    def _back_off(self, budget: _Budget, offset: int, err: Exception) -> None:
         """Sleep before the next attempt, or give up."""
-        reason = str(err) or type(err).__name__
-        retry_after, status = (
-            (err.retry_after, err.status) if isinstance(err, _RetryLater) else (0.0, None)
-        )
-        if failures >= retry.RETRY.attempts or retry_after > retry.RETRY.longest_retry_after:
-            raise RemoteError(
-                f"{self.name}: expected bytes from {offset:,} on, got none in {failures} attempts; "
-                f"the last: {reason}. Check the connection, or try again later.",
-                url=self.name,
+        policy = retry.RETRY
+        budget.failures += 1
+        reason, retry_after, status = describe_failure(err), 0.0, None
+        if isinstance(err, RetryLater):
+            reason, retry_after, status = str(err), err.retry_after, err.status
+        # a server that never answered: a wrong URL or no network at all, which waiting seldom cures
+        first = is_unreachable(err) and not has_answered(self.url)
+        if budget.is_spent(first=first) or retry_after > policy.longest_retry_after:
+            raise self._error(
+                f"expected bytes from {offset:,} on, got {'too few' if budget.bytes else 'none'} "
+                f"in {budget.failures} attempts; the last: {reason}. Check the connection, or try "
+                "again later.",
                 status=status,
-            ) from err
-        seconds = retry_after or retry.RETRY.backoff(failures)
-        logger.warning(
-            "%s: %s; resuming at byte %s in %.1f s", self.name, reason, f"{offset:,}", seconds
+            ) from (err if self.name == self.url else None)
+        wait = retry_after or policy.backoff(budget.failures)
+        logger.log(
+            logging.INFO if first else logging.WARNING,
+            "%s: %s; resuming at byte %s in %.1f s",
+            self.name,
+            reason,
+            f"{offset:,}",
+            wait,
         )
-        if self._stopped.wait(seconds):
+        if self._stopped.wait(wait):
             raise Stopped
 
     def _seek(self, offset: int, stop: int) -> None:
@@ -161,18 +169,21 @@ class RemoteFile:
             self._read_some(offset - self._position)
 
     def _read_some(self, size: int) -> bytes:
-        """Up to `size` of the next bytes of the response, as soon as there are any: what a break
-        takes, it takes once.
+        """Up to `size` of the next bytes of the response, as soon as there are any, so that a break
+        loses none that arrived.
         """
         assert self._response is not None
         raw = self._response.raw
         # urllib3 1 has only `read`, which waits for all of them
         read = getattr(raw, "read1", raw.read)
+        begin = time.monotonic()
+        self._session.allow(retry.RETRY.read_timeout)
         data: bytes = read(
             min(size, self._response_end - self._position, _CHUNK), decode_content=False
         )
         if not data:
             raise requests.ConnectionError("the answer ended early")
+        self._rate.add(len(data), time.monotonic() - begin)
         self._position += len(data)
         if self._shared and self._ranges_ignored:
             self._buffer.append(data)
@@ -181,7 +192,7 @@ class RemoteFile:
         return data
 
     def _from_buffer(self, offset: int, stop: int) -> bytes:
-        """Some of these bytes where they are kept, else none."""
+        """Some of these bytes where they are buffered, else none."""
         begin = self._buffer_start
         for data in self._buffer if begin <= offset < self._position else ():
             if offset < begin + len(data):
@@ -191,117 +202,85 @@ class RemoteFile:
 
     def _request(self, offset: int, stop: int) -> None:
         """Ask for the bytes from `offset` on."""
-        headers = {"Range": f"bytes={offset}-{stop - 1}", **auth_headers(self.name)}
+        headers = {"Range": f"bytes={offset}-{stop - 1}"}
         if self.etag is not None:
             headers["If-Range"] = self.etag
-        try:
-            response = self._session.get(
-                self.name,
-                headers=headers,
-                stream=True,
-                timeout=(retry.RETRY.connect_timeout, retry.RETRY.read_timeout),
-            )
-        except _CONNECTION_ERRORS as err:
-            if isinstance(
-                err, (requests.exceptions.SSLError, urllib3.exceptions.LocationValueError)
-            ):
-                raise self._unusable(err) from err
-            raise
-        except requests.RequestException as err:  # a URL that is none, redirects without end
-            raise self._unusable(err) from err
-        self._response = response
-        status = response.status_code
-        if status == HTTPStatus.PARTIAL_CONTENT:
-            self._accept_partial(response, offset)
-        elif status == HTTPStatus.OK:
-            self._accept_full(response)
-        elif status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            total = response.headers.get("Content-Range", "").rpartition("/")[2]
-            raise self._changed(f"a file of {total or 'another number of'} bytes")
-        elif status in retry.TRANSIENT:
-            raise _RetryLater(response)
-        else:
-            raise self._refused(response)
-
-    def _accept_partial(self, response: requests.Response, offset: int) -> None:
-        found = response.headers.get("Content-Range", "")
-        match = _CONTENT_RANGE.fullmatch(found)
-        if match is None or int(match[1]) != offset or int(match[2]) < offset:
-            raise requests.ConnectionError(
-                f"requested bytes from {offset}, got Content-Range {found!r}"
-            )
-        self._check_same(response, int(match[3]))
-        self._set_span(offset, int(match[2]) + 1)
-
-    def _accept_full(self, response: requests.Response) -> None:
-        length = response.headers.get("Content-Length", "")
-        if not length.isdecimal():
-            raise requests.ConnectionError("the answer does not say how long it is")
-        self._check_same(response, int(length))
-        if not self._ranges_ignored:
+        response = self._response = self._session.get(self.url, headers)
+        self._rate = _Rate()
+        if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise self._changed(f"a file of {size_of_unsatisfied(response)} bytes")
+        span = read_span(response, offset, name=self.name)
+        self._check_same(span, response.headers.get("ETag"))
+        if span.full and not self._ranges_ignored:
             self._ranges_ignored = True
             logger.warning(
                 "%s: the server ignores Range, so the file is read from its start and in order",
                 self.name,
             )
-        self._set_span(0, int(length))
+        self._set_span(span.start, span.end)
 
     def _set_span(self, position: int, end: int) -> None:
         self._position = self._buffer_start = position
         self._response_end = end
         self._buffer.clear()
 
-    def _check_same(self, response: requests.Response, size: int) -> None:
+    def _check_same(self, span: Span, etag: str | None) -> None:
         """Require the size and the ETag that the file had before."""
-        if size != self.size:
-            raise self._changed(f"a file of {size:,} bytes")
-        etag = response.headers.get("ETag")
+        if span.size != self.size:
+            raise self._changed(f"a file of {span.size:,} bytes")
         if self.etag is not None and etag is not None and etag != self.etag:
-            raise self._changed(f"another file of {size:,} bytes (ETag {etag})")
-        if etag is not None and not etag.startswith("W/"):
-            self.etag = etag
+            raise self._changed(f"another file of {span.size:,} bytes (ETag {plain_line(etag)})")
+        self.etag = span.etag or self.etag
 
     def _changed(self, found: str) -> RemoteError:
         before = f" with ETag {self.etag}" if self.etag else ""
-        return RemoteError(
-            f"{self.name}: expected a file of {self.size:,} bytes{before}, found {found}: it "
-            "changed on the server, or is another release's. Check release and URL, and start "
-            "again.",
-            url=self.name,
+        return self._error(
+            f"expected a file of {self.size:,} bytes{before}, found {found}: it changed on the "
+            "server, or is another release's. Check release and URL, and start again."
         )
 
-    def _unusable(self, err: Exception) -> RemoteError:
-        return RemoteError(
-            f"{self.name}: expected a valid URL, found: {err}. Check the URL.",
-            url=self.name,
+    def _error(self, message: str, *, status: int | None = None) -> RemoteError:
+        return RemoteError(f"{self.name}: {message}", url=self.name, status=status)
+
+
+class _Budget:
+    """How many attempts of a read have failed since the last `Retry.progress_bytes`."""
+
+    def __init__(self) -> None:
+        self.failures = self.bytes = 0
+        self._begin = time.monotonic()
+
+    def refill(self, size: int) -> None:
+        """Count bytes that arrived."""
+        self.bytes += size
+        if self.bytes >= retry.RETRY.progress_bytes:
+            self.failures = self.bytes = 0
+
+    def is_spent(self, *, first: bool) -> bool:
+        """Whether there were enough attempts; fewer do at the `first` contact with a server."""
+        policy, seconds = retry.RETRY, time.monotonic() - self._begin
+        return self.failures >= policy.attempts or (
+            first and (self.failures >= policy.first_attempts or seconds > policy.first_seconds)
         )
 
-    def _refused(self, response: requests.Response) -> RemoteError:
-        advice = {
-            401: f"Set {TOKEN_VARIABLE} to a valid token, or unset it.",
-            403: (
-                f"The server refuses this client for now; wait a while, or set {TOKEN_VARIABLE} to "
-                "a personal token."
-            ),
-            404: "Check release and base URL.",
-            410: "The record was withdrawn; see its page.",
-        }.get(response.status_code, "Try again later.")
-        return RemoteError(
-            f"{self.name}: expected 206 or 200, found {response.status_code} {response.reason}. "
-            f"{advice}",
-            url=self.name,
-            status=response.status_code,
-        )
 
+class _Rate:
+    """How much one answer gave in how many seconds of waiting for it."""
 
-class _RetryLater(Exception):  # noqa: N818  (not an error)
-    """The server asks to come again later, in so many seconds where it says."""
+    def __init__(self) -> None:
+        self._bytes, self._seconds = 0, 0.0
 
-    def __init__(self, response: requests.Response) -> None:
-        wanted = response.headers.get("Retry-After", "")
-        super().__init__(
-            f"{response.status_code} {response.reason}"
-            + (f", Retry-After: {wanted}" if wanted else "")
-        )
-        self.status = response.status_code
-        self.retry_after = retry.retry_after_seconds(wanted)
+    def add(self, size: int, seconds: float) -> None:
+        """Count bytes and the seconds that they took.
+
+        Raises:
+            requests.ConnectionError: they were too few in `Retry.progress_seconds`.
+        """
+        policy = retry.RETRY
+        self._bytes += size
+        self._seconds += seconds
+        if self._seconds < policy.progress_seconds:
+            return
+        if self._bytes < policy.progress_bytes:
+            raise requests.ConnectionError(f"{self._bytes:,} bytes in {self._seconds:.0f} s")
+        self._bytes, self._seconds = 0, 0.0

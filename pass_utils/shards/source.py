@@ -120,9 +120,9 @@ class RemoteShard:
     """
 
     def __init__(self, url: str, size: int, *, end: int | None = None) -> None:
-        self.name, self.size = url, size
-        self._end = size if end is None else end
         self._remote = RemoteFile.shared(url, size)
+        self.name, self.size = self._remote.name, size
+        self._end = size if end is None else end
         self._stream: Iterator[bytes] = iter(())
         self._chunk, self._begin = b"", 0  # what came last, and its offset
 

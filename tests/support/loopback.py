@@ -1,8 +1,11 @@
-"""A handler of requests in, a server of this machine that runs while a test does out."""
+"""Servers on this machine that run while a test does: one for HTTP, one that sends raw bytes."""
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TypeVar
 
@@ -34,3 +37,45 @@ class Loopback(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up is no news."""
+
+
+class RawServer:
+    """Answers each connection with what `answer` does to its socket; a context manager.
+
+    The request is read before; `stopped` is set when the test is over, for answers without end.
+    """
+
+    def __init__(self, answer: Callable[[socket.socket], object]) -> None:
+        self._answer = answer
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.stopped = threading.Event()
+        self.requests: list[bytes] = []
+
+    @property
+    def host(self) -> str:
+        return f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+
+    def __enter__(self: RawServer) -> RawServer:
+        threading.Thread(target=self._listen, daemon=True).start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stopped.set()
+        self._listening.close()
+
+    def _listen(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listening.accept()
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), connection:
+            request = b""
+            while b"\r\n\r\n" not in request:
+                data = connection.recv(1 << 16)
+                if not data:
+                    return
+                request += data
+            self.requests.append(request)
+            self._answer(connection)
