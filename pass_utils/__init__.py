@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from .report.writing import write_report
     from .selection.resolution import add_resolution, filter_resolution
     from .statistics import Statistics
-    from .transfer.fetch import download
+    from .transfer.download import download
     from .transfer.verification import Finding, verify
 
 __all__ = [
@@ -109,7 +109,7 @@ _MODULE_OF = {  # imported when asked for
     "credits": "attribution.writing",
     "croissant_jsonld": "croissant",
     "dataset_credit": "attribution.writing",
-    "download": "transfer.fetch",
+    "download": "transfer.download",
     "dummy_folder": "releases",
     "filter_resolution": "selection.resolution",
     "image_size": "images.header",

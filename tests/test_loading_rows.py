@@ -18,8 +18,9 @@ from support.tars import MemoryShard, make_header, make_tar, pad
 
 from pass_utils import MetadataError, ShardError
 from pass_utils.loading import rows
-from pass_utils.loading.rows import SCHEMA, Join, ShardImage, list_images, read_images, read_places
+from pass_utils.loading.rows import SCHEMA, Join, read_images, read_places
 from pass_utils.metadata import open_metadata
+from pass_utils.shards.images import ShardImage, list_images
 from pass_utils.shards.places import Place
 from pass_utils.shards.source import ShardFile
 from pass_utils.shards.tar import END_OF_ARCHIVE

@@ -121,6 +121,7 @@ def test_hashes_and_files_come_together_in_one_list(tmp_path):
     read = read_hashes([tmp_path / "a", str(tmp_path / "b"), HASH])
     assert read == HashList.of(Keys.of(pa.array([OTHER, HASH])))
     assert read.sha256 == {OTHER: sha256(OTHER)}
+    assert read.release == "v3"
     assert read_hashes(OTHER) == read_hashes([OTHER, OTHER]) != read_hashes([])
     assert len(read_hashes([])) == 0
 
@@ -140,7 +141,7 @@ def test_hashes_and_files_come_together_in_one_list(tmp_path):
         (f'{{"id": "{HASH}"}}\n', "expected a column 'hash', found 'id'"),
         (f'{{"hash": "{HASH}"}}\n{{"hash": 1}}\n', "changed from string to number"),
         (f'{{"hash": "{HASH}"\n', "expected a column 'hash'"),
-        ('{\n "images": [{"hash": "xyz", "sha256": ""}]\n}\n', "'xyz' in image 1"),
+        ('{\n "selection": {}, "images": [{"hash": "xyz", "sha256": ""}]\n}\n', "'xyz' in image 1"),
         ('{\n "images": [{"hash": 1}]\n}\n', "KeyError"),
         ('{\n "images"\n}\n', "JSONDecodeError"),
         (b"PAR1 and more", "Parquet"),

@@ -45,7 +45,7 @@ def download(
     Run it again to go on after a break.
     """
     from ..releases import file_url
-    from ..transfer.fetch import download
+    from ..transfer.download import download
     from ..transfer.folder import release_in
     from ..transfer.planning import plan_download
 

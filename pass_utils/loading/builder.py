@@ -10,62 +10,41 @@ and the imports here are absolute.
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from datetime import date
+from typing import Any
 
 import datasets
 import fsspec
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pass_utils._util.cache import cache_dir
-from pass_utils.errors import PassError, ReleaseError, ShardError
+from pass_utils.errors import PassError, ReleaseError, SelectionError, ShardError
 from pass_utils.hashes import Keys
-from pass_utils.loading.rows import Join, read_images, read_places
+from pass_utils.loading.parts import Listed, Range
+from pass_utils.loading.rows import Join
 from pass_utils.metadata import open_metadata
 from pass_utils.net.session import check_online
 from pass_utils.releases import File, Release, choose_shards, file_url, find_release, script
-from pass_utils.shards.source import RemoteShard, ShardFile
+from pass_utils.selection.record import Hashes, Selection
+from pass_utils.selection.sample import choose, choose_hashes
+from pass_utils.transfer.download import download_subset
 from pass_utils.transfer.fetch import fetch
 from pass_utils.transfer.folder import file_stamp, find_files, release_in
 from pass_utils.transfer.planning import chosen_files
 
+logger = logging.getLogger(__name__)
+
+_CHOICES = (
+    *("sample", "seed", "include", "exclude"),
+    *("has_gps", "min_date", "max_date", "per_creator"),
+)
 RANGE_SIZE = 256 << 20  # bytes
-
-
-class Range(NamedTuple):
-    """Bytes `[start, end)` of a shard: what the workers of a stream share, and where a resumed one
-    starts again.
-
-    `shard` is a path or a URL, `size` the bytes of all of it.
-    """
-
-    shard: str
-    start: int
-    end: int
-    size: int
-
-    def cut(self, step: int) -> list[Range]:
-        """The same bytes as ranges of `step` bytes, the last one shorter."""
-        starts = range(self.start, self.end, max(step, 1))
-        return [
-            self._replace(start=start, end=min(start + step, self.end)) for start in starts
-        ] or [self]
-
-    def read(self, join: Join, *, with_bytes: bool) -> Iterator[pa.Table]:
-        """The rows of the range, with the bytes of the images or with their places."""
-        if not with_bytes:
-            with ShardFile(self.shard, random_access=True) as file:
-                yield from read_places(file, join, self.start, self.end)
-        else:
-            remote = "://" in self.shard
-            with (
-                RemoteShard(self.shard, self.size, end=self.end)
-                if remote
-                else ShardFile(self.shard) as source
-            ):
-                yield from read_images(source, join, self.start, self.end)
 
 
 @dataclass
@@ -76,11 +55,44 @@ class PassConfig(script.PASSConfig):
     `embed_images`: write the bytes of the images into the Arrow cache instead of their places in
     the tars. `range_size`: bytes of a shard that streams read as one unit. `base_url`: a mirror
     laid out as Zenodo is, None for the environment's `PASS_BASE_URL` or Zenodo.
+
+    `sample`, `seed`, `include`, `exclude`, `has_gps`, `min_date`, `max_date` and `per_creator`
+    choose images, as in `download`. Without `data_dir`, these images alone are fetched; with it,
+    they are chosen among those there.
     """
 
     embed_images: bool = False
     range_size: int = RANGE_SIZE
     base_url: str | None = None
+    sample: int | None = None
+    seed: int = 0
+    include: Hashes | None = None
+    exclude: Hashes | None = None
+    has_gps: bool | None = None
+    min_date: str | date | None = None
+    max_date: str | date | None = None
+    per_creator: int | None = None
+
+    def choose_nothing(self) -> None:
+        """Take all images."""
+        self.sample = self.include = self.exclude = self.has_gps = None
+        self.min_date = self.max_date = self.per_creator = None
+
+    def check_no_shards(self) -> None:
+        """Refuse shards where single images are fetched.
+
+        Raises:
+            SelectionError: shards were chosen.
+        """
+        if self.shards is not None:
+            raise SelectionError(
+                "shards: expected none beside a choice of images, since only the shards know which "
+                "images are in them. Leave them out, or open a folder of shards with `data_dir`."
+            )
+
+    def read_selection(self) -> Selection:
+        """Which images were asked for; lists are read, once for each `create_config_id`."""
+        return Selection(**{name: getattr(self, name) for name in _CHOICES})
 
     @property
     def release(self) -> Release:
@@ -106,6 +118,7 @@ class PassConfig(script.PASSConfig):
                 f"range_size: expected a number of bytes, at least 1, found {self.range_size!r}."
             )
         shards = choose_shards(self.release, self.shards)
+        self.selection = self.read_selection()
         identity: dict[str, Any] = {
             "record": self.release.record,
             "embed_images": self.embed_images,
@@ -115,8 +128,10 @@ class PassConfig(script.PASSConfig):
         else:
             identity["files"] = [
                 (path, file_stamp(path).hex)
-                for path in find_files(self.data_dir, self.release, shards=shards)
+                for path in find_files(self.data_dir, self.release, shards=self.shards)
             ]
+        if self.selection.by_metadata:
+            identity["selection"] = self.selection.digest
         return str(super().create_config_id(identity, custom_features))
 
 
@@ -152,8 +167,10 @@ class Pass(datasets.ArrowBasedBuilder):
         then opened there.
         """
         if self.config.data_dir is None:
-            folder = self._fetch(chosen_files(self.config.release, self.config.shards))
+            folder = self._download()
             self.config = copy.copy(self.config)  # it may be the class's own
+            if self.config.selection.is_subset:
+                self.config.choose_nothing()  # there is nothing else in the folder
             self.config.data_dir = folder
             features = self.info.features
             self.config_id = self.config.create_config_id(
@@ -162,65 +179,99 @@ class Pass(datasets.ArrowBasedBuilder):
             self._cache_dir = self._output_dir = self._build_cache_dir()
         super().download_and_prepare(*args, **kwargs)
 
+    def _download(self) -> str:
+        """Have the shards, or the images that were chosen, in the cache; return the folder."""
+        config, selection = self.config, self.config.selection
+        if not selection.is_subset:
+            return self._fetch(chosen_files(config.release, config.shards))
+        config.check_no_shards()
+        subset = f"{self._downloads}-{selection.digest[:16]}"
+        download_subset(
+            subset,
+            config.release,
+            selection,
+            base_url=config.base_url,
+            retry_missing=False,
+            wait=True,
+            cache_root=self._cache_dir_root,
+        )
+        return subset
+
     def _fetch(self, files: list[File]) -> str:
         """Have these files of the release in the cache, and return the folder; the first of several
         processes fetches them, the others wait.
         """
-        release = self.config.release
-        folder = f"{self._cache_downloaded_dir}/pass-{release.record}"
-        return str(fetch(release, files, folder, base_url=self.config.base_url, wait=True))
+        release, base_url = self.config.release, self.config.base_url
+        return str(fetch(release, files, self._downloads, base_url=base_url, wait=True))
+
+    @property
+    def _downloads(self) -> str:
+        """Where fetched files of this release are kept."""
+        return f"{self._cache_downloaded_dir}/pass-{self.config.release.record}"
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
         config, release = self.config, self.config.release
+        selection = config.selection
+        singles = config.data_dir is None and selection.is_subset
+        parts: list[Range] | list[Listed]
         if config.data_dir is None:
-            check_online("the shards")
-            chosen = choose_shards(release, config.shards).values()
+            if singles:
+                config.check_no_shards()
+            check_online("the images" if singles else "the shards")
+            shards = choose_shards(release, config.shards).values()
             folder = self._fetch([release.metadata])
             csv = f"{folder}/{release.metadata.name}"
             wholes = [
                 Range(file_url(release, file, config.base_url), 0, file.size, file.size)
-                for file in chosen
+                for file in shards
             ]
         else:
-            csv, *shards = find_files(config.data_dir, release, shards=config.shards)
-            wholes = [
-                Range(shard, 0, size, size) for shard in shards for size in [file_stamp(shard).size]
-            ]
+            csv, *tars = find_files(config.data_dir, release, shards=config.shards)
+            wholes = [Range(tar, 0, size, size) for tar in tars for size in [file_stamp(tar).size]]
         kept = str(cache_dir(self._cache_dir_root))
         open_metadata(csv, kept)  # once, before the workers want it
         streaming = dl_manager.is_streaming
+        chosen: npt.NDArray[np.bool_] | None = None
+        if singles:
+            parts = Listed.cut(choose_hashes(csv, kept, selection))
+        else:
+            if selection.by_metadata:
+                metadata, rows = choose(csv, kept, selection)
+                chosen = np.zeros(len(metadata), np.bool_)
+                chosen[rows] = True
+            step = config.range_size
+            parts = [part for whole in wholes for part in whole.cut(step)] if streaming else wholes
         return [
             datasets.SplitGenerator(
                 name=datasets.Split.TRAIN,
                 gen_kwargs={
                     "csv": csv,
                     "cache_dir": kept,
-                    "ranges": [part for whole in wholes for part in whole.cut(config.range_size)]
-                    if streaming
-                    else wholes,
+                    "parts": parts,
                     "with_bytes": streaming or config.embed_images,
+                    "chosen": chosen,
                 },
             )
         ]
 
     def _generate_tables(
-        self, csv: str, cache_dir: str, ranges: list[Range], with_bytes: bool
+        self,
+        csv: str,
+        cache_dir: str,
+        parts: list[Range] | list[Listed],
+        with_bytes: bool,
+        chosen: npt.NDArray[np.bool_] | None,
     ) -> Iterator[tuple[str, pa.Table]]:
-        join = Join(open_metadata(csv, cache_dir))
-        for part in ranges:
+        join = Join(open_metadata(csv, cache_dir), chosen)
+        for part in parts:
             for number, table in enumerate(part.read(join, with_bytes=with_bytes)):
-                yield f"{part.shard}:{part.start}:{number}", table
+                yield f"{part.key}:{number}", table
 
     def _generate_more_gen_kwargs(
-        self, ranges: list[Range], **gen_kwargs: Any
+        self, parts: list[Range] | list[Listed], **gen_kwargs: Any
     ) -> Iterator[dict[str, Any]]:
-        """Each range in two, for `IterableDataset.reshard()`."""
-        yield {
-            "ranges": [
-                half for part in ranges for half in part.cut(-(-(part.end - part.start) // 2))
-            ],
-            **gen_kwargs,
-        }
+        """Each part in two, for `IterableDataset.reshard()`."""
+        yield {"parts": [half for part in parts for half in part.halves()], **gen_kwargs}
 
     def _prepare_split_single(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
         """As in the parent, but an error of ours reaches the user as it is, also from another
@@ -237,8 +288,21 @@ class Pass(datasets.ArrowBasedBuilder):
         self, split_generator: datasets.SplitGenerator, *args: Any, **kwargs: Any
     ) -> None:
         super()._prepare_split(split_generator, *args, **kwargs)
+        self._warn_of_lacking(split_generator)
         if (kwargs.get("num_proc") or 1) > 1:  # each process saw only its own shards
             self._check_unique(split_generator.name)
+
+    def _warn_of_lacking(self, split_generator: datasets.SplitGenerator) -> None:
+        """Log how many of the images that were chosen are not in the shards."""
+        chosen = split_generator.gen_kwargs["chosen"]
+        found = split_generator.split_info.num_examples
+        if self.config.selection.is_subset and chosen is not None and found < chosen.sum():
+            logger.warning(
+                "%s: %s of %s chosen images are not in the shards that were opened.",
+                self.config.data_dir,
+                f"{chosen.sum() - found:,}",
+                f"{chosen.sum():,}",
+            )
 
     def _check_unique(self, split: str) -> None:
         files = fsspec.filesystem("file").glob(f"{self._output_dir}/{self.dataset_name}-{split}*")

@@ -23,7 +23,7 @@ from ..errors import ReleaseError
 NAME = "pass"
 _LOAD, _INSPECT = "datasets.load", "datasets.inspect"  # both hold the function by name
 # With pass.py: what shapes a prepared dataset.
-_CODE = ("hashes.py", "metadata.py", "loading/*.py", "shards/*.py")
+_CODE = ("hashes.py", "metadata.py", "selection/sample.py", "loading/*.py", "shards/*.py")
 
 
 def register() -> None:

@@ -6,64 +6,38 @@ Two kinds of table differ in the image only: `read_places` gives its place in th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+import itertools
+from collections.abc import Iterable, Iterator
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from ..errors import MetadataError, ShardError
+from ..hashes import Rows
 from ..metadata import Metadata
-from ..releases import FEATURES, IMAGE_NAME
+from ..releases import FEATURES
+from ..shards.images import ShardImage, list_images
 from ..shards.places import place_urls
 from ..shards.source import ShardFile, Source
-from ..shards.tar import read_members
 
 SCHEMA: pa.Schema = FEATURES.arrow_schema
 _IMAGE: pa.StructType = SCHEMA.field("image").type
 _PLACES_PER_TABLE = 10_000
+_CHOSEN_AT_A_TIME = 1000
 _BYTES_PER_TABLE = 4 << 20  # of images; about 30 of PASS
-
-
-class ShardImage(NamedTuple):
-    """An image of a shard: its hash, where its bytes begin and how many they are."""
-
-    hash: str
-    offset: int
-    size: int
-
-
-def list_images(source: Source, start: int = 0, end: int | None = None) -> Iterator[ShardImage]:
-    """The images whose header begins in bytes `[start, end)` of a shard; directories and hidden
-    files are passed over.
-
-    Raises:
-        ShardError: the shard is damaged, or holds something that is not a file `<hash>.jpg`.
-    """
-    for member in read_members(source, start, end):
-        name = member.name.rstrip("/").rpartition("/")[2]
-        if member.is_directory or name.startswith("."):
-            continue
-        match = IMAGE_NAME.fullmatch(name)
-        if match is None or not member.is_file:
-            found, todo = f"a member {member.name!r}", "Is this a shard of PASS?"
-            if match is not None:
-                found = f"{member.name!r}, which is {member.kind},"
-                todo = "Pack the files again with `tar --dereference --hard-dereference`."
-            raise ShardError(
-                f"{source.name}: expected files named <hash>.jpg, found {found} at byte "
-                f"{member.offset:,}. {todo}",
-                shard=source.name,
-                offset=member.offset,
-            )
-        yield ShardImage(match[1], member.offset, member.size)
 
 
 class Join:
     """Puts metadata beside pictures, and sees to it that no picture comes twice."""
 
-    def __init__(self, metadata: Metadata) -> None:
+    def __init__(self, metadata: Metadata, chosen: npt.NDArray[np.bool_] | None = None) -> None:
+        """Args:
+        metadata: The rows of the CSV.
+        chosen: Which of them are wanted; None for all.
+        """
         self._metadata = metadata
+        self._chosen = chosen
         self._seen = np.zeros(len(metadata), dtype=np.bool_)
 
     def table(self, shard: str, hashes: list[str], image: pa.StructArray) -> pa.Table:
@@ -74,10 +48,7 @@ class Join:
             ShardError: the same image came before.
         """
         array = pa.array(hashes, pa.string())
-        try:
-            rows = self._metadata.find(array)
-        except MetadataError as err:
-            raise MetadataError(f"{shard}: {err}", path=err.path, hash=err.hash) from err
+        rows = self._find(shard, array)
         if self._seen[rows].any() or len(np.unique(rows)) < len(rows):
             once, twice = set[str](), ""
             for hash, seen in zip(hashes, self._seen[rows], strict=True):
@@ -96,13 +67,34 @@ class Join:
             [image, creator, array, latitude, longitude, date], schema=SCHEMA
         )
 
+    def choose(self, source: Source, images: Iterator[ShardImage]) -> Iterator[ShardImage]:
+        """The images of a shard that are wanted, in their order.
+
+        Raises:
+            MetadataError: an image has no row.
+        """
+        if self._chosen is None:
+            yield from images
+            return
+        # headers are read ahead where that costs nothing
+        count = _CHOSEN_AT_A_TIME if isinstance(source, ShardFile) else 1
+        while batch := list(itertools.islice(images, count)):
+            rows = self._find(source.name, pa.array([image.hash for image in batch], pa.string()))
+            yield from itertools.compress(batch, self._chosen[rows])
+
+    def _find(self, shard: str, hashes: pa.StringArray) -> Rows:
+        try:
+            return self._metadata.find(hashes)
+        except MetadataError as err:
+            raise MetadataError(f"{shard}: {err}", path=err.path, hash=err.hash) from err
+
 
 def read_places(
     source: ShardFile, join: Join, start: int = 0, end: int | None = None
 ) -> Iterator[pa.Table]:
     """The rows of a byte range of a shard on disk, each image as the URL of its place."""
     images: list[ShardImage] = []
-    for image in list_images(source, start, end):
+    for image in join.choose(source, list_images(source, start, end)):
         images.append(image)
         if len(images) == _PLACES_PER_TABLE:
             yield _places_table(source, join, images)
@@ -129,7 +121,7 @@ def read_images(
     buffer: pa.Buffer | None = None
     hashes: list[str] = []
     ends = [0]
-    for image in list_images(source, start, end):
+    for image in join.choose(source, list_images(source, start, end)):
         if buffer is not None and ends[-1] + image.size > len(buffer):
             yield _images_table(source, join, hashes, ends, buffer)
             buffer, hashes, ends = None, [], [0]
@@ -152,3 +144,27 @@ def _images_table(
     return join.table(
         source.name, hashes, pa.StructArray.from_arrays([data, names], fields=list(_IMAGE))
     )
+
+
+def read_single_images(
+    join: Join, images: Iterable[tuple[str, bytes]], source: str
+) -> Iterator[pa.Table]:
+    """The rows of images that came one by one from a source, in their order."""
+    hashes: list[str] = []
+    data: list[bytes] = []
+    size = 0
+    for hash, bytes_ in images:
+        if size + len(bytes_) > _BYTES_PER_TABLE and hashes:
+            yield _single_images_table(join, hashes, data, source)
+            hashes, data, size = [], [], 0
+        hashes.append(hash)
+        data.append(bytes_)
+        size += len(bytes_)
+    if hashes:
+        yield _single_images_table(join, hashes, data, source)
+
+
+def _single_images_table(join: Join, hashes: list[str], data: list[bytes], source: str) -> pa.Table:
+    names = pa.array([f"{hash}.jpg" for hash in hashes], pa.string())
+    image = pa.StructArray.from_arrays([pa.array(data, pa.binary()), names], fields=list(_IMAGE))
+    return join.table(source, hashes, image)

@@ -10,8 +10,9 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -45,12 +46,14 @@ class HashList:
         keys: The hashes as sorted keys; None where only digest and number were recorded.
         sha256: The SHA-256 of the image files by hash, as far as a manifest among the lists has
             them.
+        release: The name of the release that the only manifest among the lists is of.
     """
 
     digest: str
     count: int
     keys: Keys | None = field(default=None, compare=False, repr=False)
     sha256: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    release: str | None = field(default=None, compare=False)
 
     def __len__(self) -> int:
         return self.count
@@ -83,21 +86,25 @@ def read_hashes(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]
             where a hash should be.
     """
     items = [source] if isinstance(source, (str, os.PathLike)) else list(source)
-    known = pa.array([item if isinstance(item, str) else None for item in items], pa.string())
+    texts = [item if isinstance(item, str) and item.isascii() else None for item in items]
+    known = pa.array(texts, pa.string())
     hashes = are_hashes(known)
     parts = [Keys.of(known.filter(hashes))]
     digests: dict[str, str] = {}
+    releases: set[str | None] = set()
     for item, is_hash in zip(items, hashes.to_pylist(), strict=True):
         if not is_hash:
             path = _check_path(item)
-            images = _manifest_images(path)
-            if images is not None:
-                digests.update(images)
-                listed = pa.array(images, pa.string())
+            manifest = _read_manifest(path)
+            if manifest is not None:
+                digests.update(manifest.sha256)
+                releases.add(manifest.release)
+                listed = pa.array(manifest.sha256, pa.string())
                 parts += [Keys.of(part) for part in _check(path, [listed], "image")]
             else:
                 parts += [Keys.of(batch) for batch in _batches(path)]
-    return HashList.of(Keys.concat(parts), digests)
+    made = HashList.of(Keys.concat(parts), digests)
+    return replace(made, release=releases.pop() if len(releases) == 1 else None)
 
 
 def _check_path(item: object) -> Path:
@@ -115,15 +122,23 @@ def _check_path(item: object) -> Path:
     return path
 
 
-def _manifest_images(path: Path) -> dict[str, str] | None:
-    """The SHA-256 of each image by hash of the manifest that the file is; None for another file."""
+class _Manifest(NamedTuple):
+    """The SHA-256 of each image by hash, and the release."""
+
+    sha256: dict[str, str]
+    release: str | None
+
+
+def _read_manifest(path: Path) -> _Manifest | None:
+    """The manifest of a subset that the file is; None for another file."""
     try:
         with path.open("rb") as file:
             if file.readline(_HEAD_BYTES).strip() != b"{":  # a record of JSON lines is complete
                 return None
-        images = json.loads(path.read_bytes())["images"]
-        return {str(image["hash"]): str(image["sha256"]) for image in images}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as err:
+        document = json.loads(path.read_bytes())
+        images = {str(image["hash"]): str(image["sha256"]) for image in document["images"]}
+        return _Manifest(images, document["selection"].get("release"))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as err:
         found = " ".join(f"{type(err).__name__} {err}".split())[:300]
         raise SelectionError(
             f"{path}: expected {_FORMATS}; found {found}.", path=str(path)

@@ -6,6 +6,7 @@ A JSON document with a line for each image. Whoever has it can fetch the same su
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from ..errors import SelectionError
 from ..releases import File
 from .record import Selection
 
+SUBSET_TAR = "PASS.subset.tar"
+MANIFEST_FILE = "PASS.subset.json"
 _KIND = "pass-utils subset"
 _VERSION = 1  # raise it when older code would misread what is written
 
@@ -102,3 +105,29 @@ class Manifest:
 def _lines(rows: tuple[Any, ...]) -> str:
     """A JSON array with a line for each row."""
     return "[" + ",".join(f"\n  {json.dumps(row._asdict())}" for row in rows) + "]"
+
+
+def has_file(folder: Path, name: str) -> bool:
+    """Whether there is such a file in a folder; not, if the folder may not be read."""
+    try:
+        return (folder / name).is_file()
+    except PermissionError:
+        return False
+
+
+def read_subset(folder: Path) -> Manifest | None:
+    """Returns the manifest of the subset in a folder; None where no subset is complete.
+
+    Raises:
+        SelectionError: the manifest is damaged.
+    """
+    path = folder / MANIFEST_FILE
+    if not has_file(folder, MANIFEST_FILE):
+        return None
+    status = path.stat()
+    return _read(path, status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+@functools.lru_cache(maxsize=4)
+def _read(path: Path, *_stamp: int) -> Manifest:
+    return Manifest.read(path)

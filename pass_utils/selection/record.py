@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
 from ..errors import SelectionError
 from ..hashes import Keys
 from .bounds import Bounds
-from .lists import HashList
+from .lists import HashList, read_hashes
 
+Hashes: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]"
 _LISTS = ("include", "exclude")
 _DATES = ("min_date", "max_date")
 # what is bounded: its least value's name for people, its greatest value's, the unit
@@ -40,8 +42,8 @@ class Selection:
     Attributes:
         release: The name of the release, such as `"v3"`.
         shards: The numbers of the shards.
-        include: The hashes that may be there.
-        exclude: The hashes that may not be there.
+        include: The hashes that may be there; what `read_hashes` reads becomes a list.
+        exclude: The hashes that may not be there, likewise.
         has_gps: True for images with a location, False for those without.
         min_date: The first day on which an image may have been taken.
         max_date: The last day on which an image may have been taken.
@@ -74,6 +76,10 @@ class Selection:
             raise SelectionError(f"seed: expected a whole number, found {self.seed!r}.")
         if self.has_gps is not None and not isinstance(self.has_gps, bool):
             raise SelectionError(f"has_gps: expected True or False, found {self.has_gps!r}.")
+        for name in _LISTS:
+            listed = getattr(self, name)
+            if listed is not None and not isinstance(listed, HashList):
+                self._set(name, read_hashes(listed))
         for name in _DATES:
             self._set(name, _as_date(name, getattr(self, name)))
         if self.shards is not None:

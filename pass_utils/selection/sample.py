@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from datetime import datetime, time
 from typing import NamedTuple
 
@@ -19,14 +20,66 @@ import pyarrow.compute as pc
 
 from ..errors import SelectionError
 from ..hashes import Keys, Rows
+from ..metadata import Metadata, open_metadata
 from .record import Selection
 
 logger = logging.getLogger(__name__)
 
 _BATCH_ROWS = 1 << 16
+_NAMED = 5  # hashes that a message names
 
 Ranks = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
+
+
+def choose(
+    csv: str | os.PathLike[str], cache: str | os.PathLike[str], selection: Selection
+) -> tuple[Metadata, Rows]:
+    """Chooses rows of the metadata CSV of a release, or of a subset.
+
+    Hashes of `include` that the CSV lacks are counted and named in a warning.
+
+    Args:
+        csv: The CSV.
+        cache: The folder that keeps the parsed CSV.
+        selection: What to choose; `shards` and `bounds` are not for the CSV to know.
+
+    Returns:
+        The metadata, and the chosen row numbers, ascending.
+
+    Raises:
+        MetadataError: the CSV is missing or damaged.
+        SelectionError: nothing is chosen.
+    """
+    metadata = open_metadata(csv, cache)
+    choice = choose_rows(metadata.keys, metadata.values, selection)
+    if len(choice.lacking):
+        names = ", ".join(choice.lacking.text()[:_NAMED].to_pylist())
+        logger.warning(
+            "include: %s of %s hashes are not among the %s rows of %s: %s%s.",
+            f"{len(choice.lacking):,}",
+            f"{len(selection.include or ()):,}",
+            f"{len(metadata):,}",
+            csv,
+            names,
+            ", ..." if len(choice.lacking) > _NAMED else "",
+        )
+    if not len(choice.rows):
+        raise SelectionError(
+            f"expected at least one image, found none of {len(metadata):,} that is "
+            f"{selection.words()}. Ask for less."
+        )
+    return metadata, choice.rows
+
+
+def choose_hashes(
+    csv: str | os.PathLike[str], cache: str | os.PathLike[str], selection: Selection
+) -> list[str]:
+    """Returns the hashes that `choose` chooses, sorted as text."""
+    metadata, rows = choose(csv, cache, selection)
+    texts = metadata.keys.take(rows).text()
+    hashes: list[str] = texts.take(pc.sort_indices(texts)).to_pylist()
+    return hashes
 
 
 class Choice(NamedTuple):
@@ -34,16 +87,14 @@ class Choice(NamedTuple):
 
     Attributes:
         rows: The row numbers, ascending.
-        lacking: How many hashes of `include` have no row.
+        lacking: The hashes of `include` that have no row.
     """
 
     rows: Rows
-    lacking: int = 0
+    lacking: Keys
 
 
-def choose_rows(
-    keys: Keys, values: pa.RecordBatch, selection: Selection, *, among: Mask | None = None
-) -> Choice:
+def choose_rows(keys: Keys, values: pa.RecordBatch, selection: Selection) -> Choice:
     """Chooses rows of a table of metadata.
 
     Args:
@@ -51,7 +102,6 @@ def choose_rows(
         values: The columns `creator_username`, `gps_latitude`, `gps_longitude` and `date_taken`.
         selection: What to choose; `shards` and `bounds` are for the caller, since no table of
             metadata knows them.
-        among: The rows that may be chosen, None for all.
 
     Returns:
         The chosen rows.
@@ -59,17 +109,16 @@ def choose_rows(
     Raises:
         SelectionError: `include` has no hashes.
     """
-    keep = np.ones(len(keys), np.bool_) if among is None else among.copy()
-    lacking = 0
+    keep = np.ones(len(keys), np.bool_)
+    lacking = keys.take(np.zeros(0, np.int64))
     if selection.include is not None:
-        rows = _find(keys, selection, "include")
-        lacking = int((rows < 0).sum())
-        listed = np.zeros(len(keys), np.bool_)
-        listed[rows[rows >= 0]] = True
-        lacking += int((listed & ~keep).sum())
-        keep &= listed
+        listed = _keys_of(selection, "include")
+        rows = keys.find(listed)
+        lacking = listed.take(np.flatnonzero(rows < 0))
+        keep[:] = False
+        keep[rows[rows >= 0]] = True
     if selection.exclude is not None:
-        rows = _find(keys, selection, "exclude")
+        rows = keys.find(_keys_of(selection, "exclude"))
         keep[rows[rows >= 0]] = False
     keep &= _by_values(values, selection)
     chosen = np.flatnonzero(keep)
@@ -82,16 +131,17 @@ def choose_rows(
     return Choice(chosen, lacking)
 
 
-def _find(keys: Keys, selection: Selection, name: str) -> Rows:
+def _keys_of(selection: Selection, name: str) -> Keys:
     listed = getattr(selection, name)
-    if listed.keys is None:
+    keys: Keys | None = listed.keys
+    if keys is None:
         raise SelectionError(
             f"{name}: expected a list with its hashes, found the record of one ({len(listed):,} "
             "hashes). Give the list again."
         )
     if not len(listed) and name == "include":
         raise SelectionError("include: expected at least one hash, found none.")
-    return keys.find(listed.keys)
+    return keys
 
 
 def _by_values(values: pa.RecordBatch, selection: Selection) -> Mask:

@@ -22,48 +22,10 @@ from ..net.ranges import RemoteFile
 from ..net.session import check_online
 from ..releases import File, Release, file_url
 from .folder import folder_path, release_in, scan
-from .planning import Plan, Task, chosen_files, plan
+from .planning import Plan, Task, check_shards_folder, plan
 from .state import lock_folder, verified_stamp, write_state
 
 logger = logging.getLogger(__name__)
-
-
-def download(
-    folder: str | os.PathLike[str],
-    release: str | Release | None = None,
-    *,
-    shards: Iterable[int] | None = None,
-    base_url: str | None = None,
-    connections: int = 2,
-    quiet: bool | None = None,
-) -> Path:
-    """Downloads the CSV and the chosen shards of a release into a folder, and verifies them.
-
-    Resumes where an earlier call stopped, whatever stopped it; with nothing to do, asks nothing of
-    the network.
-
-    Args:
-        folder: where to; made if it is not there.
-        release: its name, such as `"v3"`, or its record; None for the one that the folder holds,
-            and else the default release.
-        shards: the numbers of the shards; None for all.
-        base_url: a mirror laid out as Zenodo's `/records`; None for the environment's
-            `PASS_BASE_URL`, and else Zenodo.
-        connections: how many files are fetched at the same time.
-        quiet: show no progress; None for what `datasets`' progress bars do.
-
-    Returns:
-        The folder, absolute.
-
-    Raises:
-        ReleaseError: there is no such release or shard.
-        RemoteError: the server does not give a file.
-        DownloadError: the folder is in use, holds another release, or has no room; or a file is
-        wrong twice.
-    """
-    release = release_in(folder, release)
-    files = chosen_files(release, shards)
-    return fetch(release, files, folder, base_url=base_url, connections=connections, quiet=quiet)
 
 
 def fetch(
@@ -122,6 +84,7 @@ def fetch(
 
 def _plan(folder: Path, release: Release, files: list[File]) -> Plan:
     release_in(folder, release)  # who fetched into it meanwhile may have made it another's
+    check_shards_folder(folder, release)
     return plan(release, files, scan(folder, files))
 
 

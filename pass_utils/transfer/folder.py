@@ -11,6 +11,8 @@ from typing import NamedTuple
 from .._util.stamp import FileStamp
 from ..errors import DownloadError, ReleaseError
 from ..releases import METADATA_FILE, RELEASES, File, Release, choose_shards, find_release
+from ..selection.manifest import MANIFEST_FILE, read_subset
+from .journal import is_subset
 from .state import read_state, verified_stamp
 
 _TAR_END = 1024  # bytes: the two blocks of zeros that a tar ends with
@@ -53,6 +55,9 @@ def release_in(folder: str | os.PathLike[str], asked: str | Release | None = Non
     wanted = find_release(asked)
     known = {release.record: release for release in (*RELEASES.values(), wanted)}
     record: int | None = read_state(csv.parent)["record"]
+    subset = None if record is not None else read_subset(csv.parent)
+    if subset is not None and subset.selection.release in RELEASES:
+        record = RELEASES[subset.selection.release].record
     signs = {} if record is not None else _signs(csv, known.values())
     fitting = set(known) if record is None else {record}
     fitting.intersection_update(*signs.values())
@@ -100,7 +105,8 @@ def _unreadable(folder: Path, err: OSError) -> DownloadError:
 def find_files(
     folder: str | os.PathLike[str], release: str | Release, *, shards: Iterable[int] | None = None
 ) -> list[str]:
-    """Returns the absolute paths of a release's CSV and of the chosen shards in a folder.
+    """Returns the absolute paths of a release's CSV and of the chosen shards in a folder; of a
+    subset, those of its CSV and its tar.
 
     Args:
         folder: where they are.
@@ -119,8 +125,13 @@ def find_files(
             f"{where}: expected a folder with PASS.<n>.tar and {METADATA_FILE}, found none. Is the "
             "path right?"
         )
-    names = [METADATA_FILE, *(file.name for file in chosen.values())]
+    names = [file.name for file in files_of(where, release, shards)]
     missing = [name for name in names if not (where / name).is_file()]
+    if missing and is_subset(where):
+        raise ReleaseError(
+            f"{where}: expected a subset, missing {', '.join(missing)}. Put it back, or remove "
+            f"{MANIFEST_FILE} and fetch the subset again."
+        )
     if missing:
         present = [
             number for number, file in release.shards.items() if (where / file.name).is_file()
@@ -140,6 +151,30 @@ def find_files(
         )
     release_in(where, release)
     return [str(where / name) for name in names]
+
+
+def files_of(folder: Path, release: Release, shards: Iterable[int] | None) -> list[File]:
+    """Returns the files that should be in a folder: the CSV and the chosen shards of the release,
+    or the CSV and the tar of the subset that it holds.
+
+    Raises:
+        ReleaseError: the release has no such shard; the folder holds a subset, which has no shards,
+            or is not complete.
+    """
+    if not is_subset(folder):
+        return [release.metadata, *choose_shards(release, shards).values()]
+    if shards is not None:
+        raise ReleaseError(
+            f"{folder}: expected no choice of shards, since the folder holds a subset in one tar, "
+            f"found {list(shards)}. Leave `shards` (`--shards`) out."
+        )
+    subset = read_subset(folder)
+    if subset is None:
+        raise ReleaseError(
+            f"{folder}: expected a complete subset, found one whose download was interrupted. Run "
+            "the same `pass-utils download` again."
+        )
+    return list(subset.files)
 
 
 class FileState(NamedTuple):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from pathlib import Path
 from typing import NamedTuple
 
+from ..errors import DownloadError
 from ..releases import File, Release, choose_shards
 from .folder import FileState, folder_path, release_in, scan
+from .journal import is_subset
 
 
 class State(Enum):
@@ -92,6 +95,7 @@ def plan_download(
         DownloadError: the folder holds another release, or may not be read.
     """
     release = release_in(folder, release)
+    check_shards_folder(folder_path(folder), release)
     files = chosen_files(release, shards)
     return plan(release, files, scan(folder_path(folder), files))
 
@@ -103,3 +107,16 @@ def chosen_files(release: Release, shards: Iterable[int] | None) -> list[File]:
         ReleaseError: there is no such shard.
     """
     return [release.metadata, *choose_shards(release, shards).values()]
+
+
+def check_shards_folder(folder: Path, release: Release) -> None:
+    """Refuses to fetch shards into the folder of a subset.
+
+    Raises:
+        DownloadError: the folder holds a subset, complete or not.
+    """
+    if is_subset(folder):
+        raise DownloadError(
+            f"{folder}: expected a folder for the shards of {release.name}, found a subset. "
+            "Choose another folder."
+        )

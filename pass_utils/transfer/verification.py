@@ -13,10 +13,11 @@ from .._util.files import hash_file
 from .._util.progress import Progress
 from .._util.threads import map_threaded
 from ..errors import DownloadError, ShardError
-from ..releases import File, Release, choose_shards
+from ..releases import File, Release
 from ..shards.source import ShardFile
 from ..shards.tar import read_members
-from .folder import folder_path, release_in, scan
+from .folder import files_of, folder_path, release_in, scan
+from .journal import is_subset
 from .state import verified_stamp, write_state
 
 # bytes: the rest of a block, two of zeros, and what fills up tar's records of 20 blocks
@@ -62,13 +63,13 @@ def verify(
     """
     where = folder_path(folder)
     release = release_in(where, release)
-    files = [release.metadata, *choose_shards(release, shards).values()]
+    files = files_of(where, release, shards)
     present = scan(where, files)
     missing = [file for file in files if present[file.name].size is None]
     findings = [
         Finding(file.name, "expected here, found none")
         for file in missing
-        if shards is not None or missing == files
+        if shards is not None or missing == files or is_subset(where)
     ]
     todo = [
         file for file in files if file not in missing and (force or not present[file.name].verified)
