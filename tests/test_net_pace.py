@@ -83,17 +83,11 @@ def test_a_server_is_given_up_after_ten_seconds_before_contact_and_five_minutes_
     assert pace.is_over(500.1)
 
 
-def test_time_that_the_server_asked_to_wait_is_not_silence():
+def test_the_longest_time_that_the_server_asked_to_wait_is_granted_once():
     pace = Pace(16, 0.0)
     pace.throttle("a", 1.0, 2.0, retry_after=1000.0)
-    assert not pace.is_over(1302.0)
-    assert pace.is_over(1302.1)
-
-
-def test_a_server_that_throttles_burst_after_burst_is_given_up():
-    pace = Pace(16, 0.0)
-    for now in range(1, 4):
-        pace.throttle("a", now, now + 0.5, retry_after=0)
-        assert not pace.is_over(now + 0.5)
-    pace.throttle("a", 5.0, 5.5, retry_after=0)
-    assert pace.is_over(5.5)
+    pace.throttle("a", 1002.0, 1003.0, retry_after=100.0)
+    assert not pace.is_over(1300.0)
+    assert pace.is_over(1300.1)
+    pace.succeed(1300.0)
+    assert pace.is_over(1600.1)

@@ -30,9 +30,9 @@ class Pace:
         self.limit = float(connections)
         self.paused_until = now
         self.contacted = False  # whether the server answered anything
-        self._useful = now  # when it last answered usefully, or may be asked again
+        self._useful = now  # when it last answered usefully
         self._slowed = now
-        self._bursts = 0  # of answers of 429 or 503, without a useful answer in between
+        self._longest_pause = 0.0  # that it asked for since then
         self._failing: set[str] = set()  # images that failed since the last useful answer
         self._probes = 0  # that failed since the outage began
 
@@ -52,9 +52,10 @@ class Pace:
     def succeed(self, now: float) -> None:
         """Notes a useful answer at `now`."""
         self.contacted = True
-        self._bursts = self._probes = 0
         self._failing.clear()
-        self._useful = max(self._useful, now)
+        self._probes = 0
+        self._useful = now
+        self._longest_pause = 0.0
         self.limit = min(self.connections, self.limit + 1 / self.limit)
 
     def throttle(self, hash: str, started: float, now: float, *, retry_after: float) -> bool:
@@ -72,12 +73,10 @@ class Pace:
         """
         self.contacted = True
         self.paused_until = max(self.paused_until, now + retry_after)
-        if retry_after:
-            self._useful = max(self._useful, self.paused_until)
+        self._longest_pause = max(self._longest_pause, retry_after)
         first = started >= self._slowed
         if first:
             self._slowed = now
-            self._bursts += 1
             self.limit = max(1.0, self.limit / 2)
         self.fail(hash, started, now)
         return first
@@ -92,6 +91,5 @@ class Pace:
 
     def is_over(self, now: float) -> bool:
         """Returns whether the server gave nothing useful for so long that it is given up."""
-        if self._bursts > retry.RETRY.attempts:
-            return True
-        return now - self._useful > (SILENCE if self.contacted else FIRST_CONTACT)
+        silence = SILENCE + self._longest_pause if self.contacted else FIRST_CONTACT
+        return now - self._useful > silence

@@ -112,6 +112,7 @@ class Scheduler:
         self._ended = threading.Event()
         self._refused: list[Fetched] | None = []  # the first answers, while all are refusals
         self._last_failure = ""
+        self._slowed = False
 
     def run(self, hashes: Iterator[str]) -> Iterator[Fetched]:
         """Yields what came of each image, as soon as it is known.
@@ -268,13 +269,15 @@ class Scheduler:
         if answer.retry_after > retry.RETRY.longest_retry_after:
             raise self._given_up(f"{answer.reason}, Retry-After: {answer.retry_after:,.0f} seconds")
         if self._pace.throttle(hash, started, now, retry_after=answer.retry_after):
-            logger.warning(
-                "%s: %s; going on with at most %d requests at the same time%s",
+            logger.log(
+                logging.INFO if self._slowed else logging.WARNING,
+                "%s: %s; slowing down to %d requests at the same time%s",
                 template_host(self._template),
                 self._last_failure,
                 self._pace.limit,
                 f", in {answer.retry_after:,.0f} s" if answer.retry_after else "",
             )
+            self._slowed = True
 
     def _given_up(self, found: str) -> RemoteError:
         return RemoteError(
