@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from support.tars import make_tar
 
 from pass_utils import ShardError
-from pass_utils.shards.places import Place, ShardFileSystem, place_urls
+from pass_utils._util.text import plain_line
+from pass_utils.shards.places import Place, ShardFileSystem, group_places, place_urls
 from pass_utils.shards.source import ShardFile
 from pass_utils.shards.tar import read_members
 
@@ -122,12 +123,12 @@ NO_URLS = {
 @pytest.mark.parametrize("url", NO_URLS.values(), ids=NO_URLS)
 def test_a_malformed_url_is_refused(url):
     message = re.escape(
-        f"{url}: expected pass://<offset>-<size>-<stamp>/<shard>/<hash>.jpg. Load the dataset "
-        "again."
+        f"{plain_line(url, limit=1000)}: expected pass://<offset>-<size>-<stamp>/<shard>/"
+        "<hash>.jpg. Load the dataset again."
     )
     with pytest.raises(ShardError, match=f"^{message}$"):
         Place.from_url(url)
-    stripped = url.removeprefix("pass://").rstrip("/")
+    stripped = plain_line(url.removeprefix("pass://").rstrip("/"), limit=1000)
     for use in (ShardFileSystem().info, ShardFileSystem().open, ShardFileSystem().size):
         with pytest.raises(ShardError, match=re.escape(f"{stripped}: expected pass://<offset>-")):
             use(f"pass://{url.removeprefix('pass://')}")
@@ -179,8 +180,9 @@ def test_info_gives_name_and_size_without_touching_the_shard(shard):
     expected = {"name": url.removeprefix("pass://"), "size": len(PICTURES[1]), "type": "file"}
     assert system.info(url) == system.info(url.removeprefix("pass://")) == expected
     assert system.size(url) == len(PICTURES[1])
-    assert system.isfile(url)
-    assert not system.isdir(url)
+    assert system.ls(url) == [expected]
+    assert not system.exists(url)
+    assert not system.isfile(url)
 
 
 def test_a_shard_that_vanished_is_reported(shard):
@@ -219,7 +221,8 @@ def test_a_place_past_the_end_of_its_shard_is_reported(shard):
     with ShardFile(shard) as source:
         (url,) = place_urls(source, [("a", source.size - 10, 11)])
     with pytest.raises(
-        ShardError, match=r"PASS\.0\.tar: expected 11 bytes at [\d,]+, found 10; the file was cut"
+        ShardError,
+        match=r"PASS\.0\.tar: expected 11 bytes at [\d,]+, found 10; the file was cut\.",
     ):
         read(url)
 
@@ -235,15 +238,96 @@ def test_reading_leaves_no_file_open(shard):
     assert files[-1].read() == PICTURES[2]
 
 
+def test_the_file_system_reads_parts_of_an_image(shard):
+    system, url, data = fsspec.filesystem("pass"), urls_of(shard)[1], PICTURES[1]
+    for start, end in [(None, None), (3, None), (None, 9), (3, 9), (-7, None), (-7, -2), (2, -2)]:
+        assert system.cat_file(url, start, end) == data[start:end]
+    assert system.cat_file(url, -10_000, 4) == data[:4]
+    assert system.cat_file(url, len(data) + 5, None) == b""
+    assert system.cat_ranges([url, url], [0, -4], [5, None]) == [data[:5], data[-4:]]
+    assert system.read_block(url, 0, 10) == data[:10]
+    assert system.read_block(url, 5, None) == data[5:]
+    assert system.read_block(url, len(data) - 3, 100) == data[-3:]
+    assert system.read_block(url, 0, 4, delimiter=b"JFIF") == data[:10]
+    assert (system.head(url, 6), system.tail(url, 6)) == (data[:6], data[-6:])
+    assert system.cat([url, urls_of(shard)[0]]) == {
+        url.removeprefix("pass://"): data,
+        urls_of(shard)[0].removeprefix("pass://"): PICTURES[0],
+    }
+
+
+def test_the_file_system_lists_one_image_per_url(shard, tmp_path):
+    system, url = fsspec.filesystem("pass"), urls_of(shard)[1]
+    path = url.removeprefix("pass://")
+    info = {"name": path, "size": len(PICTURES[1]), "type": "file"}
+    assert system.ls(url) == system.ls(path, detail=True) == [info]
+    assert system.ls(url, detail=False) == system.find(url) == system.glob(url) == [path]
+    assert system.find(url, detail=True) == {path: info}
+    assert list(system.walk(url)) == [(path, [], [""])]
+    assert system.du(url) == len(PICTURES[1])
+    assert system.du(url, total=False) == {path: len(PICTURES[1])}
+    assert system.exists(url)
+    assert system.isfile(url)
+    assert not system.isdir(url)
+    assert system.modified(url).timestamp() == pytest.approx(shard.stat().st_mtime, abs=1e-5)
+    assert system.created(url) == system.modified(url)
+    assert system.checksum(url) == system.checksum(path)
+    system.get_file(url, str(tmp_path / "copy.jpg"))
+    assert (tmp_path / "copy.jpg").read_bytes() == PICTURES[1]
+
+
+def test_an_image_does_not_exist_whose_shard_changed_or_whose_url_is_malformed(shard):
+    system, url = fsspec.filesystem("pass"), urls_of(shard)[1]
+    with ShardFile(shard) as source:
+        beyond = place_urls(source, [("a", source.size - 10, 11)])[0]
+    os.utime(shard, ns=(0, shard.stat().st_mtime_ns + 1))
+    for missing in (url, beyond, "pass://512-931/PASS.0.tar/a.jpg", "pass://", ""):
+        assert not system.exists(missing)
+        assert not system.isfile(missing)
+        assert not system.isdir(missing)
+    with pytest.raises(ShardError, match="found one of another size or date"):
+        system.modified(url)
+    for use in (system.ls, system.find, system.du, system.modified, system.cat_file):
+        with pytest.raises(ShardError, match="expected pass://<offset>-"):
+            use("pass://512-931/PASS.0.tar/a.jpg")
+
+
+WRITES = {
+    "mkdir": (), "mkdirs": (), "makedir": (), "makedirs": (), "rmdir": (),
+    "rm": (), "rm_file": (), "delete": (), "touch": (),
+    "copy": ("pass://b",), "cp": ("pass://b",), "cp_file": ("pass://b",), "mv": ("pass://b",),
+    "move": ("pass://b",), "rename": ("pass://b",),
+    "pipe": (b"x",), "pipe_file": (b"x",), "write_bytes": (b"x",), "write_text": ("x",),
+    "put": ("pass://b",), "put_file": ("pass://b",), "upload": ("pass://b",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", WRITES)
+def test_calls_that_write_are_refused(shard, call):
+    url, data = urls_of(shard)[0], shard.read_bytes()
+    with pytest.raises(ShardError, match="images in shards are only read"):
+        getattr(fsspec.filesystem("pass"), call)(url, *WRITES[call])
+    assert shard.read_bytes() == data
+
+
+def test_a_place_of_2_gib_is_refused_before_it_is_read(shard):
+    stamp = ShardFile(shard).stamp
+    url = f"pass://512-{1 << 31}-{stamp}{shard}/{HASHES[0]}.jpg"
+    message = "expected an image of less than 2,147,483,648 bytes, found a place of 2,147,483,648"
+    for use in (Place.from_url, read, lambda url: list(group_places(pa.array([url])))):
+        with pytest.raises(ShardError, match=message):
+            use(url)
+    with pytest.raises(ShardError, match="expected 2,147,483,647 bytes at 512, found"):
+        read(url.replace(str(1 << 31), str((1 << 31) - 1)))
+
+
 @pytest.mark.parametrize("mode", ["wb", "ab", "r+b", "xb"])
 def test_writing_is_refused(shard, mode):
     url = urls_of(shard)[0]
     data = shard.read_bytes()
     with pytest.raises(
         ShardError,
-        match=(
-            f"{HASHES[0]}.jpg: expected mode 'rb', found '{re.escape(mode)}': shards are only read"
-        ),
+        match=f"{HASHES[0]}.jpg: expected mode 'rb', found '{re.escape(mode)}': images in shards ",
     ):
         fsspec.filesystem("pass").open(url, mode)
     assert shard.read_bytes() == data

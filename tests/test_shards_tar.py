@@ -1032,6 +1032,17 @@ def test_a_folder_is_refused(tmp_path):
     assert info.value.shard == str(tmp_path)
 
 
+def test_what_is_no_regular_file_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "PASS.0.tar")
+    for path, why in [
+        (tmp_path / "PASS.0.tar", "Not a regular file"),
+        ("/dev/null", "Not a regular file"),
+        ("PASS\0.tar", "embedded null byte"),
+    ]:
+        with pytest.raises(ShardError, match=rf"expected a shard here, found none \({why}\)"):
+            ShardFile(path)
+
+
 def test_the_name_is_the_path_as_given(tmp_path, monkeypatch):
     write(tmp_path / "a.tar")
     monkeypatch.chdir(tmp_path)

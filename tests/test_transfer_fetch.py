@@ -812,7 +812,7 @@ CHANGED = '"md5:0123456789abcdef0123456789abcdef"'
         (
             [Fault(status=416, headers=(("Content-Range", "bytes */100000"),))],
             None,
-            "400,000 bytes, found a file of 100000 bytes",
+            "400,000 bytes, found a file of 100,000 bytes",
         ),
         (
             [Fault(status=429)] * 4,

@@ -1,10 +1,10 @@
-"""An image's place in a shard in, its bytes out: the fsspec file system behind datasets that are
-opened in place.
+"""Places of images in shards, as `pass://` URLs, and the fsspec file system that reads them.
 
-A place is a URL, `pass://<offset>-<size>-<stamp>/<path of the shard>/<hash>.jpg`, with the path
-percent-encoded. fsspec finds the file system through the package's entry point, in every process,
-whether it imported pass_utils or not; so `datasets.Image`, which opens images given by URL through
-fsspec, needs to know nothing of tars.
+Datasets that are opened in place hold such a URL for each image:
+`pass://<offset>-<size>-<stamp>/<path of the shard>/<hash>.jpg`, with the path percent-encoded.
+fsspec finds the file system through the package's entry point, in every process, whether it
+imported pass_utils or not; so `datasets.Image`, which opens images given by URL through fsspec,
+needs to know nothing of tars.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import io
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 import numpy as np
@@ -23,7 +24,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from fsspec import AbstractFileSystem
 
+from .._util.text import plain_line
 from ..errors import ShardError
+from .member import MAX_SIZE
 from .source import ShardFile
 
 PROTOCOL = "pass"
@@ -48,15 +51,16 @@ class Place(NamedTuple):
         """The place that `place_urls` wrote as `url`.
 
         Raises:
-            ShardError: it is no such URL.
+            ShardError: it is no such URL, or is of 2 GiB or more.
         """
         match = _PLACE.fullmatch(url)
         if match is None:
             raise ShardError(
-                f"{url}: expected pass://<offset>-<size>-<stamp>/<shard>/<hash>.jpg. Load the "
-                "dataset again."
+                f"{plain_line(url, limit=1000)}: expected "
+                "pass://<offset>-<size>-<stamp>/<shard>/<hash>.jpg. Load the dataset again."
             )
         offset, size, stamp, shard, name = match.groups()
+        _check_size(url, int(size))
         return cls(
             os.fsdecode(unquote_to_bytes(shard)), int(offset), int(size), stamp, unquote(name)
         )
@@ -69,13 +73,28 @@ class Place(NamedTuple):
             opened.
         """
         with open_shard(self.shard, self.stamp, offset=self.offset) as shard:
-            data = bytearray(self.size)
-            shard.readinto(self.offset, memoryview(data))
-        return bytes(data)
+            data = shard.pread(self.offset, self.size)
+        if len(data) < self.size:
+            raise ShardError(
+                f"{self.shard}: expected {self.size:,} bytes at {self.offset:,}, found "
+                f"{len(data):,}; the file was cut. Load the dataset again.",
+                shard=self.shard,
+                offset=self.offset,
+            )
+        return data
+
+
+def _check_size(url: str, size: int) -> None:
+    """Refuse, before it is allocated, what no image of a shard has."""
+    if size >= MAX_SIZE:
+        raise ShardError(
+            f"{plain_line(url, limit=1000)}: expected an image of less than {MAX_SIZE:,} bytes, "
+            f"found a place of {size:,}. Load the dataset again."
+        )
 
 
 class Places(NamedTuple):
-    """Where images of one shard are: its path and stamp; `rows` of the URLs that said so, `offsets`
+    """Places of images in one shard: its path and stamp; the `rows` of their URLs, their `offsets`
     and `sizes` in bytes.
     """
 
@@ -103,8 +122,13 @@ class Places(NamedTuple):
 def open_shard(
     path: str, stamp: str, *, offset: int | None = None, random_access: bool = False
 ) -> ShardFile:
-    """The shard, if it is still the file that it was when a dataset was opened with it; `offset` is
-    what an error names.
+    """Opens a shard, if it is still the file that it was when a dataset was opened with it.
+
+    Args:
+        path: of the shard.
+        stamp: of the shard then.
+        offset: the byte that an error names.
+        random_access: as in `ShardFile`.
 
     Raises:
         ShardError: it is gone, or another.
@@ -137,6 +161,8 @@ def group_places(paths: pa.StringArray) -> Iterator[Places]:
         here = pc.match_substring(left, shard).to_numpy(zero_copy_only=False)
         chosen = numbers.take(pa.array(rows[here]))
         offsets, sizes = (field.cast(pa.int64()).to_numpy() for field in chosen.flatten())
+        largest = int(np.argmax(sizes))
+        _check_size(paths[int(rows[here][largest])].as_py(), int(sizes[largest]))
         yield Places(first.shard, first.stamp, rows[here], offsets, sizes)
         rows = rows[~here]
 
@@ -150,8 +176,17 @@ def place_urls(shard: ShardFile, images: Iterable[tuple[str, int, int]]) -> list
     ]
 
 
+class _ImageFile(io.BytesIO):
+    """An image's bytes as an open file, with the `size` that fsspec asks for."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.getbuffer().nbytes
+
+
 class ShardFileSystem(AbstractFileSystem):
-    """Reads `pass://` URLs, one whole image at a time.
+    """Reads `pass://` URLs: files without folders, which cannot be written.
 
     >>> import fsspec
     >>> fsspec.open("pass://512-931-0f3c11aa/home/me/pass/PASS.0.tar/ffd3eb12a16cb831.jpg").path
@@ -162,11 +197,57 @@ class ShardFileSystem(AbstractFileSystem):
     root_marker = ""
 
     def info(self, path: str, **kwargs: Any) -> dict[str, Any]:
-        """Name, size in bytes and type, without touching the shard."""
+        """Returns name, size in bytes and type, without opening the shard."""
         path = self._strip_protocol(path)
         return {"name": path, "size": Place.from_url(path).size, "type": "file"}
 
-    def _open(self, path: str, mode: str = "rb", **kwargs: Any) -> io.BytesIO:
+    def ls(self, path: str, detail: bool = True, **kwargs: Any) -> list[Any]:
+        """Returns the one image that a URL stands for; there are no folders to list."""
+        info = self.info(path)
+        return [info if detail else info["name"]]
+
+    def exists(self, path: str, **kwargs: Any) -> bool:
+        """Whether the shard is there, still the same, and has these bytes."""
+        try:
+            place = Place.from_url(self._strip_protocol(path))
+            with open_shard(place.shard, place.stamp) as shard:
+                return place.offset + place.size <= shard.size
+        except ShardError:
+            return False
+
+    def isfile(self, path: str) -> bool:
+        """Whether it exists: everything is a file."""
+        return self.exists(path)
+
+    def isdir(self, path: str) -> bool:
+        """False: nothing is a folder."""
+        return False
+
+    def modified(self, path: str) -> datetime:
+        """Returns when the shard was last changed (UTC)."""
+        place = Place.from_url(self._strip_protocol(path))
+        with open_shard(place.shard, place.stamp, offset=place.offset) as shard:
+            return datetime.fromtimestamp(shard.mtime_ns / 1e9, tz=timezone.utc)
+
+    created = modified  # whatever the shard was before, its images came with the last change
+
+    def _open(self, path: str, mode: str = "rb", **kwargs: Any) -> _ImageFile:
         if mode != "rb":
-            raise ShardError(f"{path}: expected mode 'rb', found {mode!r}: shards are only read.")
-        return io.BytesIO(Place.from_url(path).read())
+            raise ShardError(
+                f"{plain_line(path, limit=1000)}: expected mode 'rb', found {mode!r}: images in "
+                "shards are only read."
+            )
+        return _ImageFile(Place.from_url(path).read())
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raises ShardError."""
+        where = plain_line(str(args[0]), limit=1000) if args else "pass://"
+        raise ShardError(
+            f"{where}: expected a call that reads, found one that writes: images in shards are "
+            "only read. Write to another file system."
+        )
+
+    mkdir = makedirs = rmdir = _refuse
+    rm = rm_file = _rm = _refuse
+    copy = cp_file = mv = _refuse
+    put = put_file = pipe = pipe_file = touch = _refuse

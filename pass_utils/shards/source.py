@@ -1,13 +1,15 @@
-"""A shard on disk or behind a URL in, its bytes at any offset out."""
+"""Shards as byte sources: a file on disk, or a URL read by ranges; bytes at any offset."""
 
 from __future__ import annotations
 
+import io
 import os
+import stat
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Protocol
 
 from .._util.stamp import FileStamp
+from .._util.text import plain_line
 from ..errors import ShardError
 from ..net.ranges import RemoteFile
 
@@ -16,31 +18,42 @@ _TAIL = 1 << 18  # bytes asked for at a time where a member goes on behind the e
 
 
 class Source(Protocol):
-    """A shard whose bytes can be read: a file here, or a URL in `remote`."""
+    """A shard whose bytes can be read: a file on disk, or a URL."""
 
     name: str
     size: int
 
     def pread(self, offset: int, size: int) -> bytes:
-        """`size` bytes from `offset` on, fewer only where the shard ends."""
+        """Returns `size` bytes from `offset` on, fewer only where the shard ends."""
 
     def readinto(self, offset: int, buffer: memoryview) -> None:
-        """Fill `buffer` with the bytes from `offset` on.
+        """Fills `buffer` with the bytes from `offset` on.
 
         Raises:
             ShardError: the shard ends before.
         """
 
     def close(self) -> None:
-        """Let go of the file or the connection."""
+        """Closes the file or the connection."""
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a file; a named pipe, which is none, would wait for who writes into it."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 class ShardFile:
     """A shard on disk as a `Source`; a context manager.
 
-    `stamp` changes when the file does (eight hex digits of its size and modification time). With
-    `random_access` the system is told that little of the file will be read, here and there, so that
-    it does not read ahead.
+    Args:
+        path: a regular file.
+        random_access: tell the system that little will be read, here and there, so that it does
+            not read ahead.
+
+    Attributes:
+        size: in bytes.
+        mtime_ns: when the file was last changed.
+        stamp: eight hex digits that change with the file's size and modification time.
 
     Raises:
         ShardError: there is no such file, or it gives fewer bytes than it has.
@@ -49,28 +62,32 @@ class ShardFile:
     def __init__(self, path: str | os.PathLike[str], *, random_access: bool = False) -> None:
         self.name = os.fspath(path)
         try:
-            self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115  (close() closes it)
-        except OSError as err:
-            raise ShardError(
-                f"{self.name}: expected a shard here, found none ({err.strerror}). Put it back, or "
-                "load the dataset again with the folder that holds it.",
-                shard=self.name,
-            ) from err
+            self._file = io.FileIO(self.name, opener=_open_without_waiting)
+            status = os.fstat(self._file.fileno())
+        except (OSError, ValueError) as err:  # ValueError: a NUL in the path
+            raise self._missing(getattr(err, "strerror", None) or str(err)) from err
+        if not stat.S_ISREG(status.st_mode):
+            self._file.close()
+            raise self._missing("Not a regular file")
         if random_access and hasattr(os, "posix_fadvise"):
             os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
-        status = os.fstat(self._file.fileno())
-        self.size = status.st_size
+        self.size, self.mtime_ns = status.st_size, status.st_mtime_ns
         self.stamp = FileStamp.of(status).hex
 
+    def _missing(self, why: str) -> ShardError:
+        return ShardError(
+            f"{plain_line(self.name, limit=1000)}: expected a shard here, found none ({why}). Put "
+            "it back, or load the dataset again with the folder that holds it.",
+            shard=self.name,
+        )
+
     def prefetch(self, offset: int, size: int) -> None:
-        """Have the system read these bytes while something else is done; they will be asked for
-        soon.
-        """
+        """Starts to read bytes into the system's cache that will be asked for soon."""
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(self._file.fileno(), offset, size, os.POSIX_FADV_WILLNEED)
 
     def pread(self, offset: int, size: int) -> bytes:
-        """`size` bytes from `offset` on, fewer only where the file ends."""
+        """Returns `size` bytes from `offset` on, fewer only where the file ends."""
         self._file.seek(offset)
         data: bytes = self._file.read(size)
         while 0 < len(data) < size:
@@ -81,7 +98,7 @@ class ShardFile:
         return data
 
     def readinto(self, offset: int, buffer: memoryview) -> None:
-        """Fill `buffer` with the bytes from `offset` on.
+        """Fills `buffer` with the bytes from `offset` on.
 
         Raises:
             ShardError: the shard ends before.
@@ -100,7 +117,7 @@ class ShardFile:
             filled += count
 
     def close(self) -> None:
-        """Close the file."""
+        """Closes the file."""
         self._file.close()
 
     def __enter__(self) -> ShardFile:
@@ -111,8 +128,13 @@ class ShardFile:
 
 
 class RemoteShard:
-    """A shard behind a URL as a `Source` that is read forward, for the sake of bytes up to `end`; a
-    context manager.
+    """A shard behind a URL as a `Source` that is read forward; a context manager.
+
+    Args:
+        url: http or https.
+        size: of the shard, in bytes.
+        end: where the range that is read ends, in bytes: up to there in one request, behind it in
+            small ones; None for the end of the shard.
 
     Raises:
         RemoteError: the server does not give the bytes.
@@ -124,22 +146,22 @@ class RemoteShard:
         self.name, self.size = self._remote.name, size
         self._end = size if end is None else end
         self._stream: Iterator[bytes] = iter(())
-        self._chunk, self._begin = b"", 0  # what came last, and its offset
+        self._chunk, self._begin = b"", 0  # the last bytes, and their offset
 
     def pread(self, offset: int, size: int) -> bytes:
-        """`size` bytes from `offset` on, fewer only where the shard ends."""
+        """Returns `size` bytes from `offset` on, fewer only where the shard ends."""
         size = max(0, min(size, self.size - offset))
         at = offset - self._begin
         if size and not 0 <= at <= at + size <= len(self._chunk):
             data = bytearray(size)
             self.readinto(offset, memoryview(data))
-            # much of a look around is read again
+            # many of these bytes are read again
             self._chunk = bytes(data) + self._chunk[offset + size - self._begin :]
             self._begin, at = offset, 0
         return self._chunk[at : at + size] if size else b""
 
     def readinto(self, offset: int, buffer: memoryview) -> None:
-        """Fill `buffer` with the bytes from `offset` on.
+        """Fills `buffer` with the bytes from `offset` on.
 
         Raises:
             ShardError: the shard ends before.
@@ -157,7 +179,7 @@ class RemoteShard:
             offset, buffer = offset + len(part), buffer[len(part) :]
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Closes the connection."""
         self._remote.close(for_good=self._end >= self.size)
 
     def __enter__(self) -> RemoteShard:
@@ -167,7 +189,7 @@ class RemoteShard:
         self.close()
 
     def _from(self, offset: int) -> memoryview:
-        """Some bytes from `offset` on, at least one."""
+        """The bytes from `offset` on that have arrived, at least one."""
         while not self._begin <= offset < self._begin + len(self._chunk):
             if not 0 <= offset - self._begin - len(self._chunk) <= _GAP:
                 self._chunk, self._begin, self._stream = b"", offset, iter(())
