@@ -1,4 +1,4 @@
-"""URLs in messages: no user, password or query, whatever the URL."""
+"""URLs in messages: no user, password or query, whatever the URL; and where redirects lead."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pass_utils.net.urls import without_secrets
+from pass_utils.net.urls import redirect_target, without_secrets
+
+FROM = "https://images.example/012/a.jpg"
 
 
 @pytest.mark.parametrize(
@@ -48,3 +50,43 @@ def test_without_secrets_drops_user_password_and_query(url, shown):
 )
 def test_without_secrets_never_shows_a_secret(scheme, user, host, path, query):
     assert "SECRET" not in without_secrets(scheme + user + host + path + query)
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("b.jpg", "https://images.example/012/b.jpg"),
+        ("/b.jpg?x=1", "https://images.example/b.jpg?x=1"),
+        ("//other.example/b.jpg", "https://other.example/b.jpg"),
+        ("https://other.example:8443/b.jpg", "https://other.example:8443/b.jpg"),
+    ],
+)
+def test_a_redirect_is_followed(location, target):
+    assert redirect_target(FROM, location) == target
+
+
+@pytest.mark.parametrize(
+    ("location", "reason"),
+    [
+        ("http://images.example/012/a.jpg", "from https to something else"),
+        ("ftp://images.example/a.jpg", "from https to something else"),
+        ("data:image/jpeg;base64,", "from https to something else"),
+        ("https://[::1/", "from https to something else"),
+        ("https://images.example:99999/", "from https to something else"),
+        ("https://me:secret@images.example/", "a URL with user or password$"),
+    ],
+)
+def test_a_redirect_is_not_followed(location, reason):
+    with pytest.raises(ValueError, match=reason):
+        redirect_target(FROM, location)
+
+
+@pytest.mark.parametrize("location", ["ftp://a/b", "http://[::1/", "http://a:99999/", "\x80\xff"])
+def test_a_redirect_from_plain_http_to_a_malformed_url_is_not_followed(location):
+    with pytest.raises(ValueError, match="a redirect to a malformed URL"):
+        redirect_target("http://a/b", location)
+
+
+def test_plain_http_may_lead_to_https_and_to_plain_http():
+    assert redirect_target("http://a/b", "https://a/b") == "https://a/b"
+    assert redirect_target("http://a/b", "http://c/b") == "http://c/b"

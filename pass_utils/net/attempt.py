@@ -11,7 +11,6 @@ import re
 import ssl
 import struct
 import threading
-import time
 from collections.abc import Callable
 from enum import Enum
 from http import HTTPStatus
@@ -20,22 +19,19 @@ from typing import NamedTuple
 import urllib3
 
 from .._util import retry
-from .client import Client, RedirectError, content_length, give_back, read_some
+from .client import Client, RedirectError, content_length
+from .failures import describe_failure, is_unreachable
+from .transport import read_some
 
 # bytes of an image that are read at most; those of PASS have 124 KB on average
 LARGEST_IMAGE = 32 << 20
 LONGEST_ATTEMPT = 120.0  # seconds
+_CHUNK = 1 << 16
 
 _SLOW_DOWN = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _UNTYPED = ("", "application/octet-stream", "binary/octet-stream")
 _ETAG_MD5 = re.compile(r'"(?:md5:)?([0-9a-fA-F]{32})"')
-_UNREACHABLE = (
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ConnectTimeoutError,
-    urllib3.exceptions.ProxyError,
-    urllib3.exceptions.SSLError,
-)
 
 
 class Kind(Enum):
@@ -80,34 +76,31 @@ def ask(
         count: called with the number of bytes of each piece, and with their negative sum where
             they are of no use.
     """
-    begin = time.monotonic()
     try:
-        response = client.get(url)
+        response = client.get(url, seconds=LONGEST_ATTEMPT)
         refusal = _refusal(response)
         if refusal is not None:
-            give_back(response)
+            client.give_back(response)
             return refusal
         try:
-            data = _read(response, begin + LONGEST_ATTEMPT, ended, count)
+            data = _read(response, ended, count)
         finally:
             response.close()
     except (RedirectError, _TooLargeError) as err:
         return Answer(Kind.REFUSED, str(err))
-    except _UNREACHABLE as err:
-        untrusted = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in err.args)
-        return Answer(Kind.UNTRUSTED if untrusted else Kind.UNREACHABLE, str(err))
     except (urllib3.exceptions.HTTPError, OSError) as err:
-        return Answer(Kind.BROKEN, _describe(err))
+        return Answer(_kind(err), describe_failure(err))
     answer = _check(response, data, expected)
     if answer.data is None:
         count(-len(data))
     return answer
 
 
-def _describe(err: Exception) -> str:
-    if isinstance(err, urllib3.exceptions.ReadTimeoutError):
-        return f"no answer in {retry.RETRY.read_timeout:g} seconds"
-    return str(err.args[-1] if err.args else "") or type(err).__name__
+def _kind(err: Exception) -> Kind:
+    if isinstance(err, urllib3.exceptions.SSLError):
+        untrusted = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in err.args)
+        return Kind.UNTRUSTED if untrusted else Kind.UNREACHABLE
+    return Kind.UNREACHABLE if is_unreachable(err) else Kind.BROKEN
 
 
 class _TooLargeError(Exception):
@@ -140,7 +133,6 @@ def _refusal(response: urllib3.BaseHTTPResponse) -> Answer | None:
 
 def _read(
     response: urllib3.BaseHTTPResponse,
-    deadline: float,
     ended: threading.Event,
     count: Callable[[int], object],
 ) -> bytes:
@@ -153,23 +145,27 @@ def _read(
     data = bytearray()
     length = content_length(response)
     of = "" if length is None else f" of {length:,}"
+    failure = None
     try:
-        while piece := read_some(response):
+        while piece := read_some(response, _CHUNK):
             data += piece
             count(len(piece))
             if len(data) > LARGEST_IMAGE:
                 raise _TooLargeError(f"expected {LARGEST_IMAGE:,} bytes at most, found more")
-            if ended.is_set() or time.monotonic() > deadline:
-                raise TimeoutError(f"{len(data):,}{of} bytes in {LONGEST_ATTEMPT:g} seconds")
-        if length is not None and len(data) != length:  # urllib3 1 raises nothing
-            raise ConnectionError(f"cut off after {len(data):,}{of} bytes")
-    except BaseException as err:
+            if ended.is_set():
+                raise ConnectionError("cancelled")
+    except urllib3.exceptions.ReadTimeoutError:
+        failure = "timed out"
+    except urllib3.exceptions.HTTPError:
+        failure = "cut off"
+    except BaseException:
         count(-len(data))
-        if isinstance(err, urllib3.exceptions.ReadTimeoutError):
-            raise TimeoutError(f"silence after {len(data):,}{of} bytes") from err
-        if isinstance(err, urllib3.exceptions.HTTPError):
-            raise ConnectionError(f"cut off after {len(data):,}{of} bytes") from err
         raise
+    if failure is None and length is not None and len(data) != length:  # so with urllib3 1
+        failure = "cut off"
+    if failure is not None:
+        count(-len(data))
+        raise ConnectionError(f"{failure} after {len(data):,}{of} bytes")
     return bytes(data)
 
 

@@ -9,21 +9,20 @@ import functools
 import os
 import re
 import threading
-import time
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
 from .._util import retry
-from .session import request_headers
+from .session import REDIRECTS, request_headers
+from .transport import ThreadDeadline, read_some, set_deadline
+from .urls import redirect_target
 
-_REDIRECTS = (301, 302, 303, 307, 308)
 _LONGEST_CHAIN = 5  # redirects from one URL
 _LARGEST_DRAIN = 1 << 16  # bytes of an unused body that are read to keep its connection
 _LONGEST_DRAIN = 1.0  # seconds for that
-_CHUNK = 1 << 16
 
 
 class RedirectError(Exception):
@@ -45,15 +44,21 @@ class Client:
         self._lock = threading.Lock()
         self._pools: dict[str | None, urllib3.PoolManager] = {}  # by proxy
         self._headers = request_headers()
+        self._deadline = ThreadDeadline()
         self._proxy = functools.lru_cache(maxsize=64)(_find_proxy)
 
-    def get(self, url: str) -> urllib3.BaseHTTPResponse:
+    def get(self, url: str, *, seconds: float) -> urllib3.BaseHTTPResponse:
         """Returns the answer to a GET request, behind at most five redirects, its body unread.
+
+        Args:
+            url: http or https.
+            seconds: how long reading the answer may take, its body included.
 
         Raises:
             RedirectError: redirects lead in circles, from HTTPS to plain HTTP, or nowhere.
             urllib3.exceptions.HTTPError: there is no answer.
         """
+        self._deadline.start(seconds)
         for _ in range(_LONGEST_CHAIN + 1):
             response = self._pool_of(url).request(
                 "GET",
@@ -66,12 +71,28 @@ class Client:
                     connect=retry.RETRY.connect_timeout, read=retry.RETRY.read_timeout
                 ),
             )
-            if response.status not in _REDIRECTS:
+            location = response.headers.get("Location")
+            if response.status not in REDIRECTS or location is None:
                 return response
-            location = response.headers.get("Location", "")
-            give_back(response)
-            url = _follow(url, location)
+            self.give_back(response)
+            self._deadline.start(seconds)
+            try:
+                url = redirect_target(url, location)
+            except ValueError as err:
+                raise RedirectError(str(err)) from None
         raise RedirectError(f"more than {_LONGEST_CHAIN} redirects")
+
+    def give_back(self, response: urllib3.BaseHTTPResponse) -> None:
+        """Keeps the connection of an unused answer, where the rest of the body is short and comes
+        at once; closes it else.
+        """
+        length = content_length(response)
+        if length is not None and length <= _LARGEST_DRAIN:
+            self._deadline.start(_LONGEST_DRAIN)
+            with contextlib.suppress(urllib3.exceptions.HTTPError, OSError):
+                while read_some(response, _LARGEST_DRAIN):
+                    pass
+        response.close()  # which leaves a connection alone whose answer was read to its end
 
     def close(self) -> None:
         """Closes the connections that are not in use, and the others when they are given back."""
@@ -94,11 +115,13 @@ class Client:
             or os.environ.get("CURL_CA_BUNDLE")
             or requests.utils.DEFAULT_CA_BUNDLE_PATH,
         }
+        pools: urllib3.PoolManager
         if proxy is None:
-            return urllib3.PoolManager(maxsize=self._connections, **options)
-        # knows the proxy's password and SOCKS
-        adapter = requests.adapters.HTTPAdapter(pool_maxsize=self._connections)
-        pools: urllib3.PoolManager = adapter.proxy_manager_for(proxy, **options)
+            pools = urllib3.PoolManager(maxsize=self._connections, **options)
+        else:  # requests knows the proxy's password and SOCKS
+            adapter = requests.adapters.HTTPAdapter(pool_maxsize=self._connections)
+            pools = adapter.proxy_manager_for(proxy, **options)
+        set_deadline(pools, self._deadline)
         return pools
 
 
@@ -108,50 +131,7 @@ def content_length(response: urllib3.BaseHTTPResponse) -> int | None:
     return int(length) if re.fullmatch("[0-9]{1,18}", length) else None
 
 
-def give_back(response: urllib3.BaseHTTPResponse) -> None:
-    """Gives the connection of an unused answer back for the next request, where the rest of the
-    body is short and comes at once; closes it else.
-    """
-    length = content_length(response)
-    if length is not None and length <= _LARGEST_DRAIN:
-        deadline = time.monotonic() + _LONGEST_DRAIN
-        with contextlib.suppress(urllib3.exceptions.HTTPError, OSError):
-            while read_some(response) and time.monotonic() < deadline:
-                pass
-    response.close()  # which leaves a connection alone whose answer was read to its end
-
-
-def read_some(response: urllib3.BaseHTTPResponse) -> bytes:
-    """Returns the next bytes of a body, as soon as there are any; none at its end."""
-    # urllib3 1 has only `read`, which waits for all that it is asked for
-    read = getattr(response, "read1", response.read)
-    piece: bytes = read(_CHUNK, decode_content=False)
-    return piece
-
-
 def _find_proxy(scheme: str, host: str) -> str | None:
     url = f"{scheme}://{host}/"
     proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
-
-
-def _follow(url: str, location: str) -> str:
-    """The URL that a redirect leads to.
-
-    Raises:
-        RedirectError: it is not to be followed.
-    """
-    if not re.fullmatch("[!-~]+", location):
-        raise RedirectError(f"a redirect to {location[:100]!r}, which is no URL")
-    try:
-        target = urlsplit(urljoin(url, location))
-        host, _ = target.hostname, target.port
-    except ValueError:
-        raise RedirectError(f"a redirect to {location[:100]!r}, which is no URL") from None
-    if not host or target.scheme not in ("http", "https"):
-        raise RedirectError(f"a redirect to {location[:100]!r}, which is no URL")
-    if urlsplit(url).scheme == "https" and target.scheme != "https":
-        raise RedirectError(f"a redirect from HTTPS to plain HTTP, at {host}")
-    if "@" in target.netloc:
-        raise RedirectError(f"a redirect to a URL with credentials, at {host}")
-    return target.geturl()

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from .._util import retry
 
-# seconds without a useful answer after which a server is given up: before its first, and later
-FIRST_CONTACT = 10.0
-SILENCE = 300.0
+SILENCE = 300.0  # seconds without a useful answer after which a server is given up
 _OUTAGE = 8  # different images that fail in a row
 
 
@@ -91,5 +89,5 @@ class Pace:
 
     def is_over(self, now: float) -> bool:
         """Returns whether the server gave nothing useful for so long that it is given up."""
-        silence = SILENCE + self._longest_pause if self.contacted else FIRST_CONTACT
-        return now - self._useful > silence
+        longest = SILENCE + self._longest_pause if self.contacted else retry.RETRY.first_seconds
+        return now - self._useful > longest

@@ -25,6 +25,7 @@ from ..errors import RemoteError
 from .answers import RetryLater, Span, read_span, size_of_unsatisfied
 from .failures import CONNECTION_ERRORS, describe_failure, is_unreachable
 from .session import Session, has_answered
+from .transport import read_some
 from .urls import without_secrets
 
 logger = logging.getLogger(__name__)
@@ -173,14 +174,9 @@ class RemoteFile:
         loses none that arrived.
         """
         assert self._response is not None
-        raw = self._response.raw
-        # urllib3 1 has only `read`, which waits for all of them
-        read = getattr(raw, "read1", raw.read)
         begin = time.monotonic()
         self._session.allow(retry.RETRY.read_timeout)
-        data: bytes = read(
-            min(size, self._response_end - self._position, _CHUNK), decode_content=False
-        )
+        data = read_some(self._response.raw, min(size, self._response_end - self._position, _CHUNK))
         if not data:
             raise requests.ConnectionError("the answer ended early")
         self._rate.add(len(data), time.monotonic() - begin)

@@ -21,8 +21,7 @@ from .._util import retry
 from .._util.text import plain_line
 from .._util.threads import Stopped
 from ..errors import RemoteError
-from . import attempt as attempts
-from .attempt import Answer, Kind
+from .attempt import Answer, Kind, ask
 from .client import Client
 from .pace import Pace
 from .session import check_online
@@ -68,17 +67,6 @@ class _Task:
     failures: Counter[Kind] = field(default_factory=Counter)
 
 
-@dataclass(eq=False)
-class _Attempt:
-    """One request for an image: `started` when a thread sends it, `abandoned` by the loop when it
-    takes too long.
-    """
-
-    task: _Task
-    started: float = 0.0
-    abandoned: bool = False
-
-
 class Scheduler:
     """One run over many images.
 
@@ -103,12 +91,12 @@ class Scheduler:
         self._stopped, self._expected, self._count = stopped, expected, count
         self._client = Client(connections)
         self._pace = Pace(connections, time.monotonic())
-        self._queue: SimpleQueue[_Attempt | None] = SimpleQueue()  # to the threads
-        self._answers: SimpleQueue[tuple[_Attempt, Answer | BaseException]] = SimpleQueue()
-        self._under_way: set[_Attempt] = set()
+        self._queue: SimpleQueue[_Task | None] = SimpleQueue()  # to the threads
+        self._answers: SimpleQueue[tuple[_Task, float, Answer | BaseException]] = SimpleQueue()
+        self._under_way = 0
         self._parked: list[tuple[float, int, _Task]] = []  # heap: when to ask again, number, what
         self._numbers = itertools.count()
-        self._threads = self._abandoned = 0
+        self._threads = 0
         self._ended = threading.Event()
         self._refused: list[Fetched] | None = []  # the first answers, while all are refusals
         self._last_failure = ""
@@ -135,14 +123,13 @@ class Scheduler:
                     self._look(now)
                     look_at = now + _TICK
                 try:
-                    attempt, answer = self._answers.get(timeout=self._idle(now))
+                    task, started, answer = self._answers.get(timeout=self._idle(now))
                 except Empty:
                     continue
                 if isinstance(answer, BaseException):
                     raise answer
-                if attempt in self._under_way:
-                    self._under_way.remove(attempt)
-                    yield from self._take(attempt, answer)
+                self._under_way -= 1
+                yield from self._take(task, started, answer)
             yield from self._refused or ()
         finally:
             self._ended.set()
@@ -153,7 +140,7 @@ class Scheduler:
     def _send_due(self, tasks: Iterator[_Task]) -> bool:
         """Send as many requests as the pace allows; False when nothing is left to do."""
         now = time.monotonic()
-        while now >= self._pace.paused_until and len(self._under_way) < self._pace.window:
+        while now >= self._pace.paused_until and self._under_way < self._pace.window:
             if self._parked and self._parked[0][0] <= now:
                 self._send(heapq.heappop(self._parked)[2])
                 continue
@@ -167,7 +154,7 @@ class Scheduler:
 
     def _idle(self, now: float) -> float:
         """The seconds to wait for an answer before something else is due."""
-        if len(self._under_way) >= self._pace.window or not (
+        if self._under_way >= self._pace.window or not (
             self._parked or now < self._pace.paused_until
         ):
             return _TICK
@@ -175,23 +162,18 @@ class Scheduler:
         return min(_TICK, max(0.0, due - now))
 
     def _send(self, task: _Task) -> None:
-        attempt = _Attempt(task)
-        self._under_way.add(attempt)
-        if self._threads < min(self._connections, len(self._under_way)):
-            self._start_thread()
-        self._queue.put(attempt)
-
-    def _start_thread(self) -> None:
-        self._threads += 1
-        threading.Thread(target=self._work, daemon=True, name="pass-utils image").start()
+        self._under_way += 1
+        if self._threads < min(self._connections, self._under_way):
+            self._threads += 1
+            threading.Thread(target=self._work, daemon=True, name="pass-utils image").start()
+        self._queue.put(task)
 
     def _work(self) -> None:
         """Makes one attempt after the other; the function of the threads."""
-        while (attempt := self._queue.get()) is not None and not self._ended.is_set():
-            attempt.started = time.monotonic()
-            task = attempt.task
+        while (task := self._queue.get()) is not None and not self._ended.is_set():
+            started = time.monotonic()
             try:
-                answer: Answer | BaseException = attempts.ask(
+                answer: Answer | BaseException = ask(
                     self._client,
                     task.url,
                     expected=self._expected.get(task.hash),
@@ -200,36 +182,22 @@ class Scheduler:
                 )
             except BaseException as err:
                 answer = err
-            self._answers.put((attempt, answer))
-            if attempt.abandoned:  # another thread took over
-                return
+            self._answers.put((task, started, answer))
 
     def _look(self, now: float) -> None:
-        """Notices what no answer reports: cancellation, a server that gives nothing any more, and
-        threads that it keeps busy beyond every deadline, by headers without end.
-        """
+        """Notices what no answer reports: cancellation, and a server that gives nothing useful."""
         if self._stopped.is_set():
             raise Stopped
         if self._pace.contacted and self._pace.is_over(now):
             raise self._given_up(f"none for a while; the last failure: {self._last_failure}")
-        for attempt in list(self._under_way):
-            if attempt.started and now - attempt.started > 1.1 * attempts.LONGEST_ATTEMPT:
-                attempt.abandoned = True
-                self._abandoned += 1
-                self._threads -= 1
-                if self._abandoned > self._connections:
-                    raise self._given_up("answers whose headers do not end")
-                self._start_thread()
-                reason = f"no complete answer in {attempts.LONGEST_ATTEMPT:g} seconds"
-                self._answers.put((attempt, Answer(Kind.BROKEN, reason)))
 
-    def _take(self, attempt: _Attempt, answer: Answer) -> Iterator[Fetched]:
+    def _take(self, task: _Task, started: float, answer: Answer) -> Iterator[Fetched]:
         """Yields what is known of an image after an attempt, or has it asked for again."""
-        task, now, kind = attempt.task, time.monotonic(), answer.kind
+        now, kind = time.monotonic(), answer.kind
         reason = plain_line(answer.reason or "")
         if kind in (Kind.BROKEN, Kind.UNREACHABLE, Kind.THROTTLED):
             self._last_failure = reason
-            self._note_failure(attempt, answer, now)
+            self._note_failure(task.hash, started, answer, now)
         elif kind is Kind.UNTRUSTED:
             raise self._given_up(reason)
         else:
@@ -258,8 +226,7 @@ class Scheduler:
             if len(self._refused) >= _REFUSALS:
                 raise self._given_up(f"no image in the first {_REFUSALS} answers: {reason}")
 
-    def _note_failure(self, attempt: _Attempt, answer: Answer, now: float) -> None:
-        hash, started = attempt.task.hash, attempt.started
+    def _note_failure(self, hash: str, started: float, answer: Answer, now: float) -> None:
         if answer.kind is not Kind.THROTTLED:
             self._pace.contacted |= answer.kind is Kind.BROKEN
             self._pace.fail(hash, started, now)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from urllib.parse import urljoin
 
 import requests
 import urllib3
@@ -20,12 +19,12 @@ from .._version import __version__
 from ..errors import RemoteError
 from .failures import CONNECTION_ERRORS, describe_failure, is_retryable
 from .transport import DeadlineAdapter
-from .urls import without_secrets
+from .urls import redirect_target, without_secrets
 
 TOKEN_VARIABLE = "ZENODO_TOKEN"
 _TOKEN_ORIGINS = ("https://zenodo.org", "https://sandbox.zenodo.org")
 _OFFLINE_VARIABLES = ("HF_DATASETS_OFFLINE", "HF_HUB_OFFLINE")
-_REDIRECTS = (301, 302, 303, 307, 308)
+REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_REDIRECTS = 10  # Zenodo has one, from its old URLs to the new ones
 
 _answered: set[str] = set()  # origins that have answered this process
@@ -103,7 +102,7 @@ class Session:
                 raise _unusable(asked, url, describe_failure(err)) from cause
             _answered.add(origin)
             location = response.headers.get("Location")
-            if response.status_code not in _REDIRECTS or location is None:
+            if response.status_code not in REDIRECTS or location is None:
                 return response
             response.close()
             url = _follow(asked, url, location)
@@ -137,12 +136,9 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def _follow(asked: str, url: str, location: str) -> str:
     """The URL that a redirect leads to."""
     try:
-        target = urljoin(url, location.encode("latin-1").decode())
-    except ValueError:
-        raise _unusable(asked, location, "a redirect to a malformed URL") from None
-    if url.startswith("https:") and not target.startswith("https:"):
-        raise _unusable(asked, target, "a redirect from https to something else")
-    return target
+        return redirect_target(url, location)
+    except ValueError as err:
+        raise _unusable(asked, location, str(err)) from None
 
 
 def _unusable(asked: str, url: str, reason: str) -> RemoteError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import io
 import socket
+import threading
 import time
 from typing import Any
 
@@ -34,6 +35,10 @@ class Deadline:
         return self._at - time.monotonic()
 
 
+class ThreadDeadline(threading.local, Deadline):
+    """A deadline that each thread starts for itself."""
+
+
 class DeadlineAdapter(requests.adapters.HTTPAdapter):
     """An adapter whose connections, those through proxies included, keep to its `deadline`."""
 
@@ -44,19 +49,19 @@ class DeadlineAdapter(requests.adapters.HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """As in the parent."""
         super().init_poolmanager(*args, **kwargs)
-        _limit(self.poolmanager, self.deadline)
+        set_deadline(self.poolmanager, self.deadline)
 
     def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> Any:
         """As in the parent."""
         known = proxy in self.proxy_manager
         manager = super().proxy_manager_for(proxy, **kwargs)
         if not known:
-            _limit(manager, self.deadline)
+            set_deadline(manager, self.deadline)
         return manager
 
 
-def _limit(manager: Any, deadline: Deadline) -> None:
-    """Have a pool manager of `urllib3` make connections that keep to the deadline."""
+def set_deadline(manager: Any, deadline: Deadline) -> None:
+    """Has a pool manager of `urllib3` make connections that keep to a deadline."""
 
     def limited(pool: Any) -> Any:
         class Connection(pool.ConnectionCls):
@@ -67,6 +72,16 @@ def _limit(manager: Any, deadline: Deadline) -> None:
 
     classes = manager.pool_classes_by_scheme
     manager.pool_classes_by_scheme = {scheme: limited(pool) for scheme, pool in classes.items()}
+
+
+def read_some(response: Any, size: int) -> bytes:
+    """Returns up to `size` of the next bytes of the body of a `urllib3` response, as soon as there
+    are any; none at its end.
+    """
+    # urllib3 1 has only `read`, which waits for all of them
+    read = getattr(response, "read1", response.read)
+    data: bytes = read(size, decode_content=False)
+    return data
 
 
 class _Socket:

@@ -1,8 +1,9 @@
-"""URLs as they may be printed: without user, password and query."""
+"""URLs: as they may be printed, without user, password and query; and where redirects lead."""
 
 from __future__ import annotations
 
 import re
+from urllib.parse import urljoin, urlsplit
 
 from .._util.text import plain_line
 
@@ -27,3 +28,28 @@ def without_secrets(url: str) -> str:
         return f"{scheme}..."
     path = re.split("[?#]", rest, maxsplit=1)[0]
     return plain_line(scheme + path + ("?..." if "?" in rest[len(path) :] else ""), limit=1000)
+
+
+def redirect_target(url: str, location: str) -> str:
+    """Returns the URL that a redirect leads to.
+
+    Args:
+        url: what was asked for.
+        location: the Location header of the answer, as `http.client` decodes it.
+
+    Raises:
+        ValueError: it is not to be followed; the message says why.
+    """
+    try:
+        target = urljoin(url, location.encode("latin-1").decode())
+        parts = urlsplit(target)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if usable and "@" in parts.netloc:
+        raise ValueError("a redirect to a URL with user or password")
+    if urlsplit(url).scheme == "https" and not (usable and parts.scheme == "https"):
+        raise ValueError("a redirect from https to something else")
+    if not usable:
+        raise ValueError("a redirect to a malformed URL")
+    return target
