@@ -15,6 +15,7 @@ import datasets
 from ._datasets import Splits, open_splits
 from .errors import ReleaseError
 from .images.files import dataset_places
+from .net.urls import without_secrets
 from .releases import (
     DATASET_AUTHORS,
     DATASET_LICENSE_URL,
@@ -216,7 +217,7 @@ def _file_object(file: File, release: Release, base_url: str | None) -> dict[str
         "description": "Who took which image, when and where."
         if file.name == METADATA_FILE
         else "A shard of the images.",
-        "contentUrl": file_url(release, file, base_url),
+        "contentUrl": without_secrets(file_url(release, file, base_url)),
         "contentSize": f"{file.size} B",
         "encodingFormat": "text/csv" if file.name == METADATA_FILE else "application/x-tar",
         "sha256": file.sha256,

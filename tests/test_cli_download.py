@@ -249,6 +249,15 @@ def test_a_dry_run_says_what_would_be_fetched_and_touches_nothing(run, server, s
     assert server.requests == []
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_dry_run_shows_no_password(run, server, served, mine, options):
+    mirror = "https://me:SECRET@mirror.example/records"
+    ended = run("download", mine, "--dry-run", "--base-url", mirror, *options)
+    assert ended.code == 0
+    assert "SECRET" not in ended.out + ended.err
+    assert "https://mirror.example/records/1/files/" in ended.out
+
+
 def test_a_dry_run_knows_the_real_release(run, mine, monkeypatch):
     monkeypatch.delenv("PASS_BASE_URL")
     ended = run("download", mine, "--dry-run", "--release", "v3", "--shards", "9")

@@ -205,3 +205,10 @@ def test_the_command_prints_what_the_function_gives(run):
     assert json.loads(
         run("croissant", "--release", "v3", "--shards", "0,3").out
     ) == croissant_jsonld("v3", shards=[0, 3])
+
+
+def test_the_urls_of_the_files_have_no_password(monkeypatch):
+    monkeypatch.setenv("PASS_BASE_URL", "https://me:SECRET@mirror.example/records")
+    document = json.dumps(croissant_jsonld("v3"))
+    assert "https://mirror.example/records/6615455/files/PASS.0.tar" in document
+    assert "SECRET" not in document

@@ -113,7 +113,9 @@ def setting(monkeypatch, cache):
     clear_environment(monkeypatch)
     monkeypatch.setattr(datasets.config, "DOWNLOADED_DATASETS_PATH", cache / "downloads")
     monkeypatch.setattr(
-        retries, "RETRY", Retry(first_wait=0.001, connect_timeout=5, read_timeout=0.5)
+        retries,
+        "RETRY",
+        Retry(first_wait=0.001, connect_timeout=5, read_timeout=0.5, progress_bytes=1000),
     )
     for module, name, size in (
         (remote, "_CHUNK", 4096),

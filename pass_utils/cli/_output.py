@@ -59,6 +59,7 @@ def print_planned_files(out: str, plan: ExportPlan, facts: Mapping[str, Any] | N
 
 def print_plan(made: Plan, base_url: str | None) -> None:
     """What would be fetched, a line for each file, and how much together from where."""
+    from ..net.urls import without_secrets
     from ..releases import file_url
 
     for task in made.tasks:
@@ -73,7 +74,7 @@ def print_plan(made: Plan, base_url: str | None) -> None:
     )
     click.echo(
         f"\n{human_bytes(made.bytes_to_fetch)} ({made.bytes_to_fetch:,} bytes) to fetch from "
-        f"{source}"
+        f"{without_secrets(source)}"
     )
 
 

@@ -44,6 +44,7 @@ def download(
 
     Run it again to go on after a break.
     """
+    from ..net.urls import without_secrets
     from ..releases import file_url
     from ..transfer.download import download
     from ..transfer.folder import release_in
@@ -59,7 +60,7 @@ def download(
                 "size": task.file.size,
                 "state": task.state.value,
                 "bytes_to_fetch": task.bytes_to_fetch,
-                "url": file_url(plan.release, task.file, base_url),
+                "url": without_secrets(file_url(plan.release, task.file, base_url)),
             }
             for task in plan.tasks
         ]
