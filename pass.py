@@ -88,6 +88,18 @@ class Release(NamedTuple):
     image_bytes: int
     files: Tuple[File, ...]
 
+    def __repr__(self) -> str:
+        return "<Release {} of {}: {:,} images, {:.1f} GB, doi {}>".format(*self._figures())
+
+    def _repr_html_(self) -> str:
+        """The release in a notebook, with a link to its record."""
+        return (
+            '<b>PASS {}</b> of {}: {:,} images, {:.1f} GB, <a href="https://doi.org/{}">doi {}</a>'
+        ).format(*self._figures(), self.doi)
+
+    def _figures(self) -> Tuple[str, str, int, float, str]:
+        return self.name, self.date, self.images, self.download_size / 1e9, self.doi
+
     @property
     def doi(self) -> str:
         """The DOI that Zenodo gave the record."""

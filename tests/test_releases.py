@@ -217,3 +217,14 @@ def test_a_folder_is_credited_as_the_release_that_it_is_opened_as(folder, tmp_pa
             write_attribution(target, tmp_path / "C.txt", release="v2")
     builder = datasets.load_dataset_builder("pass", data_dir=str(made), shards=[0, 1])
     assert builder.config.name == "v3"
+
+
+def test_the_repr_of_a_release_is_short_and_its_html_has_a_link():
+    doi = "10.5281/zenodo.6615455"
+    assert repr(RELEASES["v3"]) == (
+        f"<Release v3 of 2022-04-07: 1,439,588 images, 179.6 GB, doi {doi}>"
+    )
+    assert RELEASES["v3"]._repr_html_() == (
+        "<b>PASS v3</b> of 2022-04-07: 1,439,588 images, 179.6 GB, "
+        f'<a href="https://doi.org/{doi}">doi {doi}</a>'
+    )
