@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import logging
@@ -420,3 +421,59 @@ def test_nothing_is_said_when_all_is_well(folder, tmp_path, capfd, caplog):
     caplog.set_level(logging.INFO, "pass_utils.attribution.writing")
     write_attribution(folder(), tmp_path / "C.csv")
     assert (caplog.messages, capfd.readouterr()) == ([], ("", ""))
+
+
+def test_progress_is_shown_while_images_are_read_and_credits_are_written(
+    folder, tmp_path, monkeypatch
+):
+    bars: dict[tuple[str, int | None], int] = {}
+
+    class Bar(contextlib.nullcontext[None]):
+        def __init__(self, title: str, *, unit: str, total: int | None, quiet: bool) -> None:
+            super().__init__(self)
+            self.key = (f"{title} {unit}", total)
+            bars[self.key] = 0
+            assert quiet is False
+
+        def update(self, count: int) -> None:
+            bars[self.key] += count
+
+    monkeypatch.setattr("pass_utils.attribution.writing.count_bar", Bar)
+    for target, known in ((load(folder()), 5), (tmp_path / "pass", None)):
+        write_attribution(target, tmp_path / "C.html", quiet=False)
+        assert bars == {("C.html: reading images", known): 5, ("C.html: writing credits", 5): 5}
+        bars.clear()
+
+
+_KILLED = """
+import sys, time, datasets
+import pass_utils
+
+def rows():
+    yield {"hash": "0" * 31, "creator_username": "a"}
+    print("ready", flush=True)
+    time.sleep(60)
+
+ds = datasets.IterableDataset.from_generator(
+    rows, features=datasets.Features(
+        {"hash": datasets.Value("string"), "creator_username": datasets.Value("string")}
+    )
+)
+pass_utils.write_attribution(ds, sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["C.csv", "C.html"])
+def test_what_a_killed_run_leaves_is_removed_by_the_next_one(folder, tmp_path, name):
+    where = folder()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _KILLED, str(tmp_path / name)], stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    process.kill()
+    process.wait()
+    assert len(list(tmp_path.glob("C.*.part"))) == 1
+    write_attribution(where, tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name, "pass"]

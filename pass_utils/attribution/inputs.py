@@ -13,7 +13,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import datasets
 import pyarrow as pa
@@ -21,7 +20,7 @@ import pyarrow.compute as pc
 
 from .._datasets import open_splits, stored_table
 from .._util.cache import cache_dir
-from .._util.text import readable_all, tidy
+from .._util.text import one_line, readable_all, tidy
 from ..errors import AttributionError, ReleaseError, ShardError
 from ..metadata import open_metadata, read_rows
 from ..releases import METADATA_FILE, RELEASES, Release
@@ -170,26 +169,25 @@ def _reads(dataset: Any, path: Path) -> bool:
         return True
     for name, feature in dataset.features.items():
         if isinstance(feature, datasets.Image):
-            urls = pc.struct_field(stored_table(dataset).column(name), "path")
-            for part in {quote(path.name), path.name}:
-                found = urls.filter(pc.fill_null(pc.match_substring(urls, part), False))
-                files = {_file_of(url) for url in pc.unique(_without_place(found)).to_pylist()}
-                if any(is_same(path, file) for file in files):
-                    return True
+            paths = pc.struct_field(stored_table(dataset).column(name), "path")
+            if any(is_same(path, file) for file in _files(paths, path.name)):
+                return True
     return False
 
 
-def _without_place(urls: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Places of images in shards without what differs from image to image."""
-    return pc.replace_substring_regex(
-        urls, rf"^{PROTOCOL}://[0-9]+-[0-9]+-([0-9a-f]+/.*/)[^/]+$", rf"{PROTOCOL}://0-0-\1x"
+def _files(paths: pa.ChunkedArray, name: str) -> Iterator[Path]:
+    """The shards that images are in, and the files with this name that they are."""
+    in_shards = pc.fill_null(pc.starts_with(paths, f"{PROTOCOL}://"), False)
+    # without what differs from image to image
+    shards = pc.replace_substring_regex(
+        paths.filter(in_shards), "^([^-]*)-[0-9]+-([0-9a-f]+/.*/)[^/]+$", rf"{PROTOCOL}://0-0-\2x"
     )
-
-
-def _file_of(url: str) -> Path:
-    with contextlib.suppress(ShardError):
-        return Path(Place.from_url(url).shard)
-    return Path(url)
+    for url in pc.unique(shards).to_pylist():
+        with contextlib.suppress(ShardError):
+            yield Path(Place.from_url(url).shard)
+    others = paths.filter(pc.invert(in_shards))
+    named = pc.unique(others.filter(pc.fill_null(pc.ends_with(others, name), False)))
+    yield from map(Path, named.to_pylist())
 
 
 def check_text(name: str, value: Any) -> None:
@@ -219,7 +217,7 @@ def check_changes(changes: str | None) -> str | None:
     if changes is None:
         return None
     check_text("changes", changes)
-    return tidy(pa.array([changes], pa.string()))[0].as_py() or None
+    return one_line(changes) or None
 
 
 def leave_out(
