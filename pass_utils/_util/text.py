@@ -96,13 +96,19 @@ def encode_hidden(encoded: pa.StringArray) -> pa.StringArray:
     return pc.replace_with_mask(encoded, odd, pa.array(rare, pa.string()))
 
 
+def one_line(text: str) -> str:
+    """A text without what cannot be seen, on one line; empty when nothing of it can be seen."""
+    line: str = tidy(pa.array([text], pa.string()))[0].as_py()
+    return line
+
+
 def sentence(text: str) -> str:
     """A user's words on one line, with a full stop.
 
     >>> sentence("cropped to\\n224 x 224")
     'cropped to 224 x 224.'
     """
-    line: str = tidy(pa.array([text], pa.string()))[0].as_py()
+    line = one_line(text)
     return line if line.endswith((".", "!", "?")) else f"{line}."
 
 

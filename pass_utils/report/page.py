@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
+from .._util.text import one_line
 from .._version import __version__
 from ..pages.environment import render
 from ..pages.facts import Entry, page_facts, structured_data
@@ -93,7 +94,7 @@ def write_page(
         structured=structured_data(release, items, name=title),
         percent=_percent,
         cell=CELL,
-        selection=selection,
+        selection=selection and one_line(selection),
         citation=script.CITATION.strip(),
         command=command,
         version=__version__,
