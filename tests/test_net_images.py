@@ -24,7 +24,7 @@ from pass_utils._util import retry
 from pass_utils._util.retry import Retry
 from pass_utils._util.threads import Stopped
 from pass_utils.errors import ReleaseError
-from pass_utils.net import attempt, client, pace
+from pass_utils.net import attempt, client, pace, scheduler
 from pass_utils.net.images import Fetched, fetch_images, image_url
 
 IMAGES = {image_hash(number): jpeg(str(number)) for number in range(60)}
@@ -394,6 +394,26 @@ def test_plain_http_in_place_of_https_is_one_error(bucket):
     template = bucket.template.replace("http:", "https:")
     with pytest.raises(RemoteError, match="SSL"):
         list(fetch_images(HASHES, url_template=template))
+
+
+def test_a_certificate_that_does_not_hold_stops_the_run_or_else_costs_one_image(
+    bucket, monkeypatch
+):
+    untrusted = attempt.Answer(attempt.Kind.UNTRUSTED, "certificate verify failed")
+    really_ask = scheduler.ask
+    redirected = set(HASHES)
+
+    def ask(client, url, **options):
+        hash = url.rpartition("/")[2].removesuffix(".jpg")
+        return untrusted if hash in redirected else really_ask(client, url, **options)
+
+    monkeypatch.setattr(scheduler, "ask", ask)
+    with pytest.raises(RemoteError, match="found certificate verify failed"):
+        fetch(bucket)
+    redirected = {HASHES[-1]}
+    fetched = fetch(bucket)
+    assert fetched.pop(HASHES[-1]).reason == "certificate verify failed"
+    assert all(each.data for each in fetched.values())
 
 
 @pytest.mark.parametrize("variable", ["HF_DATASETS_OFFLINE", "HF_HUB_OFFLINE"])

@@ -198,7 +198,7 @@ class Scheduler:
         if kind in (Kind.BROKEN, Kind.UNREACHABLE, Kind.THROTTLED):
             self._last_failure = reason
             self._note_failure(task.hash, started, answer, now)
-        elif kind is Kind.UNTRUSTED:
+        elif kind is Kind.UNTRUSTED and not self._pace.contacted:
             raise self._given_up(reason)
         else:
             self._pace.succeed(now)
