@@ -12,6 +12,8 @@ def test_info_describes_a_folder(run):
     assert (done.code, done.err) == (0, "")
     told = json.loads(done.out)
     assert told == {
+        "release": "v3",
+        "release_images": 1_439_588,
         "images": 23,
         "image_bytes": told["image_bytes"],
         "creators": 8,
@@ -29,7 +31,7 @@ def test_info_describes_a_folder(run):
     }
     people = run("info", dummy_folder("v3"), "--release", "v3").out
     assert people.splitlines() == [
-        "  images      23",
+        "  images      23 of the 1,439,588 of release v3",
         "  landscape   15   65%",
         "  portrait     7   30%",
         "  square       1    4%",

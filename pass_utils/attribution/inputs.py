@@ -18,7 +18,7 @@ import datasets
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .._datasets import open_splits, stored_table
+from .._datasets import open_splits, stored_table, stream_tables
 from .._util.cache import cache_dir
 from .._util.text import one_line, readable_all, tidy
 from ..errors import AttributionError, ReleaseError, ShardError
@@ -97,12 +97,16 @@ def _from_path(path: Path, release: str | Release | None) -> Images:
 
 def _from_dataset(dataset: Any) -> Images:
     _check_columns(dataset.column_names)
-    chosen = dataset.select_columns(list(KEY_COLUMNS)).with_format("arrow")
+    chosen = dataset.select_columns(list(KEY_COLUMNS))
     rows = len(dataset) if isinstance(dataset, datasets.Dataset) else None
-    at_a_time = _STREAMED_ROWS_AT_A_TIME if rows is None else _ROWS_AT_A_TIME
+
+    def tables() -> Iterator[pa.Table]:
+        if rows is None:
+            return stream_tables(chosen, rows=_STREAMED_ROWS_AT_A_TIME)
+        return iter(chosen.with_format("arrow").iter(_ROWS_AT_A_TIME) if rows else ())
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for table in chosen.iter(at_a_time) if rows != 0 else ():
+        for table in tables():
             columns = [_text(table[name], name) for name in KEY_COLUMNS]
             yield pa.RecordBatch.from_arrays(columns, names=list(KEY_COLUMNS))
 

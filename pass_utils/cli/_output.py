@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from ..export.planning import ExportPlan
     from ..export.resume import Written
+    from ..releases import Release
     from ..statistics import Quartiles, Statistics
     from ..transfer.planning import Plan
 
@@ -78,8 +79,10 @@ def print_plan(made: Plan, base_url: str | None) -> None:
     )
 
 
-def print_statistics(statistics: Statistics) -> None:
-    """Print the statistics of a dataset, a line for each figure."""
+def print_statistics(statistics: Statistics, release: Release | None = None) -> None:
+    """Print the statistics of a dataset, a line for each figure, and how many images its release
+    has in all.
+    """
     of = statistics.resolutions
     counts = {
         "landscape": of.landscape,
@@ -91,8 +94,9 @@ def print_statistics(statistics: Statistics) -> None:
     if statistics.broken:
         counts["broken"] = statistics.broken
     width = len(f"{statistics.images:,}")
+    total = f" of the {release.images:,} of release {release.name}" if release else ""
     lines = {
-        "images": f"{statistics.images:,}",
+        "images": f"{statistics.images:,}{total}",
         **{
             name: f"{count:>{width},} {count / max(statistics.images, 1):>5.0%}"
             for name, count in counts.items()

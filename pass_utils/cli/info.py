@@ -34,12 +34,14 @@ def info(
     FOLDER holds the shards and the CSV. The first run reads the first kilobytes of each photo, for
     its width and height; they are cached.
     """
+    from ..releases import DATASET_SPDX, SPDX, release_of
     from ..statistics import dataset_statistics
 
-    statistics = dataset_statistics([load(folder, release, shards, bounds, quiet=quiet)])
+    dataset = load(folder, release, shards, bounds, quiet=quiet)
+    statistics, of = dataset_statistics([dataset]), release_of(dataset)
     if as_json:
-        print_json(
-            {**statistics.to_json(), "licenses": {"dataset": "CC-BY-4.0", "photos": "CC-BY-2.0"}}
-        )
+        facts = {"release": of and of.name, "release_images": of and of.images}
+        licenses = {"dataset": DATASET_SPDX, "photos": SPDX}
+        print_json({**facts, **statistics.to_json(), "licenses": licenses})
     else:
-        print_statistics(statistics)
+        print_statistics(statistics, of)

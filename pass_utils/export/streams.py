@@ -17,7 +17,7 @@ import datasets
 import numpy as np
 import pyarrow as pa
 
-from .._datasets import cast_table, image_columns
+from .._datasets import image_columns, stream_tables
 from ..errors import ExportError
 from ..images.files import stored_sizes
 from .embedding import embed_table
@@ -72,8 +72,7 @@ def read_groups(
     features: datasets.Features = stream.features
     images = image_columns(features)
     file = file_rows = file_size = 0
-    for batch in stream.with_format("arrow").iter(rows):
-        table = cast_table(batch, features)
+    for table in stream_tables(stream, rows=rows):
         sizes = np.full(len(table), ROW_BYTES, dtype=np.int64)
         for name in images:
             sizes += stored_sizes(table[name])

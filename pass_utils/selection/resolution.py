@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -11,7 +10,7 @@ import datasets
 import numpy as np
 import pyarrow as pa
 
-from .._datasets import AnyDataset, format_type, image_column, open_splits
+from .._datasets import AnyDataset, image_column, map_stream, open_splits
 from ..errors import ResolutionError
 from ..images.resolutions import Resolutions, dataset_resolutions, table_resolutions
 from .bounds import Bounds
@@ -20,7 +19,6 @@ logger = logging.getLogger(__name__)
 
 _ROWS_AT_A_TIME = 128  # of a stream; about four tables of images
 _WARN_AFTER = 10_000  # images of a stream of which none fits
-_TABLES_ARE_STREAMED = int(datasets.__version__.partition(".")[0]) >= 4
 _SIDES = {"width": np.int32, "height": np.int32}
 
 
@@ -124,7 +122,7 @@ def _check_processes(num_proc: int | None) -> None:
 def _filter_one(dataset: Any, bounds: Bounds, num_proc: int | None) -> Any:
     column = image_column(dataset.features)
     if isinstance(dataset, datasets.IterableDataset):
-        return _map_tables(dataset, column, _Filter(column, bounds), dataset.features)
+        return map_stream(dataset, _Filter(column, bounds), dataset.features, rows=_ROWS_AT_A_TIME)
     sizes = dataset_resolutions(dataset, column, num_proc=num_proc)
     fits = bounds.fit(sizes)
     if not fits.any() and len(dataset):
@@ -148,55 +146,26 @@ def _add_one(dataset: Any, num_proc: int | None) -> Any:
         features = datasets.Features(
             {**dataset.features, **{side: datasets.Value("int32") for side in _SIDES}}
         )
-        return _map_tables(dataset, column, _Add(column), features)
+        return map_stream(dataset, _Add(column), features, rows=_ROWS_AT_A_TIME)
     sizes = dataset_resolutions(dataset, column, num_proc=num_proc)
+    # of a selection `datasets` writes the rows again, and could not write them as some formats
+    # give them
+    wider = dataset.with_format("arrow")
     for side, values in zip(_SIDES, _columns(sizes), strict=True):
-        dataset = dataset.add_column(side, values)
-    return dataset
+        wider = wider.add_column(side, values)
+    format = dataset.format
+    if format["columns"] == dataset.column_names:
+        format["columns"] = None
+    return wider.with_format(
+        format["type"],
+        columns=format["columns"],
+        output_all_columns=format["output_all_columns"],
+        **format["format_kwargs"],
+    )
 
 
 def _columns(sizes: Resolutions) -> list[pa.Int32Array]:
     return [pa.array(side, pa.int32(), mask=side == 0) for side in sizes.T]
-
-
-def _map_tables(
-    dataset: datasets.IterableDataset,
-    column: str,
-    function: Callable[[pa.Table], pa.Table],
-    features: datasets.Features,
-) -> datasets.IterableDataset:
-    """The stream with its Arrow tables passed through `function`; images stay undecoded on the way,
-    formats as they were.
-    """
-    undecoded = dataset.cast_column(column, datasets.Image(decode=False))
-    format = format_type(dataset)
-    if _TABLES_ARE_STREAMED:
-        mapped = undecoded.with_format("arrow").map(
-            function, batched=True, batch_size=_ROWS_AT_A_TIME
-        )
-        return mapped.cast(features).with_format(format)
-    rows = undecoded.with_format(None) if format else undecoded
-    on_rows, rows.info.features = _OnRows(function, undecoded.features), None
-    mapped = rows.map(on_rows, batched=True, batch_size=_ROWS_AT_A_TIME).cast(features)
-    # there, with_format(None) would undo the decoding
-    return mapped.with_format(format) if format else mapped
-
-
-@dataclass
-class _OnRows:
-    """A function of tables as one of batches of Python rows.
-
-    `datasets` before 4 needs it: some streams have no tables there that can be put together, and in
-    2.21 a mapped stream of tables, or of rows with features, ends at once when it is read a second
-    time.
-    """
-
-    function: Callable[[pa.Table], pa.Table]
-    features: datasets.Features
-
-    def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        table = pa.table(self.features.encode_batch(batch), schema=self.features.arrow_schema)
-        return dict(self.function(table).to_pydict())
 
 
 @dataclass
