@@ -79,7 +79,7 @@ def test_a_csv_reader_gets_every_field_back():
     assert text.count("\r\n") == len(RAW) + 1
 
 
-def test_a_csv_for_spreadsheets_holds_nothing_that_they_would_compute():
+def test_a_spreadsheet_safe_csv_has_no_formulas():
     data = written("csv", spreadsheet_safe=True, changes="=1+1")
     assert data.startswith(b"\xef\xbb\xbfhash,")
     plain = list(csv.DictReader(io.StringIO(written("csv", changes="=1+1").decode(), newline="")))
@@ -152,7 +152,7 @@ def test_a_markdown_renderer_gets_every_name_back(preset):
 
 
 @given(ONE_LINE.map(lambda text: " ".join(text.split())).filter(bool))
-def test_any_name_is_itself_in_markdown(text):
+def test_markdown_escapes_any_name(text):
     made = markdown(pa.array([text]))[0].as_py()
     tree = rendered(f"- by {made}, and\n")
     assert "".join(tree.find(".//li").itertext()).strip() == f"by {text}, and"
@@ -183,7 +183,7 @@ def test_grouped_lists_have_a_heading_for_each_creator(form, heading):
     )
 
 
-def test_titles_are_left_out_where_they_are_not_known():
+def test_a_markdown_list_says_photo_where_the_title_is_not_known():
     text = written("md", [batch(titles=False)]).decode()
     assert text.count("[Photo](<https://multimedia-commons") == len(RAW)
 

@@ -1,6 +1,4 @@
-"""Credits as HTML: what people read, what programs find, and what a browser does with names that
-other people chose.
-"""
+"""Credit lists in HTML, as parsers, programs and a browser read them."""
 
 from __future__ import annotations
 
@@ -151,7 +149,7 @@ def test_programs_find_the_page_as_json_ld():
     assert len(unnamed) == known_names().count(None)
 
 
-def test_a_page_fetches_nothing_and_can_be_found_through_by_keyboard_and_ear():
+def test_a_page_forbids_requests_and_has_landmarks():
     tree = parsed(page())
     policy = next(meta.get("content") for meta in tree.iter("meta") if meta.get("http-equiv"))
     assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -304,7 +302,7 @@ def test_programs_find_the_credits_of_a_grouped_page_as_ccrel(tmp_path):
     assert found == {f"{image_hash(n)}.jpg": name for n, name in enumerate(names)}
 
 
-def test_the_names_of_pages_are_those_that_may_be_replaced(tmp_path, monkeypatch):
+def test_pages_of_an_earlier_list_are_replaced(tmp_path, monkeypatch):
     paged(monkeypatch, 1)
     for count in (3, 70):
         write_attribution(dataset(*["a"] * count), tmp_path / "C.html")
@@ -339,7 +337,7 @@ def test_a_browser_runs_nothing_and_shows_every_name(browser, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
 @pytest.mark.parametrize("dark", [False, True])
-def test_a_browser_shows_all_of_it_in_any_window(browser, tmp_path, width, dark):
+def test_a_browser_shows_a_list_without_overflow_in_any_window(browser, tmp_path, width, dark):
     rows = load_dataset("pass", data_dir=str(dummy_folder()), split="train")
     named = [{**row, "creator_username": name} for row, name in zip(rows, RAW, strict=False)]
     path = tmp_path / "CREDITS.html"

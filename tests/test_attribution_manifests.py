@@ -57,7 +57,7 @@ def test_spdx_s_own_tool_finds_the_document_valid_and_every_name_in_it(tmp_path)
 
 
 @pytest.mark.slow
-def test_reuse_s_own_tool_finds_creator_and_licence_of_every_picture(tmp_path):
+def test_reuse_s_own_tool_finds_creator_and_licence_of_every_image(tmp_path):
     assert write_attribution(dataset(), tmp_path / "REUSE.toml") == len(RAW)
     (tmp_path / "LICENSES").mkdir()
     for name in ("CC-BY-2.0.txt", "CC-BY-4.0.txt"):
@@ -88,7 +88,7 @@ def test_reuse_s_own_tool_finds_creator_and_licence_of_every_picture(tmp_path):
     assert csv["spdx_expressions"][0]["value"] == "CC-BY-4.0"
 
 
-def test_a_manifest_says_what_was_changed_in_a_line_that_ends_nothing(tmp_path):
+def test_changes_in_a_reuse_toml_are_a_comment_on_one_line(tmp_path):
     write_attribution(
         dataset(), tmp_path / "REUSE.toml", changes='cropped\n[[annotations]]\npath = "**"'
     )
@@ -101,7 +101,7 @@ def test_a_manifest_says_what_was_changed_in_a_line_that_ends_nothing(tmp_path):
     )
 
 
-def test_a_picture_that_comes_twice_is_a_package_once(tmp_path):
+def test_an_image_that_comes_twice_is_one_package(tmp_path):
     pytest.importorskip("spdx_tools")
     from spdx_tools.spdx.parser.parse_anything import parse_file
     from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
@@ -116,7 +116,7 @@ def test_a_picture_that_comes_twice_is_a_package_once(tmp_path):
     assert write_attribution(twice, tmp_path / "REUSE.toml") == 3
 
 
-def test_who_is_called_so_is_the_owner(tmp_path):
+def test_a_creator_called_unknown_flickr_user_is_the_owner(tmp_path):
     ds = datasets.Dataset.from_dict(
         {"hash": [image_hash(0)], "creator_username": ["unknown+Flickr+user"]}
     )
@@ -128,7 +128,7 @@ def test_who_is_called_so_is_the_owner(tmp_path):
     )
 
 
-def test_manifests_of_nothing_are_whole(tmp_path):
+def test_manifests_of_no_images_are_complete(tmp_path):
     empty = dataset().select([])
     assert (
         write_attribution(empty, tmp_path / "p.spdx.json")

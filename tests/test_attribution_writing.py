@@ -69,7 +69,7 @@ def test_every_kind_of_dataset_is_credited_in_its_order(folder, tmp_path, kind):
     assert rows == [vars(credit) for credit in credits(ds)]
 
 
-def test_only_the_pictures_that_are_left_are_credited_in_their_order(folder):
+def test_credits_are_of_the_rows_that_a_selection_has_in_its_order(folder):
     ds = load(folder())
     chosen = ds.select([4, 0, 2]).filter(
         lambda row: row["creator_username"] != "user+0", load_from_cache_file=False
@@ -82,7 +82,7 @@ def test_only_the_pictures_that_are_left_are_credited_in_their_order(folder):
     assert list(credits(ds.select([]))) == []
 
 
-def test_credits_come_as_they_are_asked_for(folder):
+def test_credits_of_a_stream_are_lazy(folder):
     ds = datasets.IterableDataset.from_generator(
         lambda: (
             {"hash": image_hash(n), "creator_username": "a"} if n < 600 else 1 / 0
@@ -92,7 +92,7 @@ def test_credits_come_as_they_are_asked_for(folder):
     assert next(credits(ds)).hash == image_hash(0)
 
 
-def test_from_datasets_on_disk_no_byte_of_an_image_is_read(folder, tmp_path, monkeypatch):
+def test_credits_of_datasets_on_disk_read_no_image(folder, tmp_path, monkeypatch):
     where = folder()
     kinds = [
         load(where),
@@ -121,7 +121,7 @@ def test_from_datasets_on_disk_no_byte_of_an_image_is_read(folder, tmp_path, mon
     assert {tuple(names) for names in tables} == {("hash", "creator_username")}
 
 
-def test_of_a_folder_the_csv_is_credited_whether_shards_are_there_or_not(folder, tmp_path):
+def test_credits_of_a_folder_need_its_csv_only(folder, tmp_path):
     where = folder()
     in_order = [f"user {n}" for n in reversed(IMAGES)]  # the CSV's
     assert [credit.creator for credit in credits(where)] == in_order
@@ -134,7 +134,7 @@ def test_of_a_folder_the_csv_is_credited_whether_shards_are_there_or_not(folder,
 @pytest.mark.parametrize(
     "name", ["C.csv", "C.jsonl", "C.parquet", "C.txt", "C.md", "C.html", "c.HTML"]
 )
-def test_the_end_of_the_name_says_in_which_form(folder, tmp_path, name):
+def test_the_suffix_of_a_list_chooses_its_format(folder, tmp_path, name):
     path = tmp_path / name
     assert write_attribution(folder(), path) == 5
     data = path.read_bytes()
@@ -152,7 +152,7 @@ def test_the_end_of_the_name_says_in_which_form(folder, tmp_path, name):
     assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted([name, "other.dat", "pass"])
 
 
-def test_the_release_is_the_target_s_own_unless_it_is_given(bundled, tmp_path):
+def test_a_list_names_the_release_of_its_target_unless_one_is_given(bundled, tmp_path):
     release, where = bundled
     ds = datasets.load_dataset("pass", release, data_dir=str(where), split="train")
     path = tmp_path / "C.txt"
@@ -167,7 +167,7 @@ def test_the_release_is_the_target_s_own_unless_it_is_given(bundled, tmp_path):
         assert f", release {shown} (" in path.read_text()
 
 
-def test_a_creator_or_a_picture_can_be_left_out(folder, tmp_path, caplog):
+def test_exclude_leaves_out_creators_and_hashes(folder, tmp_path, caplog):
     where = folder()
     left = [image_hash(1), "user+2", "user 3"]
     assert [credit.creator for credit in credits(where, exclude=left)] == ["user 4", "user 0"]
@@ -180,7 +180,7 @@ def test_a_creator_or_a_picture_can_be_left_out(folder, tmp_path, caplog):
     assert caplog.messages == ["exclude: no image has the hash or the creator 'user'."]
 
 
-def test_names_are_left_out_however_they_are_spelled(tmp_path, caplog):
+def test_exclude_compares_names_as_they_read(tmp_path, caplog):
     names = ["Jos%C3%A9", "Jose%CC%81", "%E2%80%AEJos%C3%A9+", "Jose", None]
     ds = datasets.Dataset.from_dict(
         {"hash": [image_hash(n) for n in range(5)], "creator_username": names}
@@ -195,7 +195,7 @@ def test_names_are_left_out_however_they_are_spelled(tmp_path, caplog):
     assert caplog.messages == ["exclude: no image has the hash or the creator ' Josè '."]
 
 
-def test_who_is_called_so_is_not_without_a_name(folder, tmp_path, caplog):
+def test_a_creator_called_unknown_flickr_user_is_not_counted_as_nameless(folder, tmp_path, caplog):
     where = folder()
     path = where / "pass_metadata.csv"
     path.write_text(path.read_text().replace("user+1", "").replace("user+3", "unknown+Flickr+user"))
@@ -207,7 +207,7 @@ def test_who_is_called_so_is_not_without_a_name(folder, tmp_path, caplog):
 
 
 @pytest.mark.parametrize("changes", ["", " \n", "\u202e\u200b"])
-def test_changes_of_which_nothing_can_be_seen_are_none(folder, tmp_path, changes):
+def test_changes_without_visible_characters_are_none(folder, tmp_path, changes):
     where = folder()
     assert next(credits(where, changes=changes)) == next(credits(where))
     for name in ("C.csv", "C.txt", "C.html"):
@@ -218,7 +218,7 @@ def test_changes_of_which_nothing_can_be_seen_are_none(folder, tmp_path, changes
 
 
 @pytest.mark.parametrize("kind", [pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
-def test_text_may_be_stored_in_several_ways(kind):
+def test_credits_take_large_and_dictionary_encoded_strings(kind):
     table = pa.table(
         {
             "hash": pa.array([image_hash(0)]).cast(kind),
@@ -228,7 +228,7 @@ def test_text_may_be_stored_in_several_ways(kind):
     assert [credit.creator for credit in credits(datasets.Dataset(table))] == ["a"]
 
 
-def test_pictures_without_a_name_are_counted_and_reported(folder, tmp_path, caplog):
+def test_images_without_a_creator_are_counted_in_a_warning(folder, tmp_path, caplog):
     where = folder()
     path = where / "pass_metadata.csv"
     path.write_text(path.read_text().replace("user+1", "").replace("user+3", "%E2%80%AE+"))
@@ -244,7 +244,7 @@ def test_pictures_without_a_name_are_counted_and_reported(folder, tmp_path, capl
     assert [credit.creator for credit in credits(where)].count(None) == 2
 
 
-def test_tables_can_be_in_the_order_of_creators_too(folder, tmp_path):
+def test_group_by_creator_sorts_tables_too(folder, tmp_path):
     where = folder()
     path = where / "pass_metadata.csv"
     path.write_text(path.read_text().replace("user+3", "anna"))
@@ -254,10 +254,10 @@ def test_tables_can_be_in_the_order_of_creators_too(folder, tmp_path):
     assert set(table["changes"].to_pylist()) == {"resized"}
 
 
-class TestTrouble:
+class TestErrors:
     """What cannot be credited or written."""
 
-    def test_a_column_that_is_not_there(self, folder):
+    def test_a_missing_column(self, folder):
         ds = load(folder())
         for lacking in ("hash", "creator_username"):
             for kind in (ds, ds.to_iterable_dataset()):
@@ -271,11 +271,11 @@ class TestTrouble:
             next(credits(generated))
 
     @pytest.mark.parametrize("target", [None, 7, [], {}, {"a": []}])
-    def test_what_is_no_dataset(self, target):
+    def test_a_target_that_is_no_dataset(self, target):
         with pytest.raises(DatasetError, match="dataset: expected"):
             credits(target)
 
-    def test_a_dataset_of_something_else(self, tmp_path):
+    def test_a_dataset_without_hashes_of_pass(self, tmp_path):
         ds = datasets.Dataset.from_dict({"hash": ["abc"], "creator_username": ["a"]})
         with pytest.raises(
             AttributionError, match="hash: expected 16 to 32 lower-case hex characters, found 'abc'"
@@ -286,7 +286,7 @@ class TestTrouble:
             write_attribution(ds, tmp_path / "C.csv")
         assert list(tmp_path.iterdir()) == []
 
-    def test_a_folder_that_is_not_there(self, tmp_path):
+    def test_a_missing_folder_or_csv(self, tmp_path):
         with pytest.raises(
             ReleaseError, match="expected a folder with pass_metadata.csv, found nothing there"
         ):
@@ -296,12 +296,12 @@ class TestTrouble:
         ):
             write_attribution(tmp_path, tmp_path / "C.csv")
 
-    def test_a_csv_of_something_else(self, tmp_path):
+    def test_a_csv_with_other_columns(self, tmp_path):
         (tmp_path / "other.csv").write_text("a,b\n1,2\n")
         with pytest.raises(MetadataError, match="expected the columns hash, unickname"):
             write_attribution(tmp_path / "other.csv", tmp_path / "C.csv")
 
-    def test_a_form_that_there_is_not(self, folder, tmp_path):
+    def test_an_unknown_format_group_or_release(self, folder, tmp_path):
         where = folder()
         with pytest.raises(
             AttributionError, match=r"C.docx: expected a name that ends in .csv, .*found .docx"
@@ -320,7 +320,7 @@ class TestTrouble:
         with pytest.raises(ReleaseError, match="expected one of v2, v3, found 'v9'"):
             write_attribution(where, tmp_path / "C.csv", release="v9")
 
-    def test_columns_that_are_no_text(self):
+    def test_columns_that_are_not_text(self):
         label = datasets.ClassLabel(names=["anna", "bo"])
         names = datasets.Dataset.from_dict(
             {"hash": [image_hash(0)], "creator_username": [1]},
@@ -334,7 +334,7 @@ class TestTrouble:
         with pytest.raises(AttributionError, match="hash: expected text, found int64"):
             next(credits(numbers))
 
-    def test_what_the_list_is_made_from(self, folder, tmp_path):
+    def test_a_list_that_would_replace_its_csv_or_titles(self, folder, tmp_path):
         where = folder()
         metadata = where / "pass_metadata.csv"
         before = metadata.read_bytes()
@@ -355,7 +355,7 @@ class TestTrouble:
         assert not (tmp_path / "pass_metadata.csv").exists()
 
     @pytest.mark.parametrize("changes", [7, ["cropped"], b"cropped", "\ud800"])
-    def test_words_that_are_no_text(self, folder, tmp_path, changes):
+    def test_changes_and_exclude_that_are_not_text(self, folder, tmp_path, changes):
         where = folder()
         for options in ({"changes": changes}, {"exclude": [changes]}):
             with pytest.raises(AttributionError, match=f"{next(iter(options))}: expected text"):
@@ -366,13 +366,13 @@ class TestTrouble:
             credits(where, exclude=None)
         assert not list(tmp_path.glob("C.csv*"))
 
-    def test_only_a_csv_is_made_safe_for_spreadsheets(self, folder, tmp_path):
+    def test_spreadsheet_safe_is_for_csv_only(self, folder, tmp_path):
         with pytest.raises(
             AttributionError, match="spreadsheet_safe: expected a list in csv, found html"
         ):
             write_attribution(folder(), tmp_path / "C.html", spreadsheet_safe=True)
 
-    def test_lists_of_one_stem_have_pages_of_their_own(self, folder, tmp_path, monkeypatch):
+    def test_lists_of_one_stem_have_a_folder_of_pages_each(self, folder, tmp_path, monkeypatch):
         monkeypatch.setattr("pass_utils.attribution.html.PAGE_CREDITS", 3)
         where = folder()
         for name in ("C.html", "C.htm", "C"):
@@ -389,7 +389,7 @@ class TestTrouble:
             ]
 
     @pytest.mark.parametrize("name", ["C.csv", "C.html"])
-    def test_a_place_that_is_not_there(self, folder, tmp_path, name):
+    def test_a_missing_folder_for_the_list(self, folder, tmp_path, name):
         with pytest.raises(
             AttributionError, match="expected to write it, found: .*No such file or directory"
         ):
@@ -397,7 +397,7 @@ class TestTrouble:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("name", ["C.csv", "C.parquet", "C.html"])
-    def test_what_goes_wrong_half_way_leaves_the_old_list(self, tmp_path, name):
+    def test_an_error_half_way_leaves_the_old_list(self, tmp_path, name):
         (tmp_path / name).write_text("old")
         rows = [{"hash": image_hash(n), "creator_username": "a"} for n in range(30_000)] + [
             {"hash": "!", "creator_username": "b"}
@@ -408,7 +408,7 @@ class TestTrouble:
         assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
 
-def test_importing_the_package_imports_none_of_this():
+def test_importing_pass_utils_does_not_import_attribution():
     code = "import sys, pass_utils; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"jinja2", "pyarrow", "datasets", "pass_utils.attribution.writing"} & set(
@@ -417,7 +417,7 @@ def test_importing_the_package_imports_none_of_this():
     assert {"Credit", "credits", "dataset_credit", "write_attribution"} <= set(pass_utils.__all__)
 
 
-def test_nothing_is_said_when_all_is_well(folder, tmp_path, capfd, caplog):
+def test_write_attribution_prints_and_logs_nothing_on_success(folder, tmp_path, capfd, caplog):
     caplog.set_level(logging.INFO, "pass_utils.attribution.writing")
     write_attribution(folder(), tmp_path / "C.csv")
     assert (caplog.messages, capfd.readouterr()) == ([], ("", ""))

@@ -104,7 +104,7 @@ def test_titles_and_pages_are_found_by_hash(tmp_path, kind):
     assert len(titles) == 3
 
 
-def test_in_parquet_too(tmp_path):
+def test_titles_are_found_in_parquet(tmp_path):
     names, *rows = NAMED
     pq.write_table(
         pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))),
@@ -127,14 +127,14 @@ def test_a_big_file_is_read_block_by_block(tmp_path, monkeypatch):
     ]
 
 
-def test_lines_that_do_not_fit_are_passed_over_and_counted(tmp_path, caplog):
+def test_lines_with_other_columns_are_skipped_and_counted(tmp_path, caplog):
     path = tmp_path / "yfcc"
     path.write_bytes(tsv([LINES[0], ["torn", "line"], *LINES[1:]]))
     assert found(Titles(path, pa.array(HASHES[:5]))) == EXPECTED
     assert caplog.messages == [f"{path}: 1 lines have another number of columns; they are skipped."]
 
 
-def test_a_file_that_has_none_of_the_pictures_is_reported(tmp_path, caplog):
+def test_a_file_without_any_of_the_images_is_a_warning(tmp_path, caplog):
     path = tmp_path / "yfcc"
     path.write_bytes(tsv([line(77)]))
     titles = Titles(path, pa.array(HASHES[:5]))
@@ -153,13 +153,13 @@ def test_a_file_that_has_none_of_the_pictures_is_reported(tmp_path, caplog):
         (b"\x1f\x8b no", "expected YFCC100M's metadata"),
     ],
 )
-def test_another_file_is_refused(tmp_path, data, match):
+def test_a_file_of_another_kind_is_an_error(tmp_path, data, match):
     (tmp_path / "yfcc").write_bytes(data)
     with pytest.raises(MetadataError, match=match):
         Titles(tmp_path / "yfcc", pa.array(HASHES))
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path):
+def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(MetadataError, match="No such file"):
         Titles(tmp_path / "yfcc", pa.array(HASHES))
 
@@ -180,14 +180,14 @@ def test_credits_have_titles_and_pages_where_they_are_known(tmp_path):
         assert [(row["creator"], row["title"], row["page_url"]) for row in rows] == known
 
 
-def test_the_hash_is_an_md5_without_the_zeros_that_bytes_begin_with():
+def test_hash_of_url_is_an_md5_without_leading_zeros_of_bytes():
     for number in range(50):
         expected = "".join(f"{byte:x}" for byte in hashlib.md5(url(number).encode()).digest())
         assert hash_of_url(url(number)) == expected
     assert len({len(hash_of_url(url(number))) for number in range(50)}) > 3
 
 
-def test_the_hash_of_a_picture_is_that_of_its_address():
+def test_hash_of_url_is_that_of_the_http_address():
     assert (
         hash_of_url("https://farm8.staticflickr.com/7205/6985418911_df7747990d.jpg")
         == "4e2f7a26a1dfbf165a7e30bdabf7e72a"

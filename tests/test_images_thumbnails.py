@@ -36,7 +36,7 @@ def shown(path) -> list[tuple[str, Image.Image, dict]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"embed_images": True}, {"streaming": True}])
-def test_each_credit_has_its_picture(tmp_path, options):
+def test_each_credit_has_its_thumbnail(tmp_path, options):
     ds = load(**options)
     assert write_attribution({"a": ds}, tmp_path / "C.html", thumbnails=64) == 24
     pictures = {row["hash"]: row["image"] for row in load()}
@@ -54,7 +54,7 @@ def test_each_credit_has_its_picture(tmp_path, options):
     assert [entry.name for entry in tmp_path.iterdir()] == ["C.html"]
 
 
-def test_pages_have_them_too_in_their_own_order(tmp_path, monkeypatch):
+def test_thumbnails_follow_their_credits_onto_pages(tmp_path, monkeypatch):
     monkeypatch.setattr("pass_utils.attribution.html.PAGE_CREDITS", 3)
     images = [Image.new("L", (40, 20), 30 * n) for n in range(8)]
     rows = {
@@ -70,7 +70,7 @@ def test_pages_have_them_too_in_their_own_order(tmp_path, monkeypatch):
     assert all(abs(greys[image_hash(n)] - 30 * n) < 4 for n in range(8))
 
 
-def test_what_has_no_images_has_no_thumbnails(tmp_path):
+def test_thumbnails_need_a_dataset_with_images(tmp_path):
     with pytest.raises(DatasetError, match="expected a Dataset, .* found PosixPath"):
         write_attribution(dummy_folder(), tmp_path / "C.html", thumbnails=64)
     with pytest.raises(DatasetError, match="expected a column of type Image, found"):
@@ -105,11 +105,11 @@ def test_a_broken_image_is_named_by_its_hash(tmp_path):
 
 
 @pytest.mark.parametrize("size", [0, -1, 5000, "160", True, 1.5])
-def test_a_size_that_makes_no_sense_is_refused(tmp_path, size):
+def test_thumbnails_refuse_sizes_out_of_range(tmp_path, size):
     with pytest.raises(AttributionError, match="thumbnails: expected 16 to 1024 pixels, found"):
         write_attribution(load(), tmp_path / "C.html", thumbnails=size)
 
 
-def test_only_pages_have_thumbnails(tmp_path):
+def test_thumbnails_are_for_html_only(tmp_path):
     with pytest.raises(AttributionError, match="thumbnails: expected a list in html, found csv"):
         write_attribution(load(), tmp_path / "C.csv", thumbnails=64)
