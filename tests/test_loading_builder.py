@@ -473,3 +473,15 @@ def test_releases_in_facts():
         "v2": 179_653_828_984,
         "v3": 179_640_190_811,
     }
+
+
+@pytest.mark.parametrize("options", [{}, {"embed_images": True}, {"streaming": True}], ids=str)
+@pytest.mark.parametrize("begin", [0, 1000], ids=["zeros alone", "zeros from an image on"])
+def test_a_shard_of_the_right_size_that_ends_in_zeros_is_an_error(folder, options, begin):
+    path = folder()
+    shard = path / "PASS.1.tar"
+    data = shard.read_bytes()
+    shard.write_bytes(data[:begin] + bytes(max(0, 20_000 - begin)))
+    with pytest.raises(ShardError, match="zeros .*Fetch it again") as caught:
+        list(load_dataset("pass", data_dir=str(path), shards=[0, 1], split="train", **options))
+    assert caught.value.shard == str(shard)

@@ -1,6 +1,4 @@
-"""Bytes of a URL through everything that a server and the way to it can do: each fault gives the
-bytes or says why not.
-"""
+"""Resumable reads of remote files: after each fault of a server the bytes come, or an error."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""An image's place in a shard in, its bytes out: as a URL, through fsspec, and through
-`datasets.Image`.
-"""
+"""Places of images in shards: as URLs, through fsspec, and through `datasets.Image`."""
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ from pass_utils.shards.source import ShardFile
 from pass_utils.shards.tar import read_members
 
 HASHES = [image_hash(number) for number in range(3)]
-PICTURES = [jpeg(hash) + bytes(number) for number, hash in enumerate(HASHES)]  # of different sizes
+IMAGES = [jpeg(hash) + bytes(number) for number, hash in enumerate(HASHES)]  # of different sizes
 
 examples = settings(deadline=None, max_examples=60, database=None, derandomize=True)
 words = st.text(
@@ -40,11 +38,11 @@ folders = st.lists(
 
 
 def write_shard(path: Path) -> Path:
-    """A shard with the pictures."""
+    """A shard with the images."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(
         make_tar(
-            [(f"PASS_dataset/0/{h}.jpg", data) for h, data in zip(HASHES, PICTURES, strict=True)]
+            [(f"PASS_dataset/0/{h}.jpg", data) for h, data in zip(HASHES, IMAGES, strict=True)]
         )
     )
     return path
@@ -65,13 +63,13 @@ def shard(tmp_path) -> Path:
     return write_shard(tmp_path / "PASS.0.tar")
 
 
-def test_a_url_says_where_the_picture_is(shard):
+def test_a_url_says_where_the_image_is(shard):
     stamp = ShardFile(shard).stamp
-    assert urls_of(shard)[1] == f"pass://2048-{len(PICTURES[1])}-{stamp}{shard}/{HASHES[1]}.jpg"
+    assert urls_of(shard)[1] == f"pass://2048-{len(IMAGES[1])}-{stamp}{shard}/{HASHES[1]}.jpg"
     assert Place.from_url(urls_of(shard)[1]) == (
         str(shard),
         2048,
-        len(PICTURES[1]),
+        len(IMAGES[1]),
         stamp,
         f"{HASHES[1]}.jpg",
     )
@@ -87,7 +85,7 @@ def test_a_relative_path_becomes_absolute(shard, tmp_path, monkeypatch):
     urls = urls_of("PASS.0.tar")
     assert urls == urls_of(shard)
     monkeypatch.chdir("/")
-    assert [read(url) for url in urls] == PICTURES
+    assert [read(url) for url in urls] == IMAGES
 
 
 @examples
@@ -98,7 +96,7 @@ def test_any_path_comes_back_from_its_url_and_opens(names):
         urls = urls_of(path)
         assert [Place.from_url(url).shard for url in urls] == [str(path)] * 3
         assert [Place.from_url(url).name for url in urls] == [f"{hash}.jpg" for hash in HASHES]
-        assert [read(url) for url in urls] == PICTURES
+        assert [read(url) for url in urls] == IMAGES
         assert all(re.fullmatch(r"pass://[!-~]+", url) for url in urls)
         assert not any(character in url for url in urls for character in "*?[]{}#\"' ")
 
@@ -150,13 +148,13 @@ def test_any_text_is_a_place_or_refused(url):
 
 def test_fsspec_gives_the_bytes(shard):
     urls = urls_of(shard)
-    assert [read(url) for url in urls] == PICTURES
+    assert [read(url) for url in urls] == IMAGES
     system = fsspec.filesystem("pass")
     assert isinstance(system, ShardFileSystem)
-    assert system.cat_file(urls[1]) == PICTURES[1]
+    assert system.cat_file(urls[1]) == IMAGES[1]
     with system.open(urls[2]) as file:
         file.seek(2)
-        assert file.read(5) == PICTURES[2][2:7]
+        assert file.read(5) == IMAGES[2][2:7]
 
 
 @pytest.mark.slow
@@ -170,16 +168,16 @@ def test_a_process_that_never_imported_pass_utils_reads_a_url(shard, tmp_path):
         done = subprocess.run(
             [sys.executable, "-c", code, url], cwd=tmp_path, capture_output=True, check=False
         )
-        assert (done.stdout, done.stderr) == (PICTURES[number], b"")
+        assert (done.stdout, done.stderr) == (IMAGES[number], b"")
 
 
 def test_info_gives_name_and_size_without_touching_the_shard(shard):
     url = urls_of(shard)[1]
     shard.unlink()
     system = fsspec.filesystem("pass")
-    expected = {"name": url.removeprefix("pass://"), "size": len(PICTURES[1]), "type": "file"}
+    expected = {"name": url.removeprefix("pass://"), "size": len(IMAGES[1]), "type": "file"}
     assert system.info(url) == system.info(url.removeprefix("pass://")) == expected
-    assert system.size(url) == len(PICTURES[1])
+    assert system.size(url) == len(IMAGES[1])
     assert system.ls(url) == [expected]
     assert not system.exists(url)
     assert not system.isfile(url)
@@ -235,11 +233,11 @@ def test_reading_leaves_no_file_open(shard):
     before = len(list(fds.iterdir()))
     files = [fsspec.open(url).open() for url in urls]
     assert len(list(fds.iterdir())) == before
-    assert files[-1].read() == PICTURES[2]
+    assert files[-1].read() == IMAGES[2]
 
 
 def test_the_file_system_reads_parts_of_an_image(shard):
-    system, url, data = fsspec.filesystem("pass"), urls_of(shard)[1], PICTURES[1]
+    system, url, data = fsspec.filesystem("pass"), urls_of(shard)[1], IMAGES[1]
     for start, end in [(None, None), (3, None), (None, 9), (3, 9), (-7, None), (-7, -2), (2, -2)]:
         assert system.cat_file(url, start, end) == data[start:end]
     assert system.cat_file(url, -10_000, 4) == data[:4]
@@ -252,20 +250,20 @@ def test_the_file_system_reads_parts_of_an_image(shard):
     assert (system.head(url, 6), system.tail(url, 6)) == (data[:6], data[-6:])
     assert system.cat([url, urls_of(shard)[0]]) == {
         url.removeprefix("pass://"): data,
-        urls_of(shard)[0].removeprefix("pass://"): PICTURES[0],
+        urls_of(shard)[0].removeprefix("pass://"): IMAGES[0],
     }
 
 
 def test_the_file_system_lists_one_image_per_url(shard, tmp_path):
     system, url = fsspec.filesystem("pass"), urls_of(shard)[1]
     path = url.removeprefix("pass://")
-    info = {"name": path, "size": len(PICTURES[1]), "type": "file"}
+    info = {"name": path, "size": len(IMAGES[1]), "type": "file"}
     assert system.ls(url) == system.ls(path, detail=True) == [info]
     assert system.ls(url, detail=False) == system.find(url) == system.glob(url) == [path]
     assert system.find(url, detail=True) == {path: info}
     assert list(system.walk(url)) == [(path, [], [""])]
-    assert system.du(url) == len(PICTURES[1])
-    assert system.du(url, total=False) == {path: len(PICTURES[1])}
+    assert system.du(url) == len(IMAGES[1])
+    assert system.du(url, total=False) == {path: len(IMAGES[1])}
     assert system.exists(url)
     assert system.isfile(url)
     assert not system.isdir(url)
@@ -273,7 +271,7 @@ def test_the_file_system_lists_one_image_per_url(shard, tmp_path):
     assert system.created(url) == system.modified(url)
     assert system.checksum(url) == system.checksum(path)
     system.get_file(url, str(tmp_path / "copy.jpg"))
-    assert (tmp_path / "copy.jpg").read_bytes() == PICTURES[1]
+    assert (tmp_path / "copy.jpg").read_bytes() == IMAGES[1]
 
 
 def test_an_image_does_not_exist_whose_shard_changed_or_whose_url_is_malformed(shard):
@@ -333,8 +331,8 @@ def test_writing_is_refused(shard, mode):
     assert shard.read_bytes() == data
 
 
-def test_datasets_decodes_the_picture_at_a_url(shard):
-    for url, data in zip(urls_of(shard), PICTURES, strict=True):
+def test_datasets_decodes_the_image_at_a_url(shard):
+    for url, data in zip(urls_of(shard), IMAGES, strict=True):
         expected = datasets.Image().decode_example({"path": None, "bytes": data})
         image = datasets.Image().decode_example({"path": url, "bytes": None})
         assert (image.format, image.mode, image.size) == ("JPEG", "RGB", expected.size)
@@ -354,5 +352,5 @@ def test_datasets_writes_the_bytes_at_a_url_where_it_embeds_files(shard):
     image = datasets.Image()
     places = pa.array([{"bytes": None, "path": url} for url in urls_of(shard)], image.pa_type)
     assert image.embed_storage(places).to_pylist() == [
-        {"bytes": data, "path": f"{hash}.jpg"} for hash, data in zip(HASHES, PICTURES, strict=True)
+        {"bytes": data, "path": f"{hash}.jpg"} for hash, data in zip(HASHES, IMAGES, strict=True)
     ]

@@ -1,6 +1,4 @@
-"""A shard behind a URL in, its bytes at any offset out: read forward, with a look around here and
-there.
-"""
+"""Remote shards: bytes at any offset, read forward with small steps back."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A byte range of a tar in, members out: against tarfile, over any cuts, past pictures that hold
-tars, and on damage.
+"""Members of byte ranges of a tar: against tarfile, over any cuts, past images that hold tars, and
+on damage.
 """
 
 from __future__ import annotations
@@ -323,16 +323,16 @@ HOLLOW = {
 }
 
 
-def around(*pictures: bytes) -> tuple[bytes, list[str]]:
-    """A shard with these pictures among plain ones, and the names of its files."""
+def around(*images: bytes) -> tuple[bytes, list[str]]:
+    """A shard with these images among plain ones, and the names of its files."""
     plain = iter(
         (f"PASS_dataset/1/{image_hash(n)}.jpg", bytes([65 + n % 26]) * (200 + 97 * n % 900))
         for n in range(99)
     )
     files = [next(plain) for _ in range(5)]
-    for n, picture in enumerate(pictures):
+    for n, image in enumerate(images):
         files += [
-            (f"PASS_dataset/1/{image_hash(50 + n)}.jpg", picture),
+            (f"PASS_dataset/1/{image_hash(50 + n)}.jpg", image),
             *(next(plain) for _ in range(4)),
         ]
     return make_tar(files), [name for name, _ in files]
@@ -340,16 +340,16 @@ def around(*pictures: bytes) -> tuple[bytes, list[str]]:
 
 @pytest.mark.parametrize(
     "lookback", [BIG, 12_288], indirect=True
-)  # the pictures are smaller than both
+)  # the images are smaller than both
 @pytest.mark.parametrize("tail", [b"", b"\xff\xd9"], ids=["at its end", "within"])
 @pytest.mark.parametrize("inner", HOLLOW.values(), ids=HOLLOW)
-def test_a_picture_that_holds_a_tar_yields_nothing_of_it(lookback, inner, tail):
+def test_a_image_that_holds_a_tar_yields_nothing_of_it(lookback, inner, tail):
     data, expected = around(HEAD + inner + tail)
     assert names(data) == expected
     check_every_cut(data)
 
 
-def test_two_pictures_that_hold_tars_one_after_the_other_yield_nothing_of_them(monkeypatch):
+def test_two_images_that_hold_tars_one_after_the_other_yield_nothing_of_them(monkeypatch):
     monkeypatch.setattr(shards, "LOOKBACK", 5120)
     short = make_tar(INNER[:2], end=False)
     data, expected = around(short, HEAD + short + END, short, HEAD + short, HEAD + short[:1024])
@@ -372,7 +372,7 @@ def test_a_tar_in_an_image_larger_than_the_look_back_is_refused_by_ranges(monkey
     monkeypatch.setattr(shards, "LOOKBACK", 4096)
     long = f"PASS_dataset/{'9' * 120}"
     files = [(f"{long}/{image_hash(n)}.jpg", bytes([65 + n]) * 700) for n in range(12)]
-    name = f"{long}/picture.jpg"
+    name = f"{long}/image.jpg"
     data = make_tar([*files[:6], (name, inner), *files[6:]], format=FORMATS[form])
     assert names(data) == [name for name, _ in [*files[:6], (name, b""), *files[6:]]]
     outer = next(member for member in members(data) if member.name == name)
@@ -405,7 +405,7 @@ def test_ranges_over_a_tar_in_an_image_of_any_size_give_the_whole_or_an_error(in
     inner = buffer.getvalue() if ended else buffer.getvalue()[:length]
     plain = [(f"m{n}.jpg", bytes([65 + n]) * (n * 90)) for n in range(12)]
     before = HEAD * draw.draw(st.integers(0, 12))
-    data = Tar(make_tar([*plain[:5], ("picture.jpg", before + inner), *plain[5:]]))
+    data = Tar(make_tar([*plain[:5], ("image.jpg", before + inner), *plain[5:]]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shards, "LOOKBACK", draw.draw(st.sampled_from([512, 2560, 8192])))
         yielded, errors = attempt(data, some_cuts(draw, data))
@@ -419,14 +419,14 @@ def test_ranges_over_a_tar_in_an_image_of_any_size_give_the_whole_or_an_error(in
 
 
 @pytest.mark.parametrize("skipped", range(6))
-def test_a_header_in_a_picture_that_leads_exactly_to_a_later_header_loses_no_member(
+def test_a_header_in_a_image_that_leads_exactly_to_a_later_header_loses_no_member(
     monkeypatch, skipped
 ):
     monkeypatch.setattr(shards, "LOOKBACK", 4096)
     plain = [(f"m{n}.jpg", bytes([65 + n]) * 500) for n in range(20)]  # 1024 bytes each
-    picture = HEAD + make_header(b"PASS_dataset/9/a.jpg", 1024 * skipped + 512) + HEAD
-    data = make_tar([*plain[:10], ("picture.jpg", picture), *plain[10:]])
-    assert names(data) == [f"m{n}.jpg" for n in range(10)] + ["picture.jpg"] + [
+    image = HEAD + make_header(b"PASS_dataset/9/a.jpg", 1024 * skipped + 512) + HEAD
+    data = make_tar([*plain[:10], ("image.jpg", image), *plain[10:]])
+    assert names(data) == [f"m{n}.jpg" for n in range(10)] + ["image.jpg"] + [
         f"m{n}.jpg" for n in range(10, 20)
     ]
     check_every_cut(data)
@@ -803,18 +803,18 @@ def test_headers_in_any_order_give_the_same_members_over_any_cuts_or_an_error(ma
 @pytest.mark.slow
 @settings(examples, max_examples=200)
 @given(st.lists(blocks, min_size=1, max_size=16), st.integers(0, 9), st.data())
-def test_headers_in_any_order_give_no_member_when_a_picture_holds_them(made, before, draw):
+def test_headers_in_any_order_give_no_member_when_a_image_holds_them(made, before, draw):
     plain = [(f"m{n}.jpg", bytes([65 + n]) * (n * 100)) for n in range(20)]
-    picture = HEAD + b"".join(made)
-    data = make_tar([*plain[:before], ("picture.jpg", picture), *plain[before:]])
+    image = HEAD + b"".join(made)
+    data = make_tar([*plain[:before], ("image.jpg", image), *plain[before:]])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shards, "LOOKBACK", len(picture) + 2048)
+        patch.setattr(shards, "LOOKBACK", len(image) + 2048)
         assert [member.name for member in join(data, some_cuts(draw, data))] == names(data)
     assert len(names(data)) == 21
 
 
 NO_TARS = {
-    "a picture": (
+    "a image": (
         jpeg("x") * 9,
         r"expected a tar, found a file that begins with b'\\xff\\xd8\\xff",
     ),

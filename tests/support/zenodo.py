@@ -1,4 +1,4 @@
-"""A server on this machine with Zenodo's manners, and faults to order.
+"""A loopback server that behaves like Zenodo, with faults to order.
 
 It says `Accept-Ranges: none` yet serves ranges, gives each file the ETag `"md5:<hex>"`, and
 redirects `/record/` to `/records/`. `server.faults` is a list; each request for a file takes the
