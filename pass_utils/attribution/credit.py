@@ -1,7 +1,6 @@
 """The credit of an image: title, author, source and licence (TASL), and a note of changes.
 
-PASS supplies author and licence; the source follows from the hash; title and Flickr page come from
-YFCC100M, given a file. What is not known is null until a list for people is written.
+Title and Flickr page come from YFCC100M. What is not known is null until a list is written.
 """
 
 from __future__ import annotations
@@ -70,8 +69,7 @@ class Credit:
     def text(self) -> str:
         """The credit as one line, as one would write it by hand."""
         what = "Photo" if self.title is None else f'"{self.title}"'
-        creator = self.creator or UNKNOWN_CREATOR
-        return f"{what} by {creator} ({self.link}){text_end(self.changes)}"
+        return f"{what} by {self.creator or UNKNOWN_CREATOR} ({self.link}){text_end(self.changes)}"
 
     def __str__(self) -> str:
         return self.text

@@ -7,7 +7,6 @@ unopened.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -18,14 +17,14 @@ import datasets
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .._datasets import open_splits, stored_table, stream_tables
+from .._datasets import open_splits, stream_tables
 from .._util.cache import cache_dir
 from .._util.text import one_line, readable_all, tidy
-from ..errors import AttributionError, ReleaseError, ShardError
+from ..errors import AttributionError, ReleaseError
 from ..metadata import open_metadata, read_rows
-from ..releases import METADATA_FILE, RELEASES, Release
-from ..shards.places import PROTOCOL, Place
+from ..releases import METADATA_FILE, Release
 from ..transfer.folder import release_in
+from .overwriting import is_read, is_same
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +32,6 @@ KEY_COLUMNS = ("hash", "creator_username")
 _TEXT_TYPES = {"string", "large_string", "string_view", "null"}
 _ROWS_AT_A_TIME = 20_000
 _STREAMED_ROWS_AT_A_TIME = 500  # with their images, about 60 MB
-_RELEASE_FILES = {file.name for release in RELEASES.values() for file in release.files}
 
 
 class Images(NamedTuple):
@@ -110,7 +108,7 @@ def _from_dataset(dataset: Any) -> Images:
             columns = [_text(table[name], name) for name in KEY_COLUMNS]
             yield pa.RecordBatch.from_arrays(columns, names=list(KEY_COLUMNS))
 
-    return Images(batches, rows, None, lambda path: _reads(dataset, path))
+    return Images(batches, rows, None, lambda path: is_read(dataset, path))
 
 
 def _check_columns(names: list[str]) -> None:
@@ -132,66 +130,6 @@ def _text(column: pa.ChunkedArray, name: str) -> pa.StringArray:
         )
     array = column.cast(pa.string()).combine_chunks()
     return pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
-
-
-def check_output(path: Path, images: Images, others: Iterable[Path]) -> None:
-    """Checks that a list does not replace what it is made from.
-
-    Args:
-        path: The file that the list is written to.
-        images: What it credits.
-        others: Other files that are read.
-
-    Raises:
-        AttributionError: it would replace one of the files, a shard of the dataset, a file of its
-            cache, or a file with a name that a release has.
-    """
-    reads = any(is_same(path, other) for other in others) or images.reads(path)
-    if reads or path.name in _RELEASE_FILES:
-        found = "a file that the credits are made from" if reads else f"the name of {path.name}"
-        raise AttributionError(
-            f"{path}: expected the name of a new list, found {found}. Choose another name for the "
-            "list."
-        )
-
-
-def is_same(path: Path, other: Path) -> bool:
-    """Whether two paths lead to the same file, which is there."""
-    with contextlib.suppress(OSError):
-        return path.samefile(other)
-    return False
-
-
-def _reads(dataset: Any, path: Path) -> bool:
-    """Whether a dataset on disk has its rows or images in a file.
-
-    The shards of a stream are not known; they have the names of a release's files.
-    """
-    if not isinstance(dataset, datasets.Dataset) or not path.exists():
-        return False
-    if any(is_same(path, Path(file["filename"])) for file in dataset.cache_files):
-        return True
-    for name, feature in dataset.features.items():
-        if isinstance(feature, datasets.Image):
-            paths = pc.struct_field(stored_table(dataset).column(name), "path")
-            if any(is_same(path, file) for file in _files(paths, path.name)):
-                return True
-    return False
-
-
-def _files(paths: pa.ChunkedArray, name: str) -> Iterator[Path]:
-    """The shards that images are in, and the files with this name that they are."""
-    in_shards = pc.fill_null(pc.starts_with(paths, f"{PROTOCOL}://"), False)
-    # without what differs from image to image
-    shards = pc.replace_substring_regex(
-        paths.filter(in_shards), "^([^-]*)-[0-9]+-([0-9a-f]+/.*/)[^/]+$", rf"{PROTOCOL}://0-0-\2x"
-    )
-    for url in pc.unique(shards).to_pylist():
-        with contextlib.suppress(ShardError):
-            yield Path(Place.from_url(url).shard)
-    others = paths.filter(pc.invert(in_shards))
-    named = pc.unique(others.filter(pc.fill_null(pc.ends_with(others, name), False)))
-    yield from map(Path, named.to_pylist())
 
 
 def check_text(name: str, value: Any) -> None:

@@ -21,9 +21,10 @@ from ..pages.output import atomic_output
 from ..releases import UNKNOWN_CREATOR, Release, find_release
 from .credit import COLUMNS, Credit, credit_batch, credit_records, dataset_credit
 from .formats import check_options, find_format
-from .inputs import check_changes, check_output, find_images, leave_out
+from .inputs import check_changes, find_images, leave_out
 from .options import ListOptions
 from .order import ImageTable
+from .overwriting import check_output
 from .yfcc import Titles
 
 __all__ = ["Credit", "credits", "dataset_credit", "write_attribution"]
@@ -138,7 +139,7 @@ def write_attribution(
         raise AttributionError(f'group_by: expected "creator" or None, found {group_by!r}.')
     changes = check_changes(changes)
     images = find_images(target, release)
-    check_output(where, images, [] if yfcc is None else [Path(yfcc).expanduser()])
+    check_output(where, images.reads, [] if yfcc is None else [Path(yfcc).expanduser()])
     options = ListOptions(
         find_release(release or images.release), changes, spreadsheet_safe, path=where
     )

@@ -76,7 +76,7 @@ def credits(
     selection by shards or resolution all images of the CSV are credited, and the shards need not be
     there.
     """
-    from ..attribution.inputs import is_same
+    from ..attribution.overwriting import is_same
     from ..attribution.writing import write_attribution
 
     if exclude_from is not None and is_same(out, Path(exclude_from.name)):
