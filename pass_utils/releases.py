@@ -6,6 +6,7 @@ What `pass.py` knows, typed; this is the only module that imports it. `pass` is 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import re
@@ -115,18 +116,26 @@ def choose_shards(release: Release, shards: Iterable[Any] | None) -> dict[int, F
     """
     if shards is None:
         return release.shards
-    numbers: list[Any] = [shards] if isinstance(shards, str) else list(shards)
+    numbers: list[Any] = (
+        list(shards) if isinstance(shards, Iterable) and not isinstance(shards, str) else [shards]
+    )
     known = release.shards
     if (
-        not numbers
-        or any(isinstance(number, bool) or number not in known for number in numbers)
+        not isinstance(shards, Iterable)
+        or not numbers
+        or any(not _is_integer(number) or number not in known for number in numbers)
         or len(set(numbers)) != len(numbers)
     ):
         raise ReleaseError(
             f"shards: expected different numbers from {min(known)} to {max(known)}, as in "
-            f"`shards=[0, 3]`, found {numbers}."
+            f"`shards=[0, 3]`, found {numbers if isinstance(shards, Iterable) else shards!r}."
         )
-    return {number: known[number] for number in numbers}
+    return {int(number): known[number] for number in numbers}
+
+
+def _is_integer(number: Any) -> bool:
+    """Whether it is a whole number by type, as of NumPy, and no boolean."""
+    return hasattr(number, "__index__") and not isinstance(number, bool)
 
 
 def file_url(release: Release, file: File, base_url: str | None = None) -> str:
@@ -136,8 +145,18 @@ def file_url(release: Release, file: File, base_url: str | None = None) -> str:
         release: the release.
         file: one of its files.
         base_url: a mirror; None for the environment's `PASS_BASE_URL`, and else Zenodo.
+
+    Raises:
+        ReleaseError: the mirror's URL is none of http or https.
     """
-    return release.url(file, base_url or os.environ.get("PASS_BASE_URL") or script.BASE_URL)
+    base = base_url or os.environ.get("PASS_BASE_URL") or script.BASE_URL
+    if not re.match(r"https?://[^/]", str(base), re.IGNORECASE):
+        raise ReleaseError(
+            "base_url: expected the URL of a mirror, such as https://example.org/records, found "
+            "one that does not begin with https:// or http://. Check it, or the environment's "
+            "PASS_BASE_URL."
+        )
+    return release.url(file, base)
 
 
 def doi_url(release: Release) -> str:
@@ -152,6 +171,18 @@ def source_url(hash: str) -> str:
     'https://multimedia-commons.s3-us-west-2.amazonaws.com/data/images/012/345/0123456789abcdef.jpg'
     """
     return f"{SOURCE_URL}{hash[:3]}/{hash[3:6]}/{hash}.jpg"
+
+
+def miniature_of(csv: Path) -> Release | None:
+    """Returns the release whose bundled miniature has this metadata CSV, wherever it was copied to;
+    None for any other CSV.
+    """
+    for release in RELEASES.values():
+        ours = dummy_folder(release) / METADATA_FILE
+        with contextlib.suppress(OSError):
+            if ours.stat().st_size == csv.stat().st_size and ours.read_bytes() == csv.read_bytes():
+                return release
+    return None
 
 
 def dummy_folder(release: str | Release | None = None) -> Path:

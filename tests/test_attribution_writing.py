@@ -159,8 +159,8 @@ def test_a_list_names_the_release_of_its_target_unless_one_is_given(bundled, tmp
     for target, given, shown in (
         (ds, None, release),
         (ds.select([1]), None, release),
-        (where, None, "v2"),  # nothing says which it is
-        (where, "v3", "v3"),
+        (where, None, release),
+        (where, release, release),
         ({"a": ds, "b": ds}, None, release),
     ):
         write_attribution(target, path, release=given)

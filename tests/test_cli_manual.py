@@ -51,8 +51,9 @@ def home(tmp_path, monkeypatch) -> Path:
     for name in ("pass", "shared/pass"):
         shutil.copytree(home / "dummy" / "1.0.0", home / name)
     for name, folder in (("v2", "1.0.0"), ("v3", "2.0.0")):
+        small = describe(home / "dummy" / folder)
         monkeypatch.setitem(
-            RELEASES, name, RELEASES[name]._replace(files=describe(home / "dummy" / folder).files)
+            RELEASES, name, RELEASES[name]._replace(files=small.files, images=small.images)
         )
     monkeypatch.chdir(home)
     return home

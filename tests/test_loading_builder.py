@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from conftest import image_hash, jpeg, write_csv, write_tar
 from datasets import Image, load_dataset
+from support.zenodo import describe
 
 from pass_utils import DownloadError, MetadataError, PassError, ReleaseError, ShardError
 from pass_utils.releases import FEATURES, RELEASES, dummy_folder, script
@@ -485,3 +486,39 @@ def test_a_shard_of_the_right_size_that_ends_in_zeros_is_an_error(folder, option
     with pytest.raises(ShardError, match="zeros .*Fetch it again") as caught:
         list(load_dataset("pass", data_dir=str(path), shards=[0, 1], split="train", **options))
     assert caught.value.shard == str(shard)
+
+
+def test_the_names_of_the_splits_need_neither_network_nor_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("PASS_BASE_URL", "http://127.0.0.1:9/records")  # where nobody answers
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    for name in (None, "v2", "v3"):
+        assert datasets.get_dataset_split_names("pass", name) == ["train"]
+    assert list(Path(datasets.config.HF_DATASETS_CACHE).rglob("*.csv")) == []
+
+
+@pytest.mark.parametrize("output", [True, False])
+def test_parquet_files_that_a_builder_prepares_have_the_bytes(folder, tmp_path, output):
+    shards = folder()
+    builder = datasets.load_dataset_builder("pass", data_dir=str(shards), shards=[0, 1])
+    out = tmp_path / "out"
+    builder.download_and_prepare(*[str(out)][:output], file_format="parquet")
+    files = [str(file) for file in Path(builder._output_dir).glob("*.parquet")]
+    expected = raw(load(shards, shards=[0, 1], embed_images=True, cache_dir=str(tmp_path / "c")))
+    shards.rename(tmp_path / "gone")
+    found = datasets.load_dataset("parquet", data_files=files, split="train", features=FEATURES)
+    assert raw(found) == expected
+    assert all(row["image"]["bytes"] for row in raw(found))
+
+
+def test_complete_shards_have_as_many_images_as_the_release(folder, monkeypatch):
+    shards = folder()
+    release = describe(shards)._replace(name="v2")
+    monkeypatch.setitem(RELEASES, "v2", release)
+    assert len(load(shards, shards=[0, 1])) == 5
+    for embed_images in (False, True):
+        monkeypatch.setitem(RELEASES, "v2", release._replace(images=6))
+        with pytest.raises(
+            ShardError, match=r"expected 6 images in the shards of v2, found 5, though each has its"
+        ):
+            load(shards, embed_images=embed_images, download_mode="force_redownload")
+        assert len(load(shards, shards=[1], embed_images=embed_images)) == 3

@@ -91,6 +91,37 @@ def test_other_names_load_as_before(tmp_path, monkeypatch):
     assert with_ours[0] == {"a": [1], "b": [2]}
 
 
+def test_the_name_of_the_hub_is_served_as_v3_and_logged_once(monkeypatch, caplog):
+    registry._log_hub_name.cache_clear()
+    v3 = str(pass_utils.dummy_folder("v3"))
+    ds = load_dataset("yukimasano/pass", data_dir=v3, split="train")
+    assert (len(ds), ds.info.config_name, ds.info.dataset_name) == (23, "v3", "pass")
+    assert datasets.load_dataset_builder("yukimasano/pass").config.name == "v3"
+    assert datasets.load_dataset_builder("yukimasano/pass", "v2").config.name == "v2"
+    v2 = str(pass_utils.dummy_folder("v2"))
+    assert datasets.load_dataset_builder("yukimasano/pass", data_dir=v2).config.name == "v2"
+    assert datasets.get_dataset_config_names("yukimasano/pass") == ["v2", "v3"]
+    (line,) = [record.getMessage() for record in caplog.records if record.name == registry.__name__]
+    assert line == (
+        'yukimasano/pass: opened by pass_utils, as load_dataset("pass", "v3"). To have it from '
+        "the Hub, pass `revision=`, or set PASS_SERVE_HUB_NAME=0."
+    )
+
+
+@pytest.mark.parametrize("option", ["revision", "data_files", "environment"])
+def test_the_name_of_the_hub_is_left_to_the_hub_when_asked(monkeypatch, option):
+    asked = []
+    monkeypatch.setattr(
+        datasets.load, "dataset_module_factory", lambda path, **_: asked.append(path)
+    )
+    registry._route(datasets.load)
+    if option == "environment":
+        monkeypatch.setenv("PASS_SERVE_HUB_NAME", "0")
+    given = {} if option == "environment" else {option: "main"}
+    datasets.load.dataset_module_factory("yukimasano/pass", **given)
+    assert asked == ["yukimasano/pass"]
+
+
 @pytest.mark.parametrize("path", ["./pass", "pass/", "user/pass", "Pass", "passes", "pass.csv"])
 def test_only_the_bare_name_is_ours(monkeypatch, path):
     asked = []

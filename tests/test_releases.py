@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import datasets
+import numpy as np
 import pytest
 
 from pass_utils import DownloadError, ReleaseError, download, verify, write_attribution
@@ -228,3 +230,44 @@ def test_the_repr_of_a_release_is_short_and_its_html_has_a_link():
         "<b>PASS v3</b> of 2022-04-07: 1,439,588 images, 179.6 GB, "
         f'<a href="https://doi.org/{doi}">doi {doi}</a>'
     )
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_bundled_miniature_is_known_wherever_it_was_copied_to(bundled, tmp_path, run, copied):
+    name, folder = bundled
+    other = {"v2": "v3", "v3": "v2"}[name]
+    if copied:
+        folder = shutil.copytree(folder, tmp_path / "copy")
+    assert release_in(folder).name == name
+    with pytest.raises(DownloadError, match=f"found files of record {RELEASES[name].record}"):
+        datasets.load_dataset("pass", other, data_dir=str(folder))
+    assert "bundled miniature" in run("verify", folder).err
+
+
+@pytest.mark.parametrize(
+    "url", ["zenodo", "file:///etc", "/records", "https:///records", "ftp://a"]
+)
+def test_a_mirror_that_is_no_url_of_http_is_refused(tmp_path, monkeypatch, url):
+    with pytest.raises(ReleaseError, match="base_url: expected the URL of a mirror"):
+        download(tmp_path / "a", base_url=url, shards=[9])
+    with pytest.raises(ReleaseError, match="base_url: expected the URL of a mirror"):
+        datasets.load_dataset("pass", base_url=url, streaming=True)
+    monkeypatch.setenv("PASS_BASE_URL", url)
+    with pytest.raises(ReleaseError, match="PASS_BASE_URL"):
+        facts.file_url(RELEASES["v3"], RELEASES["v3"].metadata)
+
+
+@pytest.mark.parametrize(
+    "shards", [0, 1.5, True, [1.0], [True], ["0"], "0", [], [10], [0, 0], [None], [-1]]
+)
+def test_shards_that_are_no_list_of_numbers_are_refused(shards):
+    with pytest.raises(ReleaseError, match="shards: expected different numbers from 0 to 9, as in"):
+        facts.choose_shards(RELEASES["v2"], shards)
+    with pytest.raises(ReleaseError, match="shards: expected different numbers from 0 to 9, as in"):
+        datasets.load_dataset("pass", shards=shards, streaming=True)
+
+
+def test_shards_may_be_numbers_of_numpy():
+    chosen = facts.choose_shards(RELEASES["v2"], np.array([3, 0]))
+    assert list(chosen) == [3, 0]
+    assert {type(number) for number in chosen} == {int}

@@ -61,9 +61,9 @@ def verify(
 
 
 def _advise(folder: Path, release: str, shards: list[int] | None) -> str:
-    from ..releases import RELEASES, dummy_folder
+    from ..releases import METADATA_FILE, miniature_of
 
-    if folder.expanduser().resolve() in {dummy_folder(name).resolve() for name in RELEASES}:
+    if miniature_of(folder.expanduser() / METADATA_FILE) is not None:
         return (
             "this is a bundled miniature, drawings laid out as a release is. Nothing of it needs "
             "mending."

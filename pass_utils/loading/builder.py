@@ -1,15 +1,15 @@
-"""Rows in, `datasets` out: the builder that `load_dataset("pass")` opens once pass_utils is
-imported.
+"""The `datasets` builder of PASS, which `load_dataset("pass")` opens once pass_utils is imported.
 
 When a dataset is streamed, `datasets` replaces `open`, `os.path` and `pathlib.Path` in the module
 of its builder by versions that read URLs, in which `::` means something; before 4.0 also in every
-module that the builder imports with a leading dot. So paths are looked at elsewhere, in `folders`,
-and the imports here are absolute.
+module that the builder imports with a leading dot. So paths are handled elsewhere, in
+`transfer.folder`, and the imports here are absolute.
 """
 
 from __future__ import annotations
 
 import copy
+import inspect
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -151,12 +151,19 @@ class Pass(datasets.ArrowBasedBuilder):
     config: PassConfig
 
     def __init__(
-        self, *args: Any, config_name: str | None = None, data_dir: str | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        config_name: str | None = None,
+        data_dir: str | None = None,
+        default_release: str | None = None,
+        **kwargs: Any,
     ) -> None:
         if config_name is not None:
             find_release(config_name)
         elif data_dir is not None:
-            config_name = release_in(data_dir).name
+            config_name = release_in(data_dir, default=default_release).name
+        else:
+            config_name = default_release
         super().__init__(*args, config_name=config_name, data_dir=data_dir, **kwargs)
 
     def _info(self) -> datasets.DatasetInfo:
@@ -164,20 +171,51 @@ class Pass(datasets.ArrowBasedBuilder):
 
     def download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
         """As in the parent; without `data_dir`, the shards are first fetched into the cache, and
-        then opened there.
+        then opened there. Parquet files get the bytes of the images: they are for other places.
         """
-        if self.config.data_dir is None:
-            folder = self._download()
+        call = inspect.signature(super().download_and_prepare).bind(*args, **kwargs).arguments
+        embed = call.get("file_format", "arrow") != "arrow" and not self.config.embed_images
+        folder = self._download() if self.config.data_dir is None else None
+        if embed or folder is not None:
             self.config = copy.copy(self.config)  # it may be the class's own
-            if self.config.selection.is_subset:
-                self.config.choose_nothing()  # there is nothing else in the folder
-            self.config.data_dir = folder
+            self.config.embed_images |= embed
+            if folder is not None:
+                self.config.data_dir = folder
+                if self.config.selection.is_subset:
+                    self.config.choose_nothing()  # there is nothing else in the folder
             features = self.info.features
             self.config_id = self.config.create_config_id(
                 {}, None if features == script.FEATURES else features
             )
             self._cache_dir = self._output_dir = self._build_cache_dir()
         super().download_and_prepare(*args, **kwargs)
+
+    def as_streaming_dataset(self, *args: Any, **kwargs: Any) -> Any:
+        """As in the parent; the CSV is fetched and parsed now, before the workers want it."""
+        self._have_metadata()
+        return super().as_streaming_dataset(*args, **kwargs)
+
+    def _have_metadata(self) -> None:
+        """Have the CSV, fetched if need be, and parsed."""
+        config = self.config
+        if config.data_dir is None:
+            check_online("the images" if config.selection.is_subset else "the shards")
+            self._fetch([config.release.metadata])
+        open_metadata(self._find_files()[0], cache_dir(self._cache_dir_root))
+
+    def _find_files(self) -> tuple[str, list[Range]]:
+        """The path of the CSV, and each shard as one range; asks nothing of the network, and of the
+        disk only names and sizes.
+        """
+        config, release = self.config, self.config.release
+        if config.data_dir is None:
+            files = choose_shards(release, config.shards).values()
+            urls = [(file_url(release, file, config.base_url), file.size) for file in files]
+            csv = f"{self._downloads}/{release.metadata.name}"
+        else:
+            csv, *tars = find_files(config.data_dir, release, shards=config.shards)
+            urls = [(tar, file_stamp(tar).size) for tar in tars]
+        return csv, [Range(url, 0, size, size) for url, size in urls]
 
     def _download(self) -> str:
         """Have the shards, or the images that were chosen, in the cache; return the folder."""
@@ -210,27 +248,16 @@ class Pass(datasets.ArrowBasedBuilder):
         return f"{self._cache_downloaded_dir}/pass-{self.config.release.record}"
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
-        config, release = self.config, self.config.release
-        selection = config.selection
+        config, selection = self.config, self.config.selection
         singles = config.data_dir is None and selection.is_subset
         parts: list[Range] | list[Listed]
-        if config.data_dir is None:
-            if singles:
-                config.check_no_shards()
-            check_online("the images" if singles else "the shards")
-            shards = choose_shards(release, config.shards).values()
-            folder = self._fetch([release.metadata])
-            csv = f"{folder}/{release.metadata.name}"
-            wholes = [
-                Range(file_url(release, file, config.base_url), 0, file.size, file.size)
-                for file in shards
-            ]
-        else:
-            csv, *tars = find_files(config.data_dir, release, shards=config.shards)
-            wholes = [Range(tar, 0, size, size) for tar in tars for size in [file_stamp(tar).size]]
+        if singles:
+            config.check_no_shards()
+        csv, wholes = self._find_files()
         kept = str(cache_dir(self._cache_dir_root))
-        open_metadata(csv, kept)  # once, before the workers want it
         streaming = dl_manager.is_streaming
+        if selection.is_subset or not streaming:  # a plain stream is described without any file
+            self._have_metadata()
         chosen: npt.NDArray[np.bool_] | None = None
         if singles:
             parts = Listed.cut(choose_hashes(csv, kept, selection))
@@ -288,9 +315,23 @@ class Pass(datasets.ArrowBasedBuilder):
         self, split_generator: datasets.SplitGenerator, *args: Any, **kwargs: Any
     ) -> None:
         super()._prepare_split(split_generator, *args, **kwargs)
+        self._check_rows(split_generator)
         self._warn_of_lacking(split_generator)
         if (kwargs.get("num_proc") or 1) > 1:  # each process saw only its own shards
             self._check_unique(split_generator.name)
+
+    def _check_rows(self, split_generator: datasets.SplitGenerator) -> None:
+        """All shards of a release, each of the right size, have as many images as the release."""
+        release, parts = self.config.release, split_generator.gen_kwargs["parts"]
+        rows = split_generator.split_info.num_examples
+        sizes = sorted(part.size for part in parts if isinstance(part, Range))
+        complete = sizes == sorted(file.size for file in release.shards.values())
+        if complete and split_generator.gen_kwargs["chosen"] is None and rows != release.images:
+            raise ShardError(
+                f"{self.config.data_dir}: expected {release.images:,} images in the shards of "
+                f"{release.name}, found {rows:,}, though each has its size. Run `pass-utils verify "
+                f"{self.config.data_dir}` to see which is damaged."
+            )
 
     def _warn_of_lacking(self, split_generator: datasets.SplitGenerator) -> None:
         """Log how many of the images that were chosen are not in the shards."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
+import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
@@ -20,10 +22,14 @@ from typing import Any
 
 from ..errors import ReleaseError
 
+logger = logging.getLogger(__name__)
+
 NAME = "pass"
+HUB_NAME, HUB_RELEASE = "yukimasano/pass", "v3"  # the release of the Hub's loading script
+HUB_VARIABLE = "PASS_SERVE_HUB_NAME"
 _LOAD, _INSPECT = "datasets.load", "datasets.inspect"  # both hold the function by name
 # With pass.py: what shapes a prepared dataset.
-_CODE = ("hashes.py", "metadata.py", "selection/sample.py", "loading/*.py", "shards/*.py")
+_CODE = ("hashes.py", "metadata.py", "loading/*.py", "selection/*.py", "shards/*.py")
 
 
 def register() -> None:
@@ -66,13 +72,46 @@ def _route(module: ModuleType) -> None:
 
     @functools.wraps(factory)
     def dataset_module_factory(path: str, *args: Any, **kwargs: Any) -> Any:
-        return _pass_module(**kwargs) if path == NAME else factory(path, *args, **kwargs)
+        if path == NAME:
+            return _pass_module(**kwargs)
+        if path == HUB_NAME and _serves_hub_name(**kwargs):
+            return _pass_module(default_release=HUB_RELEASE)
+        return factory(path, *args, **kwargs)
 
     dataset_module_factory.routes_pass = True  # type: ignore[attr-defined]
     module.dataset_module_factory = dataset_module_factory  # type: ignore[attr-defined]
 
 
-def _pass_module(*, revision: object = None, data_files: object = None, **_: object) -> Any:
+def _serves_hub_name(*, revision: object = None, data_files: object = None, **_: object) -> bool:
+    """Whether the Hub's name is ours too, where only a loading script is, which `datasets` >= 4
+    runs no more.
+    """
+    if revision is not None or data_files is not None or os.environ.get(HUB_VARIABLE) == "0":
+        return False
+    _log_hub_name()
+    return True
+
+
+@functools.cache
+def _log_hub_name() -> None:
+    """Logged once a process."""
+    logger.warning(
+        '%s: opened by pass_utils, as load_dataset("%s", "%s"). To have it from the Hub, pass '
+        "`revision=`, or set %s=0.",
+        HUB_NAME,
+        NAME,
+        HUB_RELEASE,
+        HUB_VARIABLE,
+    )
+
+
+def _pass_module(
+    *,
+    revision: object = None,
+    data_files: object = None,
+    default_release: str | None = None,
+    **_: object,
+) -> Any:
     """What `datasets` needs to know to open PASS with our builder.
 
     Raises:
@@ -86,7 +125,8 @@ def _pass_module(*, revision: object = None, data_files: object = None, **_: obj
             f'{asked}: expected none, since "pass" has releases and a folder: '
             '`load_dataset("pass", "v3", data_dir=...)`.'
         )
-    return DatasetModule(f"{__package__}.builder", _code_hash(), {"dataset_name": NAME})
+    options = {} if default_release is None else {"default_release": default_release}
+    return DatasetModule(f"{__package__}.builder", _code_hash(), {"dataset_name": NAME, **options})
 
 
 @functools.cache

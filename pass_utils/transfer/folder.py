@@ -10,7 +10,15 @@ from typing import NamedTuple
 
 from .._util.stamp import FileStamp
 from ..errors import DownloadError, ReleaseError
-from ..releases import METADATA_FILE, RELEASES, File, Release, choose_shards, find_release
+from ..releases import (
+    METADATA_FILE,
+    RELEASES,
+    File,
+    Release,
+    choose_shards,
+    find_release,
+    miniature_of,
+)
 from ..selection.manifest import MANIFEST_FILE, read_subset
 from .journal import is_subset
 from .state import read_state, verified_stamp
@@ -34,16 +42,23 @@ def folder_path(folder: str | os.PathLike[str]) -> Path:
     return where
 
 
-def release_in(folder: str | os.PathLike[str], asked: str | Release | None = None) -> Release:
+def release_in(
+    folder: str | os.PathLike[str],
+    asked: str | Release | None = None,
+    *,
+    default: str | Release | None = None,
+) -> Release:
     """Returns the release that a folder is of: the one place where that is decided.
 
     What was asked for, if the folder can be of it; else the release that it holds; else the default
     one. It holds the release that `download` put there, or, where `download` did not make it, the
-    one whose files have the sizes of those that are there. Changes nothing.
+    one whose files have the sizes of those that are there, or whose miniature it is. Changes
+    nothing.
 
     Args:
         folder: a folder, which need not exist, or the CSV in it.
         asked: the name or the record of a release; None for the folder's own.
+        default: what is meant where neither says which; None for the default release.
 
     Raises:
         ReleaseError: there is no release of that name.
@@ -52,12 +67,9 @@ def release_in(folder: str | os.PathLike[str], asked: str | Release | None = Non
     """
     where = folder_path(folder)
     csv = where if where.is_file() else where / METADATA_FILE
-    wanted = find_release(asked)
+    wanted = find_release(default if asked is None else asked)
     known = {release.record: release for release in (*RELEASES.values(), wanted)}
-    record: int | None = read_state(csv.parent)["record"]
-    subset = None if record is not None else read_subset(csv.parent)
-    if subset is not None and subset.selection.release in RELEASES:
-        record = RELEASES[subset.selection.release].record
+    record = _recorded(csv)
     signs = {} if record is not None else _signs(csv, known.values())
     fitting = set(known) if record is None else {record}
     fitting.intersection_update(*signs.values())
@@ -77,6 +89,20 @@ def release_in(folder: str | os.PathLike[str], asked: str | Release | None = Non
         f"found files of {found}. "
         "Choose another folder, or the release that this one holds."
     )
+
+
+def _recorded(csv: Path) -> int | None:
+    """The record that is known of a folder without its tars: what `download` remembered, what the
+    manifest of a subset says, or what a miniature is one of.
+    """
+    record: int | None = read_state(csv.parent)["record"]
+    if record is not None:
+        return record
+    subset = read_subset(csv.parent)
+    if subset is not None and subset.selection.release in RELEASES:
+        return RELEASES[subset.selection.release].record
+    miniature = miniature_of(csv)
+    return miniature and miniature.record
 
 
 def _signs(csv: Path, releases: Iterable[Release]) -> dict[str, set[int]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import socket
+import tarfile
 import threading
 import time
 from collections.abc import Callable
@@ -86,7 +87,18 @@ def describe(folder: Path, record: int = 1) -> Release:
         File(path.name, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
         for path in paths
     )
-    return Release("test", "1.0.0", record, "2026-11-01", 0, 0, files)
+    images = sum(map(_count_images, paths))
+    return Release("test", "1.0.0", record, "2026-11-01", images, 0, files)
+
+
+def _count_images(path: Path) -> int:
+    """The files in a tar; none in anything else."""
+    try:
+        with tarfile.open(path, "r:") as tar:
+            names = [member.name.rpartition("/")[2] for member in tar]
+    except tarfile.TarError:
+        return 0
+    return sum(name.endswith(".jpg") and not name.startswith(".") for name in names)
 
 
 class Zenodo(Loopback):
