@@ -26,7 +26,7 @@ from pass_utils.releases import File, Release
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 logging.getLogger("filelock").setLevel(logging.WARNING)
 datasets.disable_progress_bars()
-releases.RELEASES["v2"] = {release!r}
+releases.RELEASES["v2"] = Release(*{release!r})
 """
 STREAM = """
 ds = datasets.load_dataset("pass", split="train", streaming=True, base_url={url!r})
@@ -89,7 +89,7 @@ def test_ranks_with_an_empty_cache_wait_for_the_one_that_downloads(
 ):
     """The CSV comes slowly enough that all of them ask for it meanwhile."""
     server.faults = [Fault(stall=(1000, 3.0), name="pass_metadata.csv")]
-    code = RANK.format(release=release) + code.format(url=server.base_url)
+    code = RANK.format(release=tuple(release)) + code.format(url=server.base_url)
     found, logged = results([start(code, cache) for _ in range(4)])
     assert found[1:] == found[:1] * 3
     assert len(set(found[0])) == rows
@@ -103,7 +103,7 @@ def test_ranks_with_an_empty_cache_wait_for_the_one_that_downloads(
 
 def test_a_rank_that_was_killed_keeps_no_other_from_going_on(server, release, cache):
     server.faults = [Fault(stall=(1000, 60.0), name="pass_metadata.csv")]
-    code = RANK.format(release=release) + SHARDS.format(url=server.base_url)
+    code = RANK.format(release=tuple(release)) + SHARDS.format(url=server.base_url)
     first = start(code, cache)
     while not server.requests:
         assert first.poll() is None
@@ -122,7 +122,7 @@ def test_a_rank_that_was_killed_keeps_no_other_from_going_on(server, release, ca
 def test_eight_processes_on_one_cache_open_filter_credit_and_export_rightly(
     served, release, cache, tmp_path
 ):
-    code = RANK.format(release=release) + ALL.format(folder=str(served))
+    code = RANK.format(release=tuple(release)) + ALL.format(folder=str(served))
     found, _ = results([start(code, cache, tmp_path / str(number)) for number in range(8)])
     assert found[1:] == found[:1] * 7
     hashes, count, rows = found[0]

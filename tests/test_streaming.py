@@ -660,7 +660,7 @@ from pass_utils.releases import RELEASES, File, Release
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
-RELEASES["v2"] = {releases.RELEASES["v2"]!r}
+RELEASES["v2"] = Release(*{tuple(releases.RELEASES["v2"])!r})
 ds = load_dataset("pass", split="train", streaming=True, base_url={server.base_url!r},
                   range_size=32 << 20)
 rows = images = after_first = most = 0
