@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import datasets
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from datasets import Dataset, DatasetDict, load_dataset
@@ -422,6 +423,26 @@ def test_push_refuses_a_dataset_without_images(hub):
     with pytest.raises(DatasetError, match="expected a column of type Image, found a"):
         push(Dataset.from_dict({"a": [1]}), ID)
     assert hub.requests == []
+
+
+@pytest.mark.parametrize(
+    "compose",
+    [
+        lambda ds: ds.filter(lambda hash: hash > "8", input_columns="hash"),
+        lambda ds: ds.rename_column("gps_latitude", "latitude").remove_columns("date_taken"),
+    ],
+    ids=["filter", "rename and remove columns"],
+)
+def test_composed_streams_are_pushed_with_their_rows(hub, compose):
+    options = {"data_dir": str(dummy_folder("v2")), "split": "train"}
+    want = compose(load_dataset("pass", **options))
+    push(compose(load_dataset("pass", streaming=True, **options)), ID)
+    found: dict[str, list] = {}
+    for path in shards(hub):
+        for name, values in pq.read_table(io.BytesIO(hub.files(ID)[path])).to_pydict().items():
+            found.setdefault(name, []).extend(values)
+    assert found["hash"] == list(want["hash"])
+    assert {*found} == {*want.features}
 
 
 # --- where
