@@ -35,7 +35,7 @@ class ReleaseError(PassError):
 class ShardError(PassError):
     """A tar that cannot be read as a shard of PASS.
 
-    `shard` is its path or URL, `offset` the byte where the trouble begins (None when it is the
+    `shard` is its path or URL, `offset` the byte where the damage begins (None when it is the
     whole file).
     """
 
@@ -101,7 +101,7 @@ class SelectionError(PassError):
 
 class RemoteError(PassError):
     """A server that does not give what it should, at `url`. `status` is the HTTP status where that
-    is the trouble.
+    is the problem.
     """
 
     def __init__(self, message: str, *, url: str = "", status: int | None = None) -> None:
@@ -119,7 +119,7 @@ class AttributionError(PassError):
 
 
 class ExportError(PassError):
-    """A dataset that cannot be written to a folder. `path` is the file, folder or picture to blame,
+    """A dataset that cannot be written to a folder. `path` is the file, folder or image to blame,
     where there is one.
     """
 
