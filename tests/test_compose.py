@@ -263,7 +263,7 @@ def test_write_parquet_writes_the_rows_of_a_dataset(name, tmp_path):
 
 
 def check_parquet(ds: Any, folder: Path) -> None:
-    write_parquet(fresh(ds), folder, quiet=True)
+    write_parquet(fresh(ds), folder, quiet=True, changes="composed")
     (file,) = folder.glob("*.parquet")
     features = open_splits(fresh(ds)).features
     written = datasets.Dataset(pq.read_table(file)).cast(features)
@@ -283,9 +283,11 @@ def test_credits_are_those_of_the_rows(opened, name):
 @pytest.mark.parametrize("name", ["filter", "map", "rename_column", "interleave"])
 def test_samples_are_those_of_the_rows(write, name, tmp_path):
     ds = SHARED[name](dataset())
-    assert sum(file.rows for file in write(ds, tmp_path / "out", quiet=True)) >= len(ds)
+    assert sum(
+        file.rows for file in write(ds, tmp_path / "out", quiet=True, changes="composed")
+    ) >= len(ds)
     with pytest.raises(DatasetError, match="expected a Dataset, found a stream"):
-        write(SHARED[name](stream()), tmp_path / "none", quiet=True)
+        write(SHARED[name](stream()), tmp_path / "none", quiet=True, changes="composed")
 
 
 @pytest.mark.parametrize("name", ["filter", "map", "cast_column", "with_format arrow"])
@@ -321,7 +323,7 @@ def test_what_has_no_images_any_more_is_one_error(opened, operation, tmp_path):
     for call in (
         lambda ds: filter_resolution(ds, min_side=1),
         lambda ds: add_resolution(ds),
-        lambda ds: write_parquet(ds, tmp_path / "out", quiet=True),
+        lambda ds: write_parquet(ds, tmp_path / "out", quiet=True, changes="composed"),
     ):
         with pytest.raises(DatasetError, match="expected a column of type Image, found"):
             call(fresh(ds))
@@ -333,7 +335,7 @@ def test_values_of_another_type_than_the_first_are_one_error(tmp_path):
 
     ds = stream().map(odd, with_indices=True)
     for call in (
-        lambda ds: write_parquet(ds, tmp_path / "out", quiet=True),
+        lambda ds: write_parquet(ds, tmp_path / "out", quiet=True, changes="composed"),
         lambda ds: list(stream_tables(open_splits(ds).parts["train"], rows=4)),
     ):
         with pytest.raises(DatasetError, match=r"expected rows of its features, .*stream.cast"):
@@ -353,7 +355,7 @@ def test_saved_datasets_and_splits_are_what_they_were(tmp_path):
         assert rows_of(kept[split]) == rows_of(filter_resolution(both[split], min_side=12))
     streams = datasets.IterableDatasetDict({"train": stream().filter(even), "test": stream()})
     assert rows_of(filter_resolution(streams, min_side=12)["train"]) == want
-    written = write_parquet(streams, tmp_path / "out", quiet=True)
+    written = write_parquet(streams, tmp_path / "out", quiet=True, changes="composed")
     assert sum(file.rows for file in written) == len(ds) + 24
 
 
@@ -379,7 +381,7 @@ def test_a_stream_whose_images_became_arrays_is_one_error(tmp_path):
     arrays = stream().with_format("numpy").map(add_letter)
     for call in (
         lambda ds: filter_resolution(ds, min_side=1),
-        lambda ds: write_parquet(ds, tmp_path / "out", quiet=True),
+        lambda ds: write_parquet(ds, tmp_path / "out", quiet=True, changes="composed"),
     ):
         with pytest.raises(DatasetError, match="expected (a column of type Image|rows of its)"):
             call(fresh(arrays))

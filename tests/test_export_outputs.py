@@ -46,18 +46,38 @@ def test_create_keeps_the_earlier_file_when_writing_fails(output):
     assert output.names() == ["b.bin"]
 
 
-def test_a_folder_is_written_and_written_anew(output):
+def test_create_folder_replaces_a_folder_of_the_same_files(output):
     for text in (b"old", b"new"):
         with output.create_folder("train/00000") as put:
             put("a.jpg", text)
-            put(f"{text.decode()}.jpg", text)
+            put("b.jpg", text)
     assert output.read("train/00000/a.jpg") == b"new"
-    assert output.size("train/00000/new.jpg") == 3
-    if (
-        "memory" not in output.url
-    ):  # elsewhere a file of the same export comes in the place of the old one
-        assert output.size("train/00000") == 6
-        assert output.names() == ["train"]
+    assert output.size("train/00000") == 6
+    assert output.names() == ["train"]
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "b", "link"])
+def test_create_folder_keeps_what_no_export_wrote(tmp_path, name):
+    output = Output(tmp_path)
+    with output.create_folder("train/00000") as put:
+        put("a.jpg", b"old")
+    folder = tmp_path / "train" / "00000"
+    if name == "link":
+        folder.rename(tmp_path / "mine")
+        folder.symlink_to(tmp_path / "mine")
+    elif name == "b":
+        (folder / "b").mkdir()
+    else:
+        (folder / name).write_text("mine")
+    found = folder if name == "link" else folder / name
+    with (
+        pytest.raises(ExportError, match=f"{found}: expected only files that an export wrote"),
+        output.create_folder("train/00000") as put,
+    ):
+        put("a.jpg", b"new")
+    assert found.exists()
+    assert (folder / "a.jpg").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.glob(".*")] == []
 
 
 def test_on_disk_a_folder_is_whole_or_not_there(tmp_path):

@@ -202,7 +202,7 @@ def test_export_resumes_the_renaming_of_a_stream_s_files(ds, tmp_path, monkeypat
     assert {name.count("-of-") for name in content(tmp_path / "out")} == {0, 1}
     monkeypatch.setattr(Output, "rename", real)
     written = write_parquet(ds.to_iterable_dataset(), tmp_path / "out", **OPTIONS)
-    assert sorted(content(tmp_path / "out")) == [file.name for file in written]
+    assert sorted(content(tmp_path / "out")) == ["CREDITS.csv", *(file.name for file in written)]
     assert content(tmp_path / "out") == (
         write_parquet(ds, tmp_path / "ds", **OPTIONS) and content(tmp_path / "ds")
     )

@@ -395,11 +395,75 @@ def test_a_refusal_says_what_to_do_and_never_the_token(hub, ds, repo_id, options
     assert hub.asked("PUT") == []
 
 
-def test_push_fails_at_once_when_offline(hub, ds, monkeypatch):
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(RemoteError, match="found HF_HUB_OFFLINE set"):
+@pytest.mark.parametrize("variable", ["HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"])
+def test_push_fails_at_once_when_offline(hub, ds, monkeypatch, variable):
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(RemoteError, match=f"found {variable} set"):
         push(ds, ID)
     assert hub.requests == []
+
+
+def test_push_gives_up_after_a_few_attempts_where_it_never_reached_the_hub(
+    ds, tmp_path, monkeypatch, caplog
+):
+    waits: list[float] = []
+    with Hub(tmp_path / "kept") as closed:
+        connect(closed, monkeypatch, tmp_path / "home")
+    monkeypatch.setattr(time, "sleep", waits.append)
+    with pytest.raises(RemoteError, match="expected to reach the Hub, found no connection"):
+        push(ds, ID)
+    assert 3 < sum(waits) < 11
+    assert caplog.records == []
+
+
+def test_push_retries_lost_connections_once_the_hub_has_answered(hub, ds, caplog):
+    hub.faults += [Fault("GET .*/revision/|GET /api/datasets/", lose=True)] * 5
+    push(ds.select([0]), ID)
+    assert hub.log(ID) == ["initial commit", "Push 1 images"]
+    assert "retrying in" in caplog.text
+
+
+def test_push_refuses_re_encoded_images_before_it_asks_the_hub(hub, ds):
+    mapped = ds.map(lambda row: {"wide": row["image"].width > 400})
+    with pytest.raises(ExportError, match="expected the original bytes of PASS images"):
+        push(mapped, ID)
+    assert hub.requests == []
+    push(mapped, ID, changes="re-encoded, as <JPEG>")
+    assert "The images were changed: re-encoded, as &lt;JPEG&gt;.\n" in text(hub)
+    assert hub.files(ID)["CREDITS.csv"].decode().count("re-encoded, as <JPEG>") == 24
+
+
+def test_push_refuses_a_stream_of_re_encoded_images(hub, ds):
+    stream = load_dataset("pass", data_dir=str(dummy_folder("v2")), split="train", streaming=True)
+    with pytest.raises(ExportError, match="expected the original bytes of PASS images"):
+        push(stream.filter(lambda row: row["gps_latitude"] is not None), ID)
+    assert hub.log(ID) == ["initial commit"]
+
+
+@pytest.mark.parametrize("card", [b"\xff\xfe# Mine", b"---\nconfigs: 5\n---\n"])
+def test_push_reads_the_card_before_it_sends_anything(hub, ds, card):
+    push(ds.select([0]), ID)
+    repository, sent = hub.repositories[ID], len(hub.uploads)
+    files = {**repository.log()[-1].files, "README.md": hub.keep(card)}
+    repository.add("main", "by hand", repository.refs["main"], files)
+    with pytest.raises(RemoteError, match="README.md: expected"):
+        push(ds, ID)
+    assert len(hub.uploads) == sent
+
+
+def test_push_into_a_cache_that_cannot_be_written_is_an_export_error(hub, ds, cache):
+    (cache / "pass").mkdir(exist_ok=True)
+    (cache / "pass" / "push").write_text("no folder")
+    with pytest.raises(ExportError, match="expected to write there what is pushed"):
+        push(ds, ID)
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize("repo_id", ["me/\x1b[31mpass", "me/\u202epass", "me/a\nb"])
+def test_a_repository_id_brings_no_terminal_escape_into_the_message(ds, repo_id):
+    with pytest.raises(RemoteError, match="repo_id: expected a name") as raised:
+        push(ds, repo_id)
+    assert str(raised.value).isprintable()
 
 
 def test_a_second_push_to_the_same_repository_is_refused(hub, ds, cache):

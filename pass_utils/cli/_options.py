@@ -97,6 +97,11 @@ quiet = click.option(
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as one JSON document, for programs."
 )
+changes = click.option(
+    "--changes",
+    metavar="TEXT",
+    help='What was done to the images, such as "cropped", for the credits.',
+)
 dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 base_url = click.option(
     "--base-url",

@@ -43,19 +43,20 @@ def print_files(
         )
 
 
-def print_planned_files(out: str, plan: ExportPlan, facts: Mapping[str, Any] | None) -> None:
-    """What would be written to `out`: in a line, or as JSON that begins with the facts; sizes are
-    about right.
+def print_planned_files(
+    out: str, plan: ExportPlan, facts: Mapping[str, Any] | None, folders: Sequence[str] = ()
+) -> None:
+    """What would be written to `out`, and from which folders besides shards: in lines, or as JSON
+    that begins with the facts; sizes are about right.
     """
     if facts is not None:
-        files = [
-            {"name": name, "size": plan.size(number)} for number, name in enumerate(plan.names)
-        ]
-        print_json({**facts, "rows": plan.rows, "bytes": plan.bytes, "files": files})
-    else:
-        click.echo(
-            f"{out}: {plan.rows:,} rows, about {human_bytes(plan.bytes)}, as {span(plan.names)}"
-        )
+        files = [{"name": name, "size": plan.size(index)} for index, name in enumerate(plan.names)]
+        found = {"folders": list(folders)} if folders else {}
+        print_json({**facts, "rows": plan.rows, "bytes": plan.bytes, "files": files, **found})
+        return
+    click.echo(f"{out}: {plan.rows:,} rows, about {human_bytes(plan.bytes)}, as {span(plan.names)}")
+    for folder in folders:
+        click.echo(f"with files of {folder}")
 
 
 def print_plan(made: Plan, base_url: str | None) -> None:

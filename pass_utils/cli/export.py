@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ._framework import command
-from ._options import as_json, dry_run, filters, folder, max_shard_size, quiet, selection
+from ._options import as_json, changes, dry_run, filters, folder, max_shard_size, quiet, selection
 from ._output import GO_ON, print_files, print_planned_files
 from ._selection import load
 
@@ -36,6 +36,13 @@ from ._selection import load
 @click.option(
     "--scheduler", metavar="tcp://HOST:PORT", help="Have the workers of a Dask cluster do it."
 )
+@changes
+@click.option(
+    "--credits/--no-credits",
+    default=True,
+    show_default=True,
+    help="Write CREDITS.csv beside the images.",
+)
 @dry_run
 @as_json
 @quiet
@@ -49,6 +56,8 @@ def export(
     max_shard_size: str | None,
     num_proc: int,
     scheduler: str | None,
+    changes: str | None,
+    credits: bool,
     dry_run: bool,
     as_json: bool,
     quiet: bool,
@@ -58,6 +67,7 @@ def export(
     KIND is parquet, webdataset or imagefolder. The images of FOLDER go to OUT, a folder or a URL.
     Run it again to go on after a break.
     """
+    from ..export.originals import check_dataset, local_folders
     from ..export.workers import cluster
     from ..export.writing import KINDS, ExportOptions
     from ..export.writing import export as write
@@ -71,9 +81,11 @@ def export(
     ds = load(folder, release, shards, bounds, quiet=quiet)
     facts = {"kind": kind, "out": out} if as_json else None
     if dry_run:
-        print_planned_files(out, chosen.plan(ds, **size), facts)
+        check_dataset(ds, changes)
+        print_planned_files(out, chosen.plan(ds, **size), facts, local_folders(ds))
         return
     with contextlib.ExitStack() as stack:
         executor = None if scheduler is None else stack.enter_context(cluster(scheduler))
-        written = write(chosen, ds, out, ExportOptions(num_proc, executor, quiet), **size)
+        options = ExportOptions(num_proc, executor, quiet, changes, credits)
+        written = write(chosen, ds, out, options, **size)
     print_files(out, len(ds), written, facts)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ._framework import command
-from ._options import as_json, dry_run, filters, folder, max_shard_size, quiet, selection
+from ._options import as_json, changes, dry_run, filters, folder, max_shard_size, quiet, selection
 from ._output import print_json, print_planned_files
 from ._selection import describe_selection, load
 
@@ -34,6 +34,7 @@ from ._selection import describe_selection, load
     help="What to call these pictures beside others there.",
 )
 @max_shard_size("500MB")
+@changes
 @dry_run
 @as_json
 @quiet
@@ -44,6 +45,7 @@ def push(
     shards: list[int] | None,
     bounds: dict[str, Any],
     max_shard_size: str | None,
+    changes: str | None,
     dry_run: bool,
     as_json: bool,
     quiet: bool,
@@ -54,6 +56,7 @@ def push(
     The pictures of FOLDER go to REPOSITORY, such as me/pass-large, with a card and their credits.
     Run it again to go on after a break.
     """
+    from ..export.originals import check_dataset, local_folders
     from ..export.parquet import plan_parquet
     from ..hub.push import push_to_hub
 
@@ -61,10 +64,14 @@ def push(
     size: dict[str, Any] = {} if max_shard_size is None else {"max_shard_size": max_shard_size}
     facts = {"repository": repository}
     if dry_run:
-        print_planned_files(repository, plan_parquet(ds, **size), facts if as_json else None)
+        check_dataset(ds, changes)
+        plan = plan_parquet(ds, **size)
+        print_planned_files(repository, plan, facts if as_json else None, local_folders(ds))
         return
     chosen = describe_selection(shards, bounds)
-    page = push_to_hub(ds, repository, selection=chosen, quiet=quiet, **size, **options)
+    page = push_to_hub(
+        ds, repository, selection=chosen, changes=changes, quiet=quiet, **size, **options
+    )
     if as_json:
         print_json({**facts, "rows": len(ds), "page": page})
     else:

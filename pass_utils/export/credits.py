@@ -1,8 +1,12 @@
-"""Credits of exported rows: which columns they are made of, kept on disk for a stream."""
+"""Credits of exported rows, CREDITS.csv beside them, made of two of their columns."""
 
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
+import logging
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,11 +16,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..attribution.writing import write_attribution
+from ..errors import ExportError
 from ..hashes import are_hashes
 from ..releases import Release
+from .outputs import Output
+from .resume import Written, record_credits, recorded_credits
 
+logger = logging.getLogger(__name__)
+
+CREDITS_FILE = "CREDITS.csv"
 COLUMNS = ("hash", "creator_username")
 _ROWS_AT_A_TIME = 100_000
+_LINES_BYTES = 1 << 20
 
 
 class StreamedColumns:
@@ -116,3 +127,88 @@ def write_credits(
         known, path, release=release, changes=changes, spreadsheet_safe=True, quiet=True
     )
     return True
+
+
+def check_unused(output: Output) -> None:
+    """Check that no file of somebody else lies where an export writes its credits.
+
+    Args:
+        output: The export's folder.
+
+    Raises:
+        ExportError: one does.
+    """
+    if output.size(CREDITS_FILE) is not None and recorded_credits(output) is None:
+        raise ExportError(
+            f"{output}: expected no {CREDITS_FILE}, found one that no export wrote. Move it, or "
+            "export with credits=False.",
+            path=str(output),
+        )
+
+
+def has_credits(output: Output) -> bool:
+    """Whether the credits that an export wrote are there, with the size that they had.
+
+    Args:
+        output: The export's folder.
+    """
+    credits = recorded_credits(output)
+    return credits is not None and output.size(CREDITS_FILE) == credits.size
+
+
+def export_credits(
+    output: Output,
+    parts: Mapping[str, datasets.Dataset | None],
+    *,
+    release: Release | None,
+    changes: str | None,
+) -> None:
+    """Write the credits of exported splits beside them; those of other splits in the folder stay.
+
+    Args:
+        output: The export's folder.
+        parts: The rows by split, as for `write_credits`.
+        release: As for `write_credits`.
+        changes: As for `write_credits`.
+
+    Raises:
+        AttributionError, ExportError: they cannot be written.
+    """
+    with tempfile.TemporaryDirectory(prefix="pass-utils-") as folder:
+        path = Path(folder) / CREDITS_FILE
+        if not write_credits(parts, path, release=release, changes=changes):
+            if release is not None and any(
+                part is not None and len(part) for part in parts.values()
+            ):
+                logger.warning(
+                    "%s: exported without a list of credits: not each image has its hash and its "
+                    "creator.",
+                    output,
+                )
+            return
+        kept = b"".join(_other_lines(output, path)) if recorded_credits(output) else b""
+        with output.create(CREDITS_FILE) as sink, path.open("rb") as file:
+            rows = -1
+            while lines := file.readlines(_LINES_BYTES):
+                sink.write(b"".join(lines))
+                rows += len(lines)
+            sink.write(kept)
+        written = Written(CREDITS_FILE, rows + kept.count(b"\n"), sink.size, sink.sha256)
+        record_credits(output, written)
+
+
+def _other_lines(output: Output, path: Path) -> Iterator[bytes]:
+    """The lines of the credit list in the folder whose hashes are not in a new one."""
+    if output.size(CREDITS_FILE) is None:
+        return
+    with path.open("rb") as file:
+        header = file.readline()
+        new = {_hash(line, header) for line in file}
+    before = io.BytesIO(output.read(CREDITS_FILE))
+    if before.readline() == header:
+        yield from (line for line in before if _hash(line, header) not in new)
+
+
+def _hash(line: bytes, header: bytes) -> str:
+    names, values = csv.reader([header.decode("utf-8-sig"), line.decode()])
+    return values[names.index("hash")]

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from .._datasets import embed_storage, image_columns
 from ..images.files import embed
+from .originals import check_embedded
 
 
 def embed_table(table: pa.Table, features: datasets.Features) -> pa.Table:
@@ -20,6 +21,7 @@ def embed_table(table: pa.Table, features: datasets.Features) -> pa.Table:
         The rows in the schema of the features, each image with its bytes and a file name.
 
     Raises:
+        ExportError: a file of this machine is no image.
         PassError: an image is gone or has changed.
     """
     images = set(image_columns(features))
@@ -28,8 +30,9 @@ def embed_table(table: pa.Table, features: datasets.Features) -> pa.Table:
         array = table[field.name].combine_chunks()
         array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
         if field.name in images:
-            array = embed(features[field.name].cast_storage(array))
-        else:  # audio, images in lists
-            array = embed_storage(array, features[field.name])
-        columns.append(array.cast(field.type))
+            embedded = embed(features[field.name].cast_storage(array))
+        else:  # images in lists
+            embedded = embed_storage(array, features[field.name])
+        check_embedded(array, embedded)
+        columns.append(embedded.cast(field.type))
     return pa.Table.from_arrays(columns, schema=features.arrow_schema)

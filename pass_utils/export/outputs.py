@@ -153,14 +153,38 @@ class Output:
                 yield lambda file, data: self._put(f"{name}/{file}", data)
                 return
             target, part = self._target(name)
+            names: set[str] = set()
+
+            def put(file: str, data: Any) -> None:
+                names.add(file)
+                (part / file).write_bytes(data)
+
             try:
                 part.mkdir()
-                yield lambda file, data: (part / file).write_bytes(data)
-                if target.exists():  # of an export that did not come to note it
-                    shutil.rmtree(target)
+                yield put
+                self._remove_exported(target, names)
                 part.replace(target)
             finally:
                 shutil.rmtree(part, ignore_errors=True)
+
+    def _remove_exported(self, target: Path, names: set[str]) -> None:
+        """Remove a folder of an earlier run, which is damaged or was not recorded, but no file in
+        it that no export wrote.
+        """
+        if target.is_symlink() or (target.exists() and not target.is_dir()):
+            raise self._not_ours(str(target))
+        for path in target.iterdir() if target.exists() else ():
+            if path.name not in names or path.is_dir():
+                raise self._not_ours(str(path))
+        if target.exists():
+            shutil.rmtree(target)
+
+    def _not_ours(self, path: str) -> ExportError:
+        return ExportError(
+            f"{path}: expected only files that an export wrote, found one that none did. Move it "
+            "elsewhere, and run the same again.",
+            path=path,
+        )
 
     def _put(self, name: str, data: Any) -> None:
         with self._create_remote(name) as sink:

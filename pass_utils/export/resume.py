@@ -51,6 +51,31 @@ def exported_splits(output: Output) -> list[str]:
     return list(splits) if isinstance(splits, dict) else []
 
 
+def recorded_credits(output: Output) -> Written | None:
+    """The credit list that an export wrote into a folder; None where there is none.
+
+    Args:
+        output: The folder.
+
+    Raises:
+        ExportError: the state cannot be read.
+    """
+    state = output.read_json(STATE_FILE)
+    credits = state.get("credits") if isinstance(state, dict) else None
+    return Written(*credits) if isinstance(credits, list) and len(credits) == 4 else None
+
+
+def record_credits(output: Output, credits: Written) -> None:
+    """Save that a credit list is complete.
+
+    Args:
+        output: The folder, whose splits are complete.
+        credits: The list.
+    """
+    state = output.read_json(STATE_FILE)
+    output.write_json(STATE_FILE, {**state, "credits": list(credits)})
+
+
 class ExportState:
     """The resume state of one split, saved with each file that is complete.
 

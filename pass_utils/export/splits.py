@@ -19,6 +19,15 @@ _FOUND_AS = {  # the names that `datasets` looks for, and what it calls them
 }
 
 
+def is_found(split: str) -> bool:
+    """Whether `load_dataset` finds a split by file names.
+
+    Args:
+        split: Its name.
+    """
+    return split in _FOUND_AS
+
+
 def check_splits(splits: Sequence[str]) -> None:
     """Check that readers which go by file names find every split, and merge none.
 

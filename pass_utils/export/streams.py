@@ -9,8 +9,8 @@ that are complete, and writing goes on behind these.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, groupby, islice
 from typing import Any, NamedTuple
 
 import datasets
@@ -20,10 +20,12 @@ import pyarrow as pa
 from .._datasets import image_columns, stream_tables
 from ..errors import ExportError
 from ..images.files import stored_sizes
+from ..releases import release_of
 from .embedding import embed_table
 from .fingerprint import update_digest
 from .groups import GROUP_BYTES, ROW_BYTES, check_rows, cut_groups, parse_size
 from .kinds import OnBytes, OnTable, ignore, observed
+from .originals import check_table
 from .outputs import Output
 from .parquet import MAX_SHARD_SIZE, ROW_GROUP_ROWS, file_name, write_tables
 from .resume import ExportState, Written
@@ -57,7 +59,7 @@ class StreamFile(NamedTuple):
 
 
 def read_groups(
-    stream: datasets.IterableDataset, *, rows: int, max_bytes: int
+    stream: datasets.IterableDataset, *, rows: int, max_bytes: int, changes: str | None = None
 ) -> Iterator[RowGroup]:
     """Read a stream in the row groups and files in which `ExportPlan` has those of a dataset.
 
@@ -65,14 +67,19 @@ def read_groups(
         stream: With known features, of which at least one is of images.
         rows: Rows of a row group.
         max_bytes: Bytes of a file, at most; a file has at least one row group.
+        changes: What was done to the images; None for nothing.
 
     Yields:
         The row groups, in order.
+
+    Raises:
+        ExportError: as `check_table`.
     """
     features: datasets.Features = stream.features
-    images = image_columns(features)
+    images, release = image_columns(features), release_of(stream)
     file = file_rows = file_size = 0
     for table in stream_tables(stream, rows=rows):
+        check_table(table, features, release, changes)
         sizes = np.full(len(table), ROW_BYTES, dtype=np.int64)
         for name in images:
             sizes += stored_sizes(table[name])
@@ -95,6 +102,8 @@ def write_files(
     row_group_rows: int = ROW_GROUP_ROWS,
     complete: Sequence[StreamFile] = (),
     ended: bool = False,
+    changes: str | None = None,
+    on_start: Callable[[], object] = lambda: None,
     on_bytes: OnBytes = ignore,
     on_table: OnTable = ignore,
 ) -> Iterator[StreamFile]:
@@ -109,6 +118,8 @@ def write_files(
         complete: The first files, as an earlier run yielded them. Their rows are read and compared,
             and not written.
         ended: Whether these are all files, after which no row may come.
+        changes: What was done to the images; None for nothing.
+        on_start: Called before anything is written, when the first rows were read and checked.
         on_bytes: Called with the bytes of each row group that was written.
         on_table: Called with each row group; one that is written has the bytes of its images.
 
@@ -117,7 +128,8 @@ def write_files(
         without rows.
 
     Raises:
-        ExportError: the rows are not those that the earlier files were written from.
+        ExportError: the rows are not those that the earlier files were written from, or their
+            images were re-encoded.
         PassError: an image is gone or has changed, or a file cannot be written.
     """
     check_rows(row_group_rows)
@@ -145,9 +157,13 @@ def write_files(
             write_tables(sink, observed(embedded(), on_table), features, on_bytes)
         return StreamFile(Written(name, rows, sink.size, sink.sha256), digest.hexdigest())
 
-    groups = read_groups(stream, rows=row_group_rows, max_bytes=parse_size(max_shard_size))
+    groups = read_groups(
+        stream, rows=row_group_rows, max_bytes=parse_size(max_shard_size), changes=changes
+    )
+    first = list(islice(groups, 1))
+    on_start()
     count = 0
-    for index, of_file in groupby(groups, key=lambda group: group.file):
+    for index, of_file in groupby(chain(first, groups), key=lambda group: group.file):
         if index < len(complete):
             rows = sum(map(len, observed(digested(of_file), on_table)))
             file = complete[index]
@@ -187,6 +203,7 @@ def write_stream(
     options: dict[str, Any],
     facts: dict[str, Any],
     on_bytes: OnBytes = ignore,
+    on_table: OnTable = ignore,
 ) -> list[Written]:
     """Export a stream as Parquet, or resume that.
 
@@ -195,8 +212,9 @@ def write_stream(
         output: The export's folder.
         split: The name of the split.
         options: `max_shard_size` and `row_group_rows` of `write_files`.
-        facts: For the export's state.
+        facts: For the export's state, `changes` among them.
         on_bytes: Called with the bytes of each row group that was written.
+        on_table: Called with each row group.
 
     Returns:
         The files.
@@ -209,8 +227,6 @@ def write_stream(
     state = ExportState(output, split, facts)
     count: int | None = state.extra.get("count")
     complete = _complete_files(state, output, split, count)
-    if count is None:
-        state.save()
     digests: dict[str, str] = {}
     files: list[Written] = []
     for written, rows_digest in write_files(
@@ -220,7 +236,10 @@ def write_stream(
         **options,
         complete=complete,
         ended=count is not None,
+        changes=facts["changes"],
+        on_start=state.save,
         on_bytes=on_bytes,
+        on_table=on_table,
     ):
         files.append(written)
         digests[written.name] = rows_digest

@@ -7,11 +7,15 @@ resumes behind them.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
+import tempfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import datasets
@@ -19,15 +23,18 @@ import datasets
 from .._datasets import Splits, image_columns, open_splits
 from .._util.processes import process_count
 from .._util.progress import Progress, is_quiet
+from ..attribution.inputs import check_changes
 from ..errors import ExportError
+from .credits import StreamedColumns, check_unused, export_credits, has_credits
 from .groups import check_rows, parse_size
 from .imagefolder import IMAGEFOLDER
 from .kinds import Kind
+from .originals import check_dataset
 from .outputs import Output
 from .parquet import MAX_SHARD_SIZE, PARQUET, ROW_GROUP_ROWS
 from .planning import ExportPlan, FileTask
-from .resume import ExportState, Written, exported_splits
-from .splits import check_splits, write_configs
+from .resume import STATE_FILE, ExportState, Written, exported_splits
+from .splits import check_splits, is_found, write_configs
 from .streams import write_stream
 from .webdataset import MAX_SHARD_SIZE as MAX_TAR_SIZE
 from .webdataset import WEBDATASET
@@ -38,22 +45,28 @@ AnyDataset: TypeAlias = (
     " | datasets.IterableDatasetDict"
 )
 
+logger = logging.getLogger(__name__)
+
 KINDS = {kind.name: kind for kind in (PARQUET, WEBDATASET, IMAGEFOLDER)}
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """How the work of an export is done; none of it changes what is written.
+    """Options of an export of any kind.
 
     Attributes:
         num_proc: Processes that write a file each, None for one.
         executor: What runs the tasks instead of processes of this machine.
         quiet: Whether to show no progress; None for what the progress bars of `datasets` do.
+        changes: What was done to the images, for their credits; None for nothing.
+        credits: Whether to write the credits of the images beside them.
     """
 
     num_proc: int | None = None
     executor: Executor | None = None
     quiet: bool | None = None
+    changes: str | None = None
+    credits: bool = True
 
     @property
     def in_process(self) -> bool:
@@ -73,6 +86,8 @@ def write_parquet(
     row_group_rows: int = ROW_GROUP_ROWS,
     num_proc: int | None = None,
     executor: Executor | None = None,
+    changes: str | None = None,
+    credits: bool = True,
     quiet: bool | None = None,
 ) -> list[Written]:
     """Write a dataset as Parquet files such as `train-00000-of-00360.parquet`.
@@ -94,6 +109,10 @@ def write_parquet(
         executor: Any `concurrent.futures.Executor` that runs the tasks instead, such as Dask's
             `Client(...).get_executor()`; its workers must reach the images and the folder under
             the same names.
+        changes: What was done to the images, such as "resized to 256 pixels", for their credits;
+            rows of PASS whose images are not the original bytes are refused without it.
+        credits: Whether to write CREDITS.csv, with creator, source and licence of each image of
+            PASS.
         quiet: Whether to show no progress; None for what the progress bars of `datasets` do.
 
     Returns:
@@ -101,15 +120,16 @@ def write_parquet(
 
     Raises:
         DatasetError: this is no dataset of images.
-        ExportError: an image cannot be read, the folder holds another export or cannot be written,
-            an option makes no sense, or a worker died.
+        ExportError: images were re-encoded or cannot be read, the folder holds another export or
+            files that no export wrote, it cannot be written, an option makes no sense, or a worker
+            died.
         ShardError: a shard is gone or has changed.
     """
     return export(
         PARQUET,
         dataset,
         folder,
-        ExportOptions(num_proc, executor, quiet),
+        ExportOptions(num_proc, executor, quiet, changes, credits),
         max_shard_size=max_shard_size,
         row_group_rows=row_group_rows,
     )
@@ -122,6 +142,8 @@ def write_webdataset(
     max_shard_size: str | int = MAX_TAR_SIZE,
     num_proc: int | None = None,
     executor: Executor | None = None,
+    changes: str | None = None,
+    credits: bool = True,
     quiet: bool | None = None,
 ) -> list[Written]:
     """Write a dataset as tars such as `train-000000.tar`.
@@ -137,6 +159,8 @@ def write_webdataset(
         max_shard_size: Bytes of a tar, or text such as `1GB`.
         num_proc: As in `write_parquet`.
         executor: As in `write_parquet`.
+        changes: As in `write_parquet`.
+        credits: As in `write_parquet`.
         quiet: As in `write_parquet`.
 
     Returns:
@@ -147,7 +171,7 @@ def write_webdataset(
         ExportError: as `write_parquet`; it has several columns of images, or a hash twice.
         ShardError: a shard is gone or has changed.
     """
-    options = ExportOptions(num_proc, executor, quiet)
+    options = ExportOptions(num_proc, executor, quiet, changes, credits)
     return export(WEBDATASET, dataset, folder, options, max_shard_size=max_shard_size)
 
 
@@ -157,6 +181,8 @@ def write_imagefolder(
     *,
     num_proc: int | None = None,
     executor: Executor | None = None,
+    changes: str | None = None,
+    credits: bool = True,
     quiet: bool | None = None,
 ) -> list[Written]:
     """Write a dataset as files `train/00000/<hash>.jpg` and `train/metadata.jsonl`.
@@ -170,6 +196,8 @@ def write_imagefolder(
         folder: As in `write_parquet`.
         num_proc: As in `write_parquet`.
         executor: As in `write_parquet`.
+        changes: As in `write_parquet`.
+        credits: As in `write_parquet`.
         quiet: As in `write_parquet`.
 
     Returns:
@@ -180,7 +208,9 @@ def write_imagefolder(
         ExportError: as `write_webdataset`; a column is called `file_name` or the like.
         ShardError: a shard is gone or has changed.
     """
-    return export(IMAGEFOLDER, dataset, folder, ExportOptions(num_proc, executor, quiet))
+    return export(
+        IMAGEFOLDER, dataset, folder, ExportOptions(num_proc, executor, quiet, changes, credits)
+    )
 
 
 def export(
@@ -204,44 +234,70 @@ def export(
 
     Raises:
         DatasetError: this is no dataset of images, or a stream where none can be.
-        ExportError: an image cannot be read, the folder holds another export or cannot be written,
-            an option makes no sense, or a worker died.
+        ExportError: images were re-encoded or cannot be read, the folder holds another export or
+            files that no export wrote, it cannot be written, an option makes no sense, or a worker
+            died.
         ShardError: a shard is gone or has changed.
     """
     output = Output(folder)
+    changes = check_changes(options.changes)
     format_options = {**kind.options, **format_options}
-    facts: dict[str, Any] = {"kind": kind.name, **format_options}
+    facts: dict[str, Any] = {"kind": kind.name, "changes": changes, **format_options}
     if "max_shard_size" in facts:
         facts["max_shard_size"] = parse_size(facts["max_shard_size"])
     check_rows(facts.get("row_group_rows", 1))
     splits = open_splits(dataset, streams=kind is PARQUET)
-    for part in splits.parts.values():
+    plans: dict[str, ExportPlan] = {}
+    for split, part in splits.parts.items():
         image_columns(part.features)  # raises where there is none
-    plans = {
-        split: kind.plan(part, split=split, **format_options)
-        for split, part in splits.parts.items()
-        if isinstance(part, datasets.Dataset)
-    }
+        if isinstance(part, datasets.Dataset):
+            check_dataset(part, changes)
+            plans[split] = kind.plan(part, split=split, **format_options)
     _check_workers(splits, plans.values(), options)
     if kind.splits_by_file_name:
         check_splits(list(plans))
     written: list[Written] = []
-    with output.lock():
+    columns: dict[str, datasets.Dataset | None] = {}
+    with output.lock(), contextlib.ExitStack() as stack:
         known = list(dict.fromkeys([*exported_splits(output), *splits.parts]))
         if kind.splits_by_file_name:
             check_splits(known)
+        if options.credits:
+            check_unused(output)
+        before = output.read_json(STATE_FILE)
         for split, part in splits.parts.items():
-            if split in plans:
+            if isinstance(part, datasets.Dataset):
                 written += _write_dataset(kind, plans[split], output, split, facts, options)
+                columns[split] = part
                 continue
+            file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "columns.arrow"
+            streamed = stack.enter_context(StreamedColumns(part.features, file))
             with Progress(0, title=split, quiet=is_quiet(options.quiet)) as progress:
                 progress.start(split, 0)
+                on_bytes = partial(progress.advance, split)
                 written += write_stream(
-                    part, output, split, format_options, facts, partial(progress.advance, split)
+                    part, output, split, format_options, facts, on_bytes, streamed.add
                 )
+            columns[split] = streamed.dataset()
         if not kind.splits_by_file_name:
             write_configs(output, known)
+        changed = before != output.read_json(STATE_FILE) or not has_credits(output)
+        if options.credits and changed and _may_have_credits(kind, known, output):
+            export_credits(output, columns, release=splits.release, changes=changes)
     return written
+
+
+def _may_have_credits(kind: Kind, splits: list[str], output: Output) -> bool:
+    """Whether a file beside the data is no part of it for readers that go by file names."""
+    if not kind.splits_by_file_name or all(map(is_found, splits)):
+        return True
+    logger.warning(
+        "%s: exported without a list of credits, which `load_dataset` would take for data of the "
+        "split %s. `write_attribution` writes one elsewhere.",
+        output,
+        splits[0],
+    )
+    return False
 
 
 def _check_workers(splits: Splits, plans: Iterable[ExportPlan], options: ExportOptions) -> None:

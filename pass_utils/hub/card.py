@@ -112,6 +112,7 @@ def write_card(
     release: Release | None,
     selection: str | None,
     credits: str | None,
+    changes: str | None = None,
 ) -> str:
     """Write what is pushed into the README.md of its repository.
 
@@ -127,6 +128,7 @@ def write_card(
         release: Which the rows come from, None where that is not known.
         selection: How they were chosen, for people.
         credits: The path of the credit list, None where there is none.
+        changes: What was done to the images, for people.
 
     Returns:
         The text of the new README.md.
@@ -173,6 +175,7 @@ def write_card(
             years=statistics.year,
             release=release,
             selection=_inline(selection),
+            changes=_inline(changes),
             credits=credits,
             citation=script.CITATION,
             homepage=script.HOMEPAGE,

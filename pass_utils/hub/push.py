@@ -26,8 +26,10 @@ from .._util.cache import cache_dir
 from .._util.files import hash_file
 from .._util.lock import LockedError, file_lock
 from .._util.progress import Progress, is_quiet
+from ..attribution.inputs import check_changes
 from ..errors import ExportError
-from ..export.credits import StreamedColumns, write_credits
+from ..export.credits import CREDITS_FILE, StreamedColumns, write_credits
+from ..export.originals import check_dataset
 from ..export.outputs import Output
 from ..export.parquet import MAX_SHARD_SIZE, file_name, plan_parquet, write_file
 from ..export.resume import Written
@@ -45,9 +47,8 @@ Item = TypeVar("Item")
 
 _NAME = re.compile(r"\w[\w.-]*")
 _DEFAULT_FOLDER = "data"  # as `datasets` has it
-_CREDITS_FILE = "CREDITS.csv"
 _OLD_CREDITS_FILE = "CREDITS.parquet"  # of earlier pushes, which is deleted
-_RESERVED = (_DEFAULT_FOLDER, _CREDITS_FILE, _OLD_CREDITS_FILE, CARD_FILE)
+_RESERVED = (_DEFAULT_FOLDER, CREDITS_FILE, _OLD_CREDITS_FILE, CARD_FILE)
 
 
 def push_to_hub(
@@ -61,6 +62,7 @@ def push_to_hub(
     max_shard_size: str | int = MAX_SHARD_SIZE,
     config_name: str = "default",
     selection: str | None = None,
+    changes: str | None = None,
     quiet: bool | None = None,
 ) -> str:
     """Push a dataset to the Hub, with a card and the credits of its images.
@@ -83,6 +85,8 @@ def push_to_hub(
         config_name: What the dataset is called beside others in the repository.
         selection: How the rows were chosen, for the card, such as "shorter side of at least 375
             pixels".
+        changes: What was done to the images, such as "resized to 256 pixels", for the card and the
+            credits; rows of PASS whose images are not the original bytes are refused without it.
         quiet: Whether to show no progress; None for what the progress bars of `datasets` do.
 
     Returns:
@@ -90,7 +94,8 @@ def push_to_hub(
 
     Raises:
         DatasetError: this is no dataset of images.
-        ExportError: an image cannot be read, or another process pushes to the same repository.
+        ExportError: images were re-encoded or cannot be read, or another process pushes to the same
+            repository.
         ShardError: a shard is gone or has changed.
         RemoteError: the Hub refuses, cannot be reached, or fails for long.
     """
@@ -101,7 +106,10 @@ def push_to_hub(
         )
     splits = open_splits(dataset)
     splits.image_columns  # noqa: B018  (raises where there are none)
-    release = splits.release
+    release, changes = splits.release, check_changes(changes)
+    for part in splits.parts.values():
+        if isinstance(part, datasets.Dataset):
+            check_dataset(part, changes)
     repository = Repository(repo_id, token=token, revision=revision, create_pr=create_pr)
     folder = _DEFAULT_FOLDER if config_name == "default" else config_name
     quiet = is_quiet(quiet)
@@ -116,18 +124,21 @@ def push_to_hub(
             folder=folder,
             release=release,
             selection=selection,
+            changes=changes,
         )
         # a card that cannot be changed is an error before anything is sent
         make_card(
             read_card(repository.card(head, work)), contents=Contents(splits.features), credits=None
         )
         session = UploadSession(repository, head, work)
-        contents, columns = _upload_files(session, splits, work, folder, max_shard_size, quiet)
-        credits = work / _CREDITS_FILE
-        credited = write_credits(columns, credits, release=release)
+        contents, columns = _upload_files(
+            session, splits, work, folder, max_shard_size, changes, quiet
+        )
+        credits = work / CREDITS_FILE
+        credited = write_credits(columns, credits, release=release, changes=changes)
         if credited:
             sha256 = hash_file(credits).hexdigest()
-            session.upload(f"{prefix}{_CREDITS_FILE}", credits, sha256)
+            session.upload(f"{prefix}{CREDITS_FILE}", credits, sha256)
         elif release is not None and contents.rows:
             logger.warning(
                 "%s: pushed without a list of credits: not each image has its hash and its "
@@ -136,7 +147,7 @@ def push_to_hub(
             )
 
         def card(before: Card) -> Upload:
-            path = f"{prefix}{_CREDITS_FILE}" if credited else None
+            path = f"{prefix}{CREDITS_FILE}" if credited else None
             text = make_card(before, contents=contents, credits=path)
             return Upload.small(CARD_FILE, text.encode())
 
@@ -154,6 +165,7 @@ def _upload_files(
     work: Path,
     folder: str,
     max_shard_size: str | int,
+    changes: str | None,
     quiet: bool,
 ) -> tuple[Contents, dict[str, datasets.Dataset | None]]:
     """Write the Parquet files of all splits, count their rows, and upload them.
@@ -186,6 +198,7 @@ def _upload_files(
                             output,
                             split=split,
                             max_shard_size=max_shard_size,
+                            changes=changes,
                             on_table=on_table,
                         )
                     )

@@ -20,6 +20,7 @@ from .._util.text import plain_line
 from .._version import __version__
 from ..errors import RemoteError
 from ..export.splits import CARD_FILE
+from ..net.session import offline_variable
 from .retrying import Attempts, HubCalls, client_errors, describe, status_of
 
 # digests by path: SHA-256 of what is kept as a large file, the git blob's SHA-1 of the others
@@ -124,10 +125,16 @@ class Repository:
 
         Args:
             private: Whether a new repository is private.
+
+        Raises:
+            RemoteError: as all methods, or an environment variable forbids the network.
         """
-        if huggingface_hub.constants.HF_HUB_OFFLINE:
+        variable = offline_variable()
+        if variable is None and huggingface_hub.constants.HF_HUB_OFFLINE:
+            variable = "HF_HUB_OFFLINE"
+        if variable is not None:
             raise RemoteError(
-                f"{self.url}: expected to reach the Hub, found HF_HUB_OFFLINE set. Unset it.",
+                f"{self.url}: expected to reach the Hub, found {variable} set. Unset it.",
                 url=self.url,
             )
         made = self._calls.call(

@@ -192,9 +192,17 @@ def check_online(wanted: str) -> None:
     Raises:
         RemoteError: `HF_DATASETS_OFFLINE` or `HF_HUB_OFFLINE` is set.
     """
-    for variable in _OFFLINE_VARIABLES:
-        if os.environ.get(variable, "").upper() in ("1", "ON", "YES", "TRUE"):
-            raise RemoteError(
-                f"{variable} is set: expected {wanted} on this machine, found it missing. Unset "
-                f"{variable} to fetch it, or give the folder that holds it with `data_dir=`."
-            )
+    variable = offline_variable()
+    if variable is not None:
+        raise RemoteError(
+            f"{variable} is set: expected {wanted} on this machine, found it missing. Unset "
+            f"{variable} to fetch it, or give the folder that holds it with `data_dir=`."
+        )
+
+
+def offline_variable() -> str | None:
+    """Returns the environment variable that forbids the network, None where none does."""
+    forbids = ("1", "ON", "YES", "TRUE")
+    return next(
+        (name for name in _OFFLINE_VARIABLES if os.environ.get(name, "").upper() in forbids), None
+    )
