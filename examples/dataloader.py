@@ -4,8 +4,8 @@
     python examples/dataloader.py --data-dir ~/pass --workers 8    # downloaded, shuffled
     python examples/dataloader.py --data-dir zenodo --stream       # byte ranges in random order
 
-It needs `pip install 'pass-utils[examples]'`. With --checkpoint FILE, the same command resumes
-where FILE was last saved.
+It needs `pip install 'pass-utils[examples]'`. Every few seconds it prints how fast it is. With
+--checkpoint FILE, the same command resumes where FILE was last saved.
 """
 
 import argparse
@@ -21,9 +21,10 @@ from torchvision.transforms import v2
 import pass_utils
 
 BUNDLED = str(pass_utils.dummy_folder("v3"))
-# rows of a stream that a worker holds to mix them, and loses when resumed; but for 1 from
+# rows of a stream that a worker buffers to mix them, and loses when resumed; none of 1 from
 # `datasets` 5.1 on
 BUFFER = 1
+REPORT_EVERY = 5  # seconds
 AUGMENT = v2.Compose(
     [
         v2.RandomResizedCrop(224, scale=(0.2, 1.0)),
@@ -36,9 +37,9 @@ AUGMENT = v2.Compose(
 
 
 def collate(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Pictures as float32 of (rows, 3, 224, 224), and their hashes; it runs in the workers."""
-    pictures = torch.stack([AUGMENT(row["image"].convert("RGB")) for row in rows])
-    return {"image": pictures, "hash": [row["hash"] for row in rows]}
+    """Images as float32 of (rows, 3, 224, 224), and their hashes; it runs in the workers."""
+    images = torch.stack([AUGMENT(row["image"].convert("RGB")) for row in rows])
+    return {"image": images, "hash": [row["hash"] for row in rows]}
 
 
 def make_loader(options: argparse.Namespace, epoch: int) -> Any:
@@ -61,7 +62,7 @@ def make_loader(options: argparse.Namespace, epoch: int) -> Any:
 
 
 def main() -> None:
-    """Read the epochs that are left, and say how fast."""
+    """Read the epochs that are left, and print how fast."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -69,26 +70,38 @@ def main() -> None:
     parser.add_argument(
         "--stream", action="store_true", help="read byte ranges instead of opening in place"
     )
-    parser.add_argument(
-        "--checkpoint", type=Path, help="file to go on from, made if it is not there"
-    )
+    parser.add_argument("--checkpoint", type=Path, help="file to resume from, written if missing")
+    parser.add_argument("--steps", type=int, help="batches after which to stop; default: all")
     for name, default in {"batch-size": 4, "workers": 0, "epochs": 1, "save-every": 100}.items():
         parser.add_argument(f"--{name}", type=int, default=default, help="default: %(default)s")
     options = parser.parse_args()
     epoch, position = (
         torch.load(file) if (file := options.checkpoint) and file.exists() else (0, None)
     )
+    steps = 0
     while epoch < options.epochs:
         loader, images, begin = make_loader(options, epoch), 0, time.perf_counter()
+        printed = begin
         if position:
             loader.load_state_dict(position)
         for step, batch in enumerate(loader, 1):
             images += len(batch["image"])  # a training script takes its step here
-            if file and step % options.save_every == 0:
+            steps += 1
+            now = time.perf_counter()
+            if now - printed > REPORT_EVERY:
+                print(
+                    f"step {step}: {images} images, {images / (now - begin):.1f} images/s",
+                    flush=True,
+                )
+                printed = now
+            if file and (step % options.save_every == 0 or steps == options.steps):
                 torch.save((epoch, loader.state_dict()), file)
-        print(
-            f"epoch {epoch}: {images} images, {images / (time.perf_counter() - begin):.1f} images/s"
-        )
+            if steps == options.steps:
+                break
+        rate = images / (time.perf_counter() - begin)
+        print(f"epoch {epoch}: {images} images, {rate:.1f} images/s", flush=True)
+        if steps == options.steps:
+            break
         epoch, position = epoch + 1, None
         if file:
             torch.save((epoch, position), file)

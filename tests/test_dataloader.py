@@ -12,7 +12,8 @@ from conftest import image_hash
 from datasets import load_dataset
 from datasets.distributed import split_dataset_by_node
 
-data = pytest.importorskip("torch.utils.data")
+torch = pytest.importorskip("torch")
+data = torch.utils.data
 
 
 def collate(rows):
@@ -52,3 +53,19 @@ def test_more_workers_than_shards_share_the_ranges(folder):
     assert Counter(hash for part in parts for hash in part) == Counter(
         image_hash(number) for number in range(130)
     )
+
+
+def test_default_collate_refuses_pil_images(folder):
+    ds = load_dataset("pass", data_dir=str(folder([range(4)])), shards=[0], split="train")
+    with pytest.raises(TypeError, match="default_collate: batch must contain tensors"):
+        next(iter(data.DataLoader(ds, batch_size=2)))
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_with_format_torch_needs_the_dates_removed(folder, streaming):
+    shards = str(folder([range(4)]))
+    ds = load_dataset("pass", data_dir=shards, shards=[0], split="train", streaming=streaming)
+    with pytest.raises(TypeError, match=r"can't convert np\.ndarray of type numpy\.datetime64"):
+        next(iter(ds.with_format("torch")))
+    row = next(iter(ds.remove_columns("date_taken").with_format("torch")))
+    assert (row["image"].dtype, row["image"].shape[0]) == (torch.uint8, 3)

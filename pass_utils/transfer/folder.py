@@ -148,8 +148,8 @@ def find_files(
     where = folder_path(folder)
     if not where.is_dir():
         raise ReleaseError(
-            f"{where}: expected a folder with PASS.<n>.tar and {METADATA_FILE}, found none. Is the "
-            "path right?"
+            f"{where}: expected a folder with PASS.<n>.tar and {METADATA_FILE}, found none. Check "
+            "the path, or try the bundled miniature: data_dir=pass_utils.dummy_folder()."
         )
     names = [file.name for file in files_of(where, release, shards)]
     missing = [name for name in names if not (where / name).is_file()]
