@@ -15,7 +15,8 @@ What can be done with what it gives, and with most other datasets that have pict
 - pass on: `write_parquet`, `write_webdataset`, `write_imagefolder`, `push_to_hub`,
   `croissant_jsonld`
 
-The files of a release are fetched by `download` and checked by `verify`; `RELEASES` has a `Release`
+The files of a release, or single images of it, are fetched by `download` and checked by `verify`;
+`find_image` gives the row of one image. `RELEASES` has a `Release`
 by each name, `"v2"` and `"v3"`, and `dummy_folder` a miniature of it. Every error on purpose is a
 `PassError`. The manual is README.md, with pages in `docs/`.
 """
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from .export.writing import write_imagefolder, write_parquet, write_webdataset
     from .hub.push import push_to_hub
     from .images.header import image_size
+    from .loading.lookup import find_image
     from .releases import RELEASES, File, Release, dummy_folder
     from .report.writing import write_report
     from .selection.resolution import add_resolution, filter_resolution
@@ -87,6 +89,7 @@ __all__ = [
     "download",
     "dummy_folder",
     "filter_resolution",
+    "find_image",
     "image_size",
     "push_to_hub",
     "verify",
@@ -112,6 +115,7 @@ _MODULE_OF = {  # imported when asked for
     "download": "transfer.download",
     "dummy_folder": "releases",
     "filter_resolution": "selection.resolution",
+    "find_image": "loading.lookup",
     "image_size": "images.header",
     "push_to_hub": "hub.push",
     "verify": "transfer.verification",

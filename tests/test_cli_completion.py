@@ -37,7 +37,7 @@ def complete(shell: str, line: str, path: str) -> list[str]:
         ("pass-utils e", ["export"]),
         (
             "pass-utils info --ma",
-            ["--max-side", "--max-width", "--max-height", "--max-pixels", "--max-aspect"],
+            [f"--max-{what}" for what in ("date", "side", "width", "height", "pixels", "aspect")],
         ),
         ("pass-utils info --release ", ["v2", "v3"]),
         ("pass-utils export ", ["parquet", "webdataset", "imagefolder"]),

@@ -9,11 +9,14 @@ import re
 import runpy
 import shlex
 import shutil
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
+from conftest import jpeg
+from support.bucket import Bucket
 from support.hub import Hub, connect
 from support.zenodo import Zenodo, describe
 
@@ -75,6 +78,18 @@ def cluster() -> Iterator[str]:
         yield cluster.scheduler_address
 
 
+def read_images(folder: Path, other: bytes) -> dict[str, bytes]:
+    """The image of each row of a folder's CSV; another one where no shard has it."""
+    lines = (folder / "pass_metadata.csv").read_text(encoding="utf-8").splitlines()
+    images = {line.split(",")[4]: other for line in lines[1:]}
+    for path in folder.glob("PASS.*.tar"):
+        with tarfile.open(path) as tar:
+            for member in tar.getmembers():
+                if member.isfile():
+                    images[Path(member.name).stem] = tar.extractfile(member).read()
+    return images
+
+
 @pytest.mark.parametrize("example", examples())
 def test_each_example_runs(example, run, home, hub, monkeypatch, request):
     if "--release v3" in example:
@@ -92,11 +107,15 @@ def test_each_example_runs(example, run, home, hub, monkeypatch, request):
     served = home / "dummy" / release.version
     if command == "download":
         shutil.rmtree(home / "pass")
-    with Zenodo(served, release.record) as zenodo:
+    images = read_images(served, jpeg("a photo that no shard has"))
+    with Zenodo(served, release.record) as zenodo, Bucket(images) as bucket:
         monkeypatch.setenv("PASS_BASE_URL", zenodo.base_url)
+        monkeypatch.setenv("PASS_IMAGE_URL", bucket.template)
         ended = run(command, *words)
     assert (ended.code, bool(ended.out)) == (0, True), ended.err
-    if command == "download" and "--dry-run" not in words:
+    if command == "download" and "--sample" in words:
+        assert (Path(words[0]) / "PASS.subset.tar").is_file()
+    elif command == "download" and "--dry-run" not in words:
         assert (home / "pass" / "PASS.0.tar").read_bytes() == (served / "PASS.0.tar").read_bytes()
 
 
@@ -135,6 +154,9 @@ def documented(command: str, kind: str) -> set[str]:
     [
         ("download ~/new --dry-run", "--json --dry-run"),
         ("download ~/new", "--json"),
+        ("download ~/new --sample 9", "--json --sample"),
+        ("download ~/new --sample 9 --dry-run", "--json --sample --dry-run"),
+        ("show 17adb3efa1542a240867fa5f8c185db --data-dir ~/pass", "--json"),
         ("verify ~/pass", "--json"),
         ("info ~/pass", "--json"),
         ("report ~/pass", "--json"),
@@ -149,8 +171,11 @@ def test_the_manual_names_the_keys_of_json(command, kind, run, home, hub, monkey
     words = command.replace("~", str(home)).split()
     if words[0] == "report":
         pytest.importorskip("matplotlib", reason="pip install 'pass-utils[report]'")
-    with Zenodo(home / "dummy" / "1.0.0", RELEASES["v2"].record) as zenodo:
+    served = home / "dummy" / "1.0.0"
+    images = read_images(served, jpeg("a photo that no shard has"))
+    with Zenodo(served, RELEASES["v2"].record) as zenodo, Bucket(images) as bucket:
         monkeypatch.setenv("PASS_BASE_URL", zenodo.base_url)
+        monkeypatch.setenv("PASS_IMAGE_URL", bucket.template)
         ended = run(*words, "--json")
     assert (ended.code, set(json.loads(ended.out))) == (0, documented(words[0], kind)), ended.err
 
@@ -161,4 +186,4 @@ def test_every_command_that_prints_json_is_in_the_test_above():
         for command in COMMANDS
         if any(param.name == "as_json" for param in command.params)
     }
-    assert taking == {"download", "verify", "info", "report", "credits", "export", "push"}
+    assert taking == {"download", "verify", "show", "info", "report", "credits", "export", "push"}

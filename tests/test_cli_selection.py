@@ -9,7 +9,7 @@ import sys
 import datasets
 import pytest
 
-from pass_utils.cli._selection import describe_selection, load
+from pass_utils.cli._selection import load, selection_of
 from pass_utils.releases import RELEASES, dummy_folder
 
 
@@ -36,7 +36,7 @@ def test_a_folder_that_is_known_to_hold_a_release_is_opened_as_that_one(run, tmp
 
 
 @pytest.mark.parametrize(
-    ("shards", "bounds", "said"),
+    ("shards", "filters", "said"),
     [
         (None, {}, None),
         ([1], {}, "from shard 1"),
@@ -48,8 +48,8 @@ def test_a_folder_that_is_known_to_hold_a_release_is_opened_as_that_one(run, tmp
         ),
     ],
 )
-def test_a_selection_is_described_for_people(shards, bounds, said):
-    assert describe_selection(shards, bounds) == said
+def test_a_selection_is_described_for_people(shards, filters, said):
+    assert selection_of(None, shards, filters).words() == said
 
 
 @pytest.mark.parametrize(

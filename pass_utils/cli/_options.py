@@ -8,7 +8,7 @@ import functools
 import importlib.util
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,7 +52,11 @@ BOUNDED = {
 }
 _GREATEST_SHARD = 999
 BOUNDS = tuple(f"{end}_{what}" for what in BOUNDED for end in ("min", "max"))
-CHOOSING = ("release", "shards", *BOUNDS)  # the options that choose pictures
+CHOICES = (
+    *("include", "exclude", "has_gps", "min_date", "max_date", "per_creator"),
+    *("sample", "seed"),
+)
+CHOOSING = ("release", "shards", *CHOICES, *BOUNDS)  # the options that choose pictures
 
 
 # generic since click 8.4
@@ -128,22 +132,82 @@ def max_shard_size(default: str) -> Callable[[Function], Function]:
     return click.option("--max-shard-size", metavar="SIZE", help=text)
 
 
-def filters(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that choose pictures by their size; the function gets those that were given as
-    its argument `bounds`.
+_LISTS = "a hash, or a file: text, URLs, CSV, Parquet, JSON lines, manifest; may be repeated."
+_DAY = click.DateTime(["%Y-%m-%d"])
+_CHOICE_OPTIONS = {
+    "include": click.option(
+        "--include", metavar="FILE", multiple=True, help=f"Only these images: {_LISTS}"
+    ),
+    "exclude": click.option(
+        "--exclude", metavar="FILE", multiple=True, help=f"Not these images: {_LISTS}"
+    ),
+    "has_gps": click.option(
+        "--has-gps/--no-gps", default=None, help="Only images with a location, or without one."
+    ),
+    "min_date": click.option(
+        "--min-date", type=_DAY, metavar="YYYY-MM-DD", help="Taken on this day or later."
+    ),
+    "max_date": click.option(
+        "--max-date", type=_DAY, metavar="YYYY-MM-DD", help="Taken on this day or earlier."
+    ),
+    "per_creator": click.option(
+        "--per-creator",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="At most N images of each creator.",
+    ),
+    "sample": click.option(
+        "--sample",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="A sample of N images, the same on every machine, before any bound on the size.",
+    ),
+    "seed": click.option(
+        "--seed", type=int, metavar="N", help="Of the sample and of --per-creator.  [default: 0]"
+    ),
+}
+
+
+def _gathered(
+    function: Callable[..., Any], options: Mapping[str, Callable[[Any], Any]]
+) -> Callable[..., Any]:
+    """The function with these options, which it gets as its argument `filters`, as far as they
+    were given.
     """
 
     @functools.wraps(function)
-    def filtered(**options: Any) -> Any:
-        given = {name: options.pop(name) for name in BOUNDS}
-        return function(
-            bounds={name: bound for name, bound in given.items() if bound is not None}, **options
-        )
+    def gathered(**given: Any) -> Any:
+        values = {name: given.pop(name) for name in options}
+        chosen = {name: value for name, value in values.items() if value not in (None, ())}
+        return function(filters=chosen, **given)
 
-    decorated: Callable[..., Any] = filtered
-    for what, (kind, least, greatest) in reversed(BOUNDED.items()):
-        for end, text in (("max", f"{greatest}, at most."), ("min", f"{least}, at least.")):
-            decorated = click.option(f"--{end}-{what}", type=kind, metavar="N", help=text)(
-                decorated
-            )
+    decorated: Callable[..., Any] = gathered
+    for option in reversed(list(options.values())):
+        decorated = option(decorated)
     return decorated
+
+
+def choices(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that choose images by hash and metadata."""
+    return _gathered(function, _CHOICE_OPTIONS)
+
+
+def filters(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that choose images by hash, by metadata, and by width and height."""
+    return _gathered(function, {**_CHOICE_OPTIONS, **_bounds()})
+
+
+def filters_of_credits(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same without `--exclude`, which leaves out creators as well in a list of credits."""
+    options = {name: option for name, option in _CHOICE_OPTIONS.items() if name != "exclude"}
+    return _gathered(function, {**options, **_bounds()})
+
+
+def _bounds() -> dict[str, Callable[[Any], Any]]:
+    options = {}
+    for what, (kind, least, greatest) in BOUNDED.items():
+        for end, text in (("min", f"{least}, at least."), ("max", f"{greatest}, at most.")):
+            options[f"{end}_{what}"] = click.option(
+                f"--{end}-{what}", type=kind, metavar="N", help=text
+            )
+    return options

@@ -1,4 +1,4 @@
-"""What the shared options say in, the rows that they speak of out, and the same in words."""
+"""The rows that the shared options select, opened in place, and the record of that selection."""
 
 from __future__ import annotations
 
@@ -7,43 +7,44 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._options import BOUNDED
+from ._options import BOUNDS, CHOICES
 
 if TYPE_CHECKING:
     import datasets
 
+    from ..selection.record import Selection
 
-def describe_selection(shards: Iterable[int] | None, bounds: Mapping[str, Any]) -> str | None:
-    """What the options chose, for people; None for all there is.
 
-    >>> describe_selection([0, 3], {"min_side": 375, "max_aspect": 2.0})
+def selection_of(
+    release: str | None, shards: Iterable[int] | None, filters: Mapping[str, Any]
+) -> Selection:
+    """Returns the record of what the options select; lists are read.
+
+    >>> selection_of(None, [0, 3], {"min_side": 375, "max_aspect": 2.0}).words()
     'from shards 0 and 3; shorter side at least 375 pixels; width by height at most 2.0'
     """
-    chosen = []
-    if shards is not None:
-        *others, last = map(str, shards)
-        chosen.append(
-            f"from shards {', '.join(others)} and {last}" if others else f"from shard {last}"
-        )
-    for what, (_, least, greatest) in BOUNDED.items():
-        for end, text, name in (("min", "at least", least), ("max", "at most", greatest)):
-            bound = bounds.get(f"{end}_{what}")
-            if bound is not None:
-                unit = " pixels" if name.endswith(" in pixels") else ""
-                chosen.append(f"{name.removesuffix(' in pixels').lower()} {text} {bound:,}{unit}")
-    return "; ".join(chosen) or None
+    from ..selection.bounds import Bounds
+    from ..selection.record import Selection
+
+    bounds = {name: value for name, value in filters.items() if name in BOUNDS}
+    return Selection(
+        release=release,
+        shards=None if shards is None else tuple(shards),
+        bounds=Bounds(**bounds) if bounds else None,
+        **{name: value for name, value in filters.items() if name in CHOICES},
+    )
 
 
 def load(
     folder: Path,
     release: str | None,
     shards: list[int] | None,
-    bounds: Mapping[str, Any] | None = None,
+    filters: Mapping[str, Any] | None = None,
     *,
     quiet: bool = False,
     **options: Any,
 ) -> datasets.Dataset:
-    """The rows that the shared options speak of, opened in place; progress is shown on terminals
+    """The rows that the shared options select, opened in place; progress is shown on terminals
     only.
     """
     import datasets
@@ -52,9 +53,22 @@ def load(
         datasets.disable_progress_bars()
     else:
         datasets.enable_progress_bars()
+    given = filters or {}
+    choices = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in given.items()
+        if name in CHOICES
+    }
     ds = datasets.load_dataset(
-        "pass", release, data_dir=str(folder), shards=shards, split="train", **options
+        "pass",
+        release,
+        data_dir=str(folder),
+        shards=shards,
+        split="train",
+        **choices,
+        **options,
     )
+    bounds = {name: value for name, value in given.items() if name in BOUNDS}
     if bounds:
         from ..selection.resolution import filter_resolution
 

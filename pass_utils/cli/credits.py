@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
 from ._framework import command
-from ._options import as_json, filters, folder, quiet, selection
+from ._options import as_json, filters_of_credits, folder, quiet, selection
 from ._output import print_json
 from ._selection import load
 
@@ -21,7 +22,7 @@ from ._selection import load
 @folder
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 @selection
-@filters
+@filters_of_credits
 @click.option("--group-by", type=click.Choice(["creator"]), help="Sort the images by creator.")
 @click.option(
     "--changes",
@@ -32,7 +33,7 @@ from ._selection import load
     "--exclude",
     metavar="TEXT",
     multiple=True,
-    help="A hash or a creator to leave out; may be repeated.",
+    help="Not these images: a hash, a creator, or a file of hashes; may be repeated.",
 )
 @click.option(
     "--exclude-from",
@@ -62,7 +63,7 @@ def credits(
     out: Path,
     release: str | None,
     shards: list[int] | None,
-    bounds: dict[str, Any],
+    filters: dict[str, Any],
     exclude: tuple[str, ...],
     exclude_from: TextIO | None,
     thumbnails: int | None,
@@ -84,13 +85,13 @@ def credits(
             f"OUT: expected the name of a new list, found {out}, which --exclude-from reads. "
             "Choose another name."
         )
-    chosen = shards is not None or bool(bounds) or thumbnails is not None
-    target = load(folder, release, shards, bounds, quiet=quiet) if chosen else folder
+    chosen = shards is not None or bool(filters) or thumbnails is not None
+    target = load(folder, release, shards, filters, quiet=quiet) if chosen else folder
     count = write_attribution(
         target,
         out,
         release=release,
-        exclude={*exclude, *_lines(exclude_from)},
+        exclude={*_excluded(exclude), *_lines(exclude_from)},
         thumbnails=thumbnails,
         quiet=quiet,
         **options,
@@ -102,6 +103,15 @@ def credits(
             f"{out}: {count:,} credits, "
             f"{'of the selected images' if chosen else 'of all images in the CSV'}."
         )
+
+
+def _excluded(values: Iterable[str]) -> Iterator[str]:
+    """Hashes and creators as they are, and the hashes of files."""
+    from ..selection.lists import read_hashes
+
+    for value in values:
+        keys = read_hashes(value).keys if Path(value).is_file() else None
+        yield from [value] if keys is None else keys.text().to_pylist()
 
 
 def _lines(file: TextIO | None) -> list[str]:

@@ -52,7 +52,7 @@ def export(
     out: str,
     release: str | None,
     shards: list[int] | None,
-    bounds: dict[str, Any],
+    filters: dict[str, Any],
     max_shard_size: str | None,
     num_proc: int,
     scheduler: str | None,
@@ -78,7 +78,7 @@ def export(
             "--max-shard-size: expected none, since an image folder has a file for each image."
         )
     size: dict[str, Any] = {} if max_shard_size is None else {"max_shard_size": max_shard_size}
-    ds = load(folder, release, shards, bounds, quiet=quiet)
+    ds = load(folder, release, shards, filters, quiet=quiet)
     facts = {"kind": kind, "out": out} if as_json else None
     if dry_run:
         check_dataset(ds, changes)

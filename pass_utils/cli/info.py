@@ -25,7 +25,7 @@ def info(
     folder: Path,
     release: str | None,
     shards: list[int] | None,
-    bounds: dict[str, Any],
+    filters: dict[str, Any],
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -37,7 +37,7 @@ def info(
     from ..releases import DATASET_SPDX, SPDX, release_of
     from ..statistics import dataset_statistics
 
-    dataset = load(folder, release, shards, bounds, quiet=quiet)
+    dataset = load(folder, release, shards, filters, quiet=quiet)
     statistics, of = dataset_statistics([dataset]), release_of(dataset)
     if as_json:
         facts = {"release": of and of.name, "release_images": of and of.images}

@@ -19,10 +19,11 @@ from .export import export
 from .info import info
 from .push import push
 from .report import report
+from .show import show
 from .verify import verify
 
 # In the order of the help page: from a first run to publishing images.
-COMMANDS = (demo, download, verify, info, report, credits, export, push, croissant)
+COMMANDS = (demo, download, verify, show, info, report, credits, export, push, croissant)
 
 
 class _Group(click.Group):

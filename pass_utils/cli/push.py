@@ -10,7 +10,7 @@ import click
 from ._framework import command
 from ._options import as_json, changes, dry_run, filters, folder, max_shard_size, quiet, selection
 from ._output import print_json, print_planned_files
-from ._selection import describe_selection, load
+from ._selection import load, selection_of
 
 
 @command(
@@ -43,7 +43,7 @@ def push(
     repository: str,
     release: str | None,
     shards: list[int] | None,
-    bounds: dict[str, Any],
+    filters: dict[str, Any],
     max_shard_size: str | None,
     changes: str | None,
     dry_run: bool,
@@ -60,7 +60,7 @@ def push(
     from ..export.parquet import plan_parquet
     from ..hub.push import push_to_hub
 
-    ds = load(folder, release, shards, bounds, quiet=quiet)
+    ds = load(folder, release, shards, filters, quiet=quiet)
     size: dict[str, Any] = {} if max_shard_size is None else {"max_shard_size": max_shard_size}
     facts = {"repository": repository}
     if dry_run:
@@ -68,7 +68,7 @@ def push(
         plan = plan_parquet(ds, **size)
         print_planned_files(repository, plan, facts if as_json else None, local_folders(ds))
         return
-    chosen = describe_selection(shards, bounds)
+    chosen = selection_of(release, shards, filters).words()
     page = push_to_hub(
         ds, repository, selection=chosen, changes=changes, quiet=quiet, **size, **options
     )

@@ -10,7 +10,7 @@ import click
 from ._framework import command
 from ._options import as_json, filters, folder, quiet, selection
 from ._output import print_json
-from ._selection import describe_selection, load
+from ._selection import load, selection_of
 
 
 @command(
@@ -44,7 +44,7 @@ def report(
     out: Path,
     release: str | None,
     shards: list[int] | None,
-    bounds: dict[str, Any],
+    filters: dict[str, Any],
     images: int,
     as_json: bool,
     quiet: bool,
@@ -60,12 +60,13 @@ def report(
 
     # when it cannot be drawn, say so before the folder is read, which takes its time
     new_figure(1, 1)
+    chosen = selection_of(release, shards, filters)
     statistics = write_report(
-        load(folder, release, shards, bounds, quiet=quiet),
+        load(folder, release, shards, filters, quiet=quiet),
         out,
-        selection=describe_selection(shards, bounds),
+        selection=chosen.words(),
         images=images,
-        command=_as_typed(release, shards, bounds),
+        command=f"pass-utils report FOLDER {chosen.command_options()}".rstrip(),
         quiet=quiet,
     )
     shown = min(images, statistics.images)
@@ -76,18 +77,3 @@ def report(
             f"{out}: {statistics.images:,} {'image' if statistics.images == 1 else 'images'}, "
             f"{shown} of them shown."
         )
-
-
-def _as_typed(release: str | None, shards: list[int] | None, bounds: dict[str, Any]) -> str:
-    """The command, without paths, which are nobody else's business.
-
-    >>> _as_typed("v3", [0, 3], {"min_side": 375})
-    'pass-utils report FOLDER --release v3 --shards 0,3 --min-side 375'
-    """
-    words = ["pass-utils report FOLDER"]
-    if release is not None:
-        words.append(f"--release {release}")
-    if shards is not None:
-        words.append(f"--shards {','.join(map(str, shards))}")
-    words += [f"--{name.replace('_', '-')} {bound}" for name, bound in bounds.items()]
-    return " ".join(words)

@@ -22,7 +22,7 @@ from ..hashes import Keys
 from .bounds import Bounds
 from .lists import HashList, read_hashes
 
-Hashes: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]"
+Hashes: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 _LISTS = ("include", "exclude")
 _DATES = ("min_date", "max_date")
 # what is bounded: its least value's name for people, its greatest value's, the unit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 from collections.abc import Iterable
 from datetime import date
@@ -11,13 +12,15 @@ from pathlib import Path
 from .._util.cache import cache_dir
 from ..errors import SelectionError
 from ..releases import METADATA_FILE, Release
-from ..selection.manifest import Manifest
+from ..selection.manifest import MANIFEST_FILE, Manifest
 from ..selection.record import Hashes, Selection
 from ..selection.sample import choose_hashes
 from .fetch import fetch
 from .folder import folder_path, release_in
 from .planning import chosen_files
 from .subset import fetch_subset, find_tars
+
+logger = logging.getLogger(__name__)
 
 _CONNECTIONS = 2  # to Zenodo
 
@@ -164,13 +167,9 @@ def download_subset(
     def csv() -> Path:
         if source is not None:
             return folder_path(source) / METADATA_FILE
-        downloads = kept.parent / "downloads" / f"pass-{release.record}"
-        found = fetch(
-            release, [release.metadata], downloads, base_url=base_url, quiet=quiet, wait=True
-        )
-        return found / release.metadata.name
+        return fetch_metadata(release, base_url=base_url, cache_root=cache_root, quiet=quiet)
 
-    return fetch_subset(
+    made = fetch_subset(
         folder,
         release,
         selection,
@@ -182,3 +181,33 @@ def download_subset(
         wait=wait,
         quiet=quiet,
     )
+    if made.missing:
+        logger.warning(
+            "%s: %s of %s images are not available, such as %s: %s. %s lists them.",
+            folder_path(folder),
+            f"{len(made.missing):,}",
+            f"{len(made.missing) + len(made.images):,}",
+            *made.missing[0],
+            MANIFEST_FILE,
+        )
+    return made
+
+
+def fetch_metadata(
+    release: Release,
+    *,
+    base_url: str | None = None,
+    cache_root: str | os.PathLike[str] | None = None,
+    quiet: bool | None = None,
+) -> Path:
+    """Downloads the CSV of a release into the cache, and returns its path.
+
+    Args:
+        release: The release.
+        base_url: A mirror, or None.
+        cache_root: The cache, None for that of `datasets`.
+        quiet: Show no progress; None for what `datasets`' progress bars do.
+    """
+    folder = cache_dir(cache_root).parent / "downloads" / f"pass-{release.record}"
+    files = [release.metadata]
+    return fetch(release, files, folder, base_url=base_url, quiet=quiet, wait=True) / METADATA_FILE
