@@ -346,11 +346,11 @@ class TestBadInput:
         [
             (
                 (1, "u", "yesterday", "Attribution License", image_hash(0), "", ""),
-                "dates like .* found: .*yesterday",
+                "a date like .* in datetaken, line 2, found .*yesterday",
             ),
             (
                 (1, "u", "", "Attribution License", image_hash(0), "north", ""),
-                "coordinates in degrees, found: .*north",
+                "a number of degrees in latitude, line 2, found .*north",
             ),
             (
                 (1, "u", "", "Attribution License", image_hash(0), "91", "0"),

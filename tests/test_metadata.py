@@ -23,8 +23,8 @@ from conftest import HEADER, image_hash, write_csv
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pass_utils import MetadataError, metadata
-from pass_utils.metadata import open_metadata
+from pass_utils import MetadataError
+from pass_utils.metadata import open_metadata, read_rows, reading, table
 
 DATE = "2004-05-17 00:44:29.0"
 HASH = "ffd3eb12a16cb83138f26e6f36dec967"
@@ -34,7 +34,7 @@ OTHER = "fff0eece99cc71c2e91fe716051599"
 @pytest.fixture(autouse=True)
 def nothing_remembered():
     """What a new process remembers."""
-    metadata._open.cache_clear()
+    table._open.cache_clear()
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def write(path, *lines):
 
 def reopen(path, kept):
     """Open as another process would."""
-    metadata._open.cache_clear()
+    table._open.cache_clear()
     return open_metadata(path, kept)
 
 
@@ -146,7 +146,7 @@ def test_every_hash_finds_the_row_that_the_csv_module_finds_and_no_other_hash_fi
     path = write(folder / "rows.csv", *(line(hash, **data.draw(FIELDS)) for hash in hashes))
     longest_line = max(map(len, path.read_bytes().split(b"\n"))) + 1
     with patch.object(
-        metadata,
+        reading,
         "_BLOCK_BYTES",
         data.draw(st.sampled_from([longest_line, 10 * longest_line, 8 << 20])),
     ):
@@ -288,7 +288,7 @@ def test_a_path_need_not_be_utf_8(tmp_path, kept):
     path = write(folder / "a.csv", line(HASH, name="someone"))
     assert read(open_metadata(path, kept), HASH)[0][0] == "someone"
     write(path, line(HASH, date="never"))
-    error(path, tmp_path / "kept too", "Row #2: .*'never'")
+    error(path, tmp_path / "kept too", "line 2, found .*'never'")
 
 
 def test_slices_find_their_rows(tmp_path, kept):
@@ -391,12 +391,12 @@ def test_a_header_without_rows_is_refused(tmp_path, kept, end):
 )
 @pytest.mark.parametrize("block", [300, 8 << 20])
 def test_a_bad_date_names_its_row(tmp_path, kept, monkeypatch, date, block):
-    monkeypatch.setattr(metadata, "_BLOCK_BYTES", block)
+    monkeypatch.setattr(reading, "_BLOCK_BYTES", block)
     lines = [line(image_hash(number), date=date if number == 40 else DATE) for number in range(50)]
     error(
         write(tmp_path / "a.csv", *lines),
         kept,
-        f"expected dates like .*Row #42: .*'{re.escape(date)}'",
+        f"expected a date like .* in datetaken, line 42, found .*'{re.escape(date)}'",
     )
 
 
@@ -407,7 +407,7 @@ def test_bad_text_for_a_coordinate_names_its_row(tmp_path, kept, column, text):
     error(
         write(tmp_path / "a.csv", *lines),
         kept,
-        f"coordinates in degrees, found: .*Row #3: .*'{re.escape(text)}'",
+        f"expected a number of degrees in {column}, line 3, found .*'{re.escape(text)}'",
     )
 
 
@@ -428,7 +428,7 @@ def test_bad_text_for_a_coordinate_names_its_row(tmp_path, kept, column, text):
 def test_a_coordinate_that_is_no_place_on_earth_names_its_line(
     tmp_path, kept, monkeypatch, column, text, found
 ):
-    monkeypatch.setattr(metadata, "_BLOCK_BYTES", 300)
+    monkeypatch.setattr(reading, "_BLOCK_BYTES", 300)
     lines = [line(image_hash(number), latitude="1", longitude="") for number in range(30)]
     lines[20] = line(image_hash(20), **{column: text})
     limit = {"latitude": 90, "longitude": 180}[column]
@@ -446,7 +446,7 @@ def test_a_coordinate_that_is_no_place_on_earth_names_its_line(
 def test_a_bad_hash_names_its_line_also_beyond_the_first_block(
     tmp_path, kept, monkeypatch, bad, place
 ):
-    monkeypatch.setattr(metadata, "_BLOCK_BYTES", 8 << 10)
+    monkeypatch.setattr(reading, "_BLOCK_BYTES", 8 << 10)
     lines = [line(bad if number == place else image_hash(number)) for number in range(1000)]
     found = re.escape(repr(bad or None))
     error(
@@ -464,7 +464,7 @@ def test_the_first_of_several_bad_hashes_is_named(tmp_path, kept):
 @pytest.mark.parametrize("hash", [HASH, OTHER, "0" + OTHER, "0" * 16, "f" * 16])
 @pytest.mark.parametrize("block", [400, 8 << 20])
 def test_a_hash_that_stands_twice_is_named(tmp_path, kept, monkeypatch, hash, block):
-    monkeypatch.setattr(metadata, "_BLOCK_BYTES", block)
+    monkeypatch.setattr(reading, "_BLOCK_BYTES", block)
     others = [image_hash(number) for number in range(20)] + [OTHER[:-1], "00" + OTHER, "0" * 17]
     path = write(
         tmp_path / "a.csv", line(hash, name="one"), *map(line, others), line(hash, name="two")
@@ -475,10 +475,13 @@ def test_a_hash_that_stands_twice_is_named(tmp_path, kept, monkeypatch, hash, bl
 @pytest.mark.parametrize(
     ("content", "match"),
     [
-        (f",me,{DATE},A,{HASH},,\n1,2,3\n".encode(), "Row #3: Expected 7 columns, got 3"),
-        (f",me,{DATE},A,{HASH},,,\n".encode(), "Row #2: Expected 7 columns, got 8"),
-        (f',"me,{DATE},A,{HASH},,\n'.encode(), "Expected 7 columns"),
-        (f",m\xe9,{DATE},A,{HASH},,\n".encode("latin-1"), "Row #2: .*invalid UTF8"),
+        (f",me,{DATE},A,{HASH},,\n1,2,3\n".encode(), "expected 7 columns in line 3, found 3"),
+        (f",me,{DATE},A,{HASH},,,\n".encode(), "expected 7 columns in line 2, found 8"),
+        (f',"me,{DATE},A,{HASH},,\n'.encode(), "found a quote in line 2 that is not closed"),
+        (
+            f",m\xe9,{DATE},A,{HASH},,\n".encode("latin-1"),
+            "text in UTF-8 in unickname, line 2, found",
+        ),
     ],
     ids=["cut short", "too long", "open quote", "Latin-1"],
 )
@@ -486,6 +489,74 @@ def test_damaged_lines_are_refused(tmp_path, kept, content, match):
     path = tmp_path / "a.csv"
     path.write_bytes(",".join(HEADER).encode() + b"\n" + content)
     error(path, kept, match)
+
+
+def test_lines_are_numbered_as_in_the_file_also_after_empty_ones(tmp_path, kept):
+    path = tmp_path / "a.csv"
+    lines = [*map(",".join, (HEADER, [], line(HASH), [], [], line("bad")))]
+    for end in ("\n", "\r\n"):
+        path.write_bytes(end.join(lines).encode())
+        error(path, kept, "found 'bad' in line 6")
+    lines[-1] = ",".join(line(OTHER, date="never"))
+    path.write_bytes("\n".join(lines).encode())
+    error(path, kept, "in datetaken, line 6, found")
+
+
+def quoted(column: int, begin: int, end: int | None, count: int) -> str:
+    """A CSV in which a quote begins a field of one line and, perhaps, ends one of another."""
+    lines = [list(line(image_hash(number))) for number in range(count)]
+    lines[begin][column] = '"' + lines[begin][column]
+    if end is not None:
+        lines[end][column] += '"'
+    return "".join(f"{','.join(each)}\n" for each in [HEADER, *lines])
+
+
+@pytest.mark.parametrize("column", [0, 1, 3])
+@pytest.mark.parametrize(("end", "count"), [(None, 25), (9, 25), (24, 25), (None, 20_000)])
+def test_a_lone_quote_that_swallows_lines_is_an_error(tmp_path, kept, column, end, count):
+    path = tmp_path / "a.csv"
+    path.write_text(quoted(column, 4, end, count))
+    match = "expected a row in each line, found a quote in line 6 that is not closed there"
+    error(path, kept, match)
+    with pytest.raises(MetadataError, match=match):
+        list(read_rows(str(path), ("hash", "creator_username")))
+
+
+def test_quotes_that_swallow_nothing_are_none(tmp_path, kept):
+    path = tmp_path / "a.csv"
+    names = ['a"b', '"a,b"', '"a""b"', 'a""']
+    rows = [line(image_hash(number), name=name) for number, name in enumerate(names)]
+    path.write_text("\n".join([",".join(f'"{name}"' for name in HEADER), *map(",".join, rows)]))
+    found = read(open_metadata(path, kept), *map(image_hash, range(4)))
+    assert [row[0] for row in found] == ['a"b', "a,b", 'a"b', 'a""']
+
+
+def test_a_line_that_is_too_long_is_named_as_that(tmp_path, kept):
+    path = write(tmp_path / "a.csv", line(OTHER), line(HASH, name="x" * 3_000_000))
+    error(path, kept, "expected lines of at most 524,288 bytes, found a longer one")
+
+
+@pytest.mark.parametrize(
+    ("lines", "match"),
+    [
+        ([], "expected a row for each image, found none"),
+        ([line(HASH), line(OTHER), line(HASH)], "expected each hash once, found"),
+        ([line("bad")], "found 'bad' in line 2"),
+        ([line(HASH, latitude="91")], "a gps_latitude within 90 degrees, found 91.0 in line 2"),
+        ([line(HASH, date="never")], "in datetaken, line 2"),
+    ],
+)
+def test_rows_are_read_with_the_checks_that_opening_has(tmp_path, kept, lines, match):
+    path = write(tmp_path / "a.csv", *lines)
+    error(path, kept, match)
+    with pytest.raises(MetadataError, match=match):
+        list(read_rows(str(path), ("hash", "creator_username")))
+
+
+def test_rows_are_read_in_the_order_of_the_file(tmp_path):
+    path = write(tmp_path / "a.csv", line(OTHER, name="one"), line(HASH, name="two"))
+    (batch,) = read_rows(str(path), ("creator_username", "hash"))
+    assert batch.to_pydict() == {"creator_username": ["one", "two"], "hash": [OTHER, HASH]}
 
 
 # The kept file
@@ -498,7 +569,7 @@ def refuse_to_parse(csv):
 def test_a_later_process_maps_what_the_first_one_parsed(tmp_path, kept, monkeypatch):
     path = write(tmp_path / "a.csv", line(HASH, name="kept"))
     first = open_metadata(path, kept)
-    monkeypatch.setattr(metadata, "_parse", refuse_to_parse)
+    monkeypatch.setattr(table, "_parse", refuse_to_parse)
     assert open_metadata(str(path), str(kept)) is first
     second = reopen(path, kept)
     assert second is not first
@@ -553,8 +624,8 @@ def test_a_failed_parse_leaves_nothing_that_a_later_call_takes_for_whole(tmp_pat
     assert read(open_metadata(path, kept), HASH)[0][0] == "someone"
 
 
-def test_a_failed_write_leaves_nothing_that_a_later_call_takes_for_whole(
-    tmp_path, kept, monkeypatch
+def test_where_the_cache_cannot_be_written_rows_are_held_in_memory(
+    tmp_path, kept, monkeypatch, caplog
 ):
     path = write(tmp_path / "a.csv", line(HASH, name="someone"))
 
@@ -564,9 +635,10 @@ def test_a_failed_write_leaves_nothing_that_a_later_call_takes_for_whole(
 
     with monkeypatch.context() as broken:
         broken.setattr(pa.ipc, "new_file", disk_full)
-        with pytest.raises(OSError, match="No space left"):
-            open_metadata(path, kept)
+        assert read(open_metadata(path, kept), HASH)[0][0] == "someone"
+    assert "cannot be kept in the cache ([Errno 28] No space left on device)" in caplog.text
     assert list(kept.iterdir()) == []
+    table._open.cache_clear()
     assert read(open_metadata(path, kept), HASH)[0][0] == "someone"
 
 

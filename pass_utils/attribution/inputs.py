@@ -18,10 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .._datasets import open_splits, stream_tables
-from .._util.cache import cache_dir
 from .._util.text import one_line, readable_all, tidy
 from ..errors import AttributionError, ReleaseError
-from ..metadata import open_metadata, read_rows
+from ..metadata import read_rows
 from ..releases import METADATA_FILE, Release
 from ..transfer.folder import release_in
 from .overwriting import is_read, is_same
@@ -87,8 +86,7 @@ def _from_path(path: Path, release: str | Release | None) -> Images:
         )
 
     def batches() -> Iterator[pa.RecordBatch]:
-        open_metadata(csv, cache_dir())  # which checks it
-        yield from read_rows(str(csv), KEY_COLUMNS)
+        return read_rows(str(csv), KEY_COLUMNS)
 
     return Images(batches, None, release_in(csv, release), lambda other: is_same(other, csv))
 

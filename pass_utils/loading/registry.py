@@ -29,7 +29,7 @@ HUB_NAME, HUB_RELEASE = "yukimasano/pass", "v3"  # the release of the Hub's load
 HUB_VARIABLE = "PASS_SERVE_HUB_NAME"
 _LOAD, _INSPECT = "datasets.load", "datasets.inspect"  # both hold the function by name
 # With pass.py: what shapes a prepared dataset.
-_CODE = ("hashes.py", "metadata.py", "loading/*.py", "selection/*.py", "shards/*.py")
+_CODE = ("hashes.py", "metadata/*.py", "loading/*.py", "selection/*.py", "shards/*.py")
 
 
 def register() -> None:
