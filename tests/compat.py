@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOADING_AND_EXPORT = tuple(
     f"test_{name}.py"
     for name in (
-        *("compose", "script", "datasets", "hashes", "statistics"),
+        *("compose", "script", "datasets", "hashes", "resume", "statistics"),
         *("loading_builder", "metadata", "loading_registry", "loading_rows"),
         *("shards_places", "selection_bounds", "selection_lists", "selection_resolution"),
         *("images_files", "images_header", "images_resolutions"),
