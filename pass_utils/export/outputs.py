@@ -22,11 +22,12 @@ from fsspec.implementations.local import LocalFileSystem
 
 from .._util.lock import LockedError, file_lock
 from ..errors import ExportError
+from ..net.urls import without_secrets
 from .sink import Sink, WriteBehind
 
 LOCK_FILE = ".pass-utils-export.lock"
 _PART = ".part"
-_USER = re.compile(r"(?<=://)[^/\s]*@")
+_URL = re.compile(r"\w+://[^\s'\"<>]+")
 _PART_NAME = re.compile(r"\..+\.[0-9a-f]{32}\.part")
 
 
@@ -300,4 +301,5 @@ class Output:
 
 
 def _without_secrets(text: str) -> str:
-    return _USER.sub("", text)
+    """Text with URLs whose user, password, query and fragment are left out."""
+    return _URL.sub(lambda match: without_secrets(match[0]), text)
