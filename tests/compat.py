@@ -23,7 +23,14 @@ LOADING_AND_EXPORT = tuple(
     for name in (
         *("compose", "script", "datasets", "hashes", "resume", "statistics"),
         *("loading_builder", "metadata", "loading_registry", "loading_rows"),
-        *("shards_places", "selection_bounds", "selection_lists", "selection_resolution"),
+        *(
+            "shards_places",
+            "selection_bounds",
+            "selection_lists",
+            "selection_resolution",
+            "transfer_subset",
+            "loading_lookup",
+        ),
         *("images_files", "images_header", "images_resolutions"),
         *("attribution_writing", "attribution_yfcc"),
         *("export_groups", "export_imagefolder", "export_outputs", "export_parquet"),
