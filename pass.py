@@ -309,9 +309,13 @@ class PASS(datasets.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: Any) -> List[datasets.SplitGenerator]:
         release = RELEASES[self.config.name]
-        numbers = sorted(release.shards) if self.config.shards is None else list(self.config.shards)
-        unknown = sorted(set(numbers) - set(release.shards))
-        if unknown or not numbers:
+        chosen = self.config.shards
+        numbers = sorted(release.shards) if chosen is None else chosen
+        if (
+            not isinstance(numbers, (list, tuple))
+            or not numbers
+            or any(type(number) is not int or number not in release.shards for number in numbers)
+        ):
             raise ValueError(
                 f"shards: expected numbers from {min(release.shards)} to {max(release.shards)}, "
                 f"found {numbers}."

@@ -1,4 +1,4 @@
-"""Hashes in, numbers out that are sorted, compared and found in batches.
+"""Hashes of images as sorted 128-bit keys, compared and found in batches.
 
 A hash is a 128-bit number and its length in characters; a look-up is a binary search over the
 numbers.

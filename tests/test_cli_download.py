@@ -377,7 +377,7 @@ def test_a_second_process_is_told_which_one_holds_the_folder(start, run, server,
 # --- verify
 
 
-def test_verify_prints_each_finding_and_how_to_mend_it(run, served, mine):
+def test_verify_prints_each_finding_and_how_to_fix_it(run, served, mine):
     run("download", mine)
     size = (served / ONE).stat().st_size
     (mine / ZERO).write_bytes(flip((mine / ZERO).read_bytes(), 600))
@@ -389,18 +389,18 @@ def test_verify_prints_each_finding_and_how_to_mend_it(run, served, mine):
         f"{ZERO}: expected sha256 {releases.RELEASES['v2'].shards[0].sha256}"[:40],
         f"{ONE}: expected {size:,} bytes, found 3"[:40],
     ]
-    assert ended.err == f"pass-utils: run `pass-utils download {mine} --release v2` to mend it.\n"
+    assert ended.err == f"pass-utils: run `pass-utils download {mine} --release v2` to fix it.\n"
     (mine / TWO).rename(mine / "elsewhere")  # nobody who has not fetched it wants it now
     ended = run("verify", mine)
     assert (
         ended.err
-        == f"pass-utils: run `pass-utils download {mine} --release v2 --shards 0,1` to mend it.\n"
+        == f"pass-utils: run `pass-utils download {mine} --release v2 --shards 0,1` to fix it.\n"
     )
     ended = run("verify", mine, "--shards", "0,1")
     assert f"{CSV}: expected here, found none" in ended.out
     assert (
         ended.err
-        == f"pass-utils: run `pass-utils download {mine} --release v2 --shards 0,1` to mend it.\n"
+        == f"pass-utils: run `pass-utils download {mine} --release v2 --shards 0,1` to fix it.\n"
     )
     (mine / "elsewhere").rename(mine / TWO)
     assert run("download", mine).code == 0
@@ -423,8 +423,8 @@ def test_verify_of_a_bundled_miniature_advises_no_download_of_180_gigabytes(
             4,
         )  # files of the release that these tests have
         advice = (
-            "this is a bundled miniature, drawings laid out as a release is. Nothing of it needs "
-            "mending."
+            "this is a bundled miniature, drawings laid out as a release is. Nothing of it is "
+            "damaged."
         )
         assert ended.err == f"pass-utils: {advice}\n"
 

@@ -5,6 +5,7 @@ wrong with a folder.
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import pickle
 import tarfile
@@ -522,3 +523,24 @@ def test_complete_shards_have_as_many_images_as_the_release(folder, monkeypatch)
         ):
             load(shards, embed_images=embed_images, download_mode="force_redownload")
         assert len(load(shards, shards=[1], embed_images=embed_images)) == 3
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_cache_that_cannot_be_written_is_an_error_of_ours(folder, tmp_path, streaming):
+    (tmp_path / "file").touch()
+    options = {"shards": [0, 1], "streaming": streaming, "cache_dir": str(tmp_path / "file" / "c")}
+    with pytest.raises(
+        DownloadError, match=r"expected a cache that can be written, found: \[Errno 20"
+    ):
+        load(folder(), **options)
+
+
+def test_a_cache_without_room_is_an_error_of_ours(folder, monkeypatch):
+    shards = folder()
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(datasets.arrow_writer.ArrowWriter, "write_table", full)
+    with pytest.raises(DownloadError, match="found: .*No space left on device. Make room"):
+        load(shards, shards=[0, 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -47,6 +48,25 @@ def test_licences_authors_and_title_are_those_of_the_loading_script():
         assert url == f"https://creativecommons.org/licenses/by/{version}/"
     assert f'author = "{" and ".join(facts.DATASET_AUTHORS)}"' in script.CITATION
     assert script.DESCRIPTION.startswith(facts.DATASET_TITLE)
+
+
+def test_the_licences_stand_in_one_module():
+    """In code; docstrings may show them."""
+    names = {facts.LICENSE, facts.SPDX, facts.DATASET_LICENSE, facts.DATASET_SPDX}
+    found = set()
+    for path in (ROOT / "pass_utils").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        shown = {
+            ast.get_docstring(node, clean=False) for node in ast.walk(tree) if is_documented(node)
+        }
+        texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)} - shown
+        if any(name in text for text in texts if isinstance(text, str) for name in names):
+            found.add(path.name)
+    assert found == {"releases.py"}
+
+
+def is_documented(node: ast.AST) -> bool:
+    return isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
 
 
 def test_the_command_line_offers_the_releases_of_the_loading_script():

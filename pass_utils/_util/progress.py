@@ -1,6 +1,4 @@
-"""Bytes as they come in, bars on a terminal or a line each half minute out; and a way to stop what
-brings them.
-"""
+"""Progress of transfers: bars on a terminal, a line each half minute elsewhere, and cancelling."""
 
 from __future__ import annotations
 

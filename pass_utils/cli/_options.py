@@ -1,6 +1,4 @@
-"""Options that commands share in, arguments of their functions out: each option has one name and
-one meaning everywhere.
-"""
+"""The options that commands share: each has one name and one meaning everywhere."""
 
 from __future__ import annotations
 
@@ -56,7 +54,7 @@ CHOICES = (
     *("include", "exclude", "has_gps", "min_date", "max_date", "per_creator"),
     *("sample", "seed"),
 )
-CHOOSING = ("release", "shards", *CHOICES, *BOUNDS)  # the options that choose pictures
+CHOOSING = ("release", "shards", *CHOICES, *BOUNDS)  # the options that choose images
 
 
 # generic since click 8.4
@@ -96,7 +94,7 @@ shards = click.option(
     "--shards", type=ShardNumbers(), help="Shards by number, such as 0,3-5.  [default: all]"
 )
 quiet = click.option(
-    "-q", "--quiet", is_flag=True, help="Show no progress; results and trouble are told as ever."
+    "-q", "--quiet", is_flag=True, help="Show no progress; results and problems are printed."
 )
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as one JSON document, for programs."

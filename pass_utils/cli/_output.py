@@ -84,6 +84,8 @@ def print_statistics(statistics: Statistics, release: Release | None = None) -> 
     """Print the statistics of a dataset, a line for each figure, and how many images its release
     has in all.
     """
+    from ..releases import DATASET_LICENSE, LICENSE
+
     of = statistics.resolutions
     counts = {
         "landscape": of.landscape,
@@ -107,7 +109,7 @@ def print_statistics(statistics: Statistics, release: Release | None = None) -> 
         "height": _spread(of.height, " pixels"),
         "taken": _spread(statistics.year),
         "size": human_bytes(statistics.image_bytes),
-        "licences": "CC BY 4.0 (the dataset), CC BY 2.0 (each photo)",
+        "licences": f"{DATASET_LICENSE} (the dataset), {LICENSE} (each photo)",
     }
     for name, value in lines.items():
         click.echo(f"  {name:<11} {value}")

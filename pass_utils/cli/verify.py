@@ -1,4 +1,4 @@
-"""A folder in, what is wrong with its files out: `pass-utils verify`."""
+"""`pass-utils verify`: compares the files in a folder with a release."""
 
 from __future__ import annotations
 
@@ -65,23 +65,25 @@ def _advise(folder: Path, release: str, shards: list[int] | None) -> str:
 
     if miniature_of(folder.expanduser() / METADATA_FILE) is not None:
         return (
-            "this is a bundled miniature, drawings laid out as a release is. Nothing of it needs "
-            "mending."
+            "this is a bundled miniature, drawings laid out as a release is. Nothing of it is "
+            "damaged."
         )
-    shards = shards or _held_shards(folder, release)
+    shards = shards or _present_shards(folder, release)
     chosen = f" --shards {','.join(map(str, shards))}" if shards else ""
     return (
-        f"run `pass-utils download {shlex.quote(str(folder))} --release {release}{chosen}` to mend "
+        f"run `pass-utils download {shlex.quote(str(folder))} --release {release}{chosen}` to fix "
         "it."
     )
 
 
-def _held_shards(folder: Path, release: str) -> list[int]:
+def _present_shards(folder: Path, release: str) -> list[int]:
     """The shards that are there, which are those that were compared; none where all are, or where
     nothing is.
     """
     from ..releases import find_release
 
     known = find_release(release).shards
-    held = [number for number, file in known.items() if (folder.expanduser() / file.name).is_file()]
-    return held if len(held) < len(known) else []
+    present = [
+        number for number, file in known.items() if (folder.expanduser() / file.name).is_file()
+    ]
+    return present if len(present) < len(known) else []

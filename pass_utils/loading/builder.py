@@ -8,7 +8,9 @@ module that the builder imports with a leading dot. So paths are handled elsewhe
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import errno
 import inspect
 import logging
 from collections.abc import Iterator
@@ -24,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pass_utils._util.cache import cache_dir
-from pass_utils.errors import PassError, ReleaseError, SelectionError, ShardError
+from pass_utils.errors import DownloadError, PassError, ReleaseError, SelectionError, ShardError
 from pass_utils.hashes import Keys
 from pass_utils.loading.parts import Listed, Range
 from pass_utils.loading.rows import Join
@@ -135,6 +137,17 @@ class PassConfig(script.PASSConfig):
         return str(super().create_config_id(identity, custom_features))
 
 
+# of a cache that is full, read-only, of another user, or below a file
+_CACHE_ERRNOS = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOTDIR,
+}
+
+
 class Pass(datasets.ArrowBasedBuilder):
     """PASS for `datasets`: one config for each release, one split, tables of rows.
 
@@ -164,7 +177,8 @@ class Pass(datasets.ArrowBasedBuilder):
             config_name = release_in(data_dir, default=default_release).name
         else:
             config_name = default_release
-        super().__init__(*args, config_name=config_name, data_dir=data_dir, **kwargs)
+        with _cache_errors():
+            super().__init__(*args, config_name=config_name, data_dir=data_dir, **kwargs)
 
     def _info(self) -> datasets.DatasetInfo:
         return script.PASS._info(self)
@@ -188,7 +202,8 @@ class Pass(datasets.ArrowBasedBuilder):
                 {}, None if features == script.FEATURES else features
             )
             self._cache_dir = self._output_dir = self._build_cache_dir()
-        super().download_and_prepare(*args, **kwargs)
+        with _cache_errors():
+            super().download_and_prepare(*args, **kwargs)
 
     def as_streaming_dataset(self, *args: Any, **kwargs: Any) -> Any:
         """As in the parent; the CSV is fetched and parsed now, before the workers want it."""
@@ -309,6 +324,9 @@ class Pass(datasets.ArrowBasedBuilder):
         except datasets.exceptions.DatasetGenerationError as err:
             if isinstance(err.__cause__, PassError):
                 raise err.__cause__ from None
+            if isinstance(err.__cause__, OSError):
+                with _cache_errors():
+                    raise err.__cause__ from None
             raise
 
     def _prepare_split(
@@ -354,6 +372,20 @@ class Pass(datasets.ArrowBasedBuilder):
                 f"{self.config.data_dir}: expected each image once, found {twice}.jpg in two "
                 "shards. Fetch the shards again, or leave one out with `shards=[...]`."
             )
+
+
+@contextlib.contextmanager
+def _cache_errors() -> Iterator[None]:
+    """What `datasets` cannot write in its cache is an error of ours."""
+    try:
+        yield
+    except OSError as err:
+        if err.errno not in _CACHE_ERRNOS and "disk space" not in str(err):
+            raise
+        raise DownloadError(
+            f"expected a cache that can be written, found: {err}. Make room or fix its "
+            "permissions, or choose another one with `cache_dir=` or HF_HOME."
+        ) from err
 
 
 def _read_hashes(file: str) -> Iterator[pa.StringArray]:

@@ -1,4 +1,4 @@
-"""Members of a shard and rows of the metadata in, Arrow tables in the card's schema out.
+"""Joins the images of a shard with the metadata: Arrow tables of the card's schema.
 
 Two kinds of table differ in the image only: `read_places` gives its place in the shard (a URL of
 `storage`, no bytes), `read_images` its bytes. Nothing is decoded.
@@ -29,7 +29,7 @@ _BYTES_PER_TABLE = 4 << 20  # of images; about 30 of PASS
 
 
 class Join:
-    """Puts metadata beside pictures, and sees to it that no picture comes twice."""
+    """Joins images with their metadata, and refuses an image that comes twice."""
 
     def __init__(self, metadata: Metadata, chosen: npt.NDArray[np.bool_] | None = None) -> None:
         """Args:

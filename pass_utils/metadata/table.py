@@ -137,7 +137,7 @@ def _parse(csv: str) -> pa.RecordBatch:
         column = pa.concat_arrays(values.pop(name))
         if (
             name == "creator_username"
-        ):  # up to 80 pictures each: a dictionary spares memory in every reader
+        ):  # up to 80 images each: a dictionary spares memory in every reader
             encoded = column.dictionary_encode()
             columns[name] = pa.DictionaryArray.from_arrays(
                 encoded.indices.take(taken), encoded.dictionary
