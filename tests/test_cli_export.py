@@ -9,7 +9,9 @@ import pytest
 from datasets import load_dataset
 
 from pass_utils import ExportError
+from pass_utils.cli.export import export
 from pass_utils.export.workers import cluster
+from pass_utils.export.writing import KINDS
 from pass_utils.releases import FEATURES, dummy_folder
 
 FOLDER = dummy_folder("v2")
@@ -18,6 +20,11 @@ NAMES = {
     "webdataset": ("train-000000.tar", "train-000000.tar"),
     "imagefolder": ("train/00000", "train/00000 to train/metadata.jsonl"),
 }
+
+
+def test_the_command_knows_every_kind_of_export():
+    (kind,) = [parameter for parameter in export.params if parameter.name == "kind"]
+    assert list(kind.type.choices) == list(KINDS) == list(NAMES)
 
 
 @pytest.mark.parametrize("kind", NAMES)
@@ -61,6 +68,14 @@ def test_the_selection_is_what_is_written(tmp_path, run):
     done = run("export", "parquet", FOLDER, out, *options[2:])
     assert (done.code, done.out) == (1, "")
     assert "expected an export of the same rows with the same options, found other rows" in done.err
+
+
+def test_changes_and_credits_are_as_asked_for(tmp_path, run):
+    done = run("export", "parquet", FOLDER, tmp_path / "a", "--changes", "cropped to 224 pixels")
+    assert done.code == 0
+    assert (tmp_path / "a" / "CREDITS.csv").read_text().count("cropped to 224 pixels") == 24
+    assert run("export", "parquet", FOLDER, tmp_path / "b", "--no-credits").code == 0
+    assert not (tmp_path / "b" / "CREDITS.csv").exists()
 
 
 @pytest.mark.parametrize("kind", NAMES)

@@ -108,3 +108,9 @@ def test_credits_are_written_behind_urls_too(ds, tmp_path):
     write_parquet(ds, f"memory://{tmp_path.name}")
     memory = Output(f"memory://{tmp_path.name}")
     assert memory.read("CREDITS.csv") == (tmp_path / "out" / "CREDITS.csv").read_bytes()
+
+
+def test_a_folder_for_temporary_files_that_is_gone_is_an_export_error(ds, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    with pytest.raises(ExportError, match="none: expected to write temporary files"):
+        write_parquet(ds, tmp_path / "out")

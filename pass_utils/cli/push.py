@@ -31,7 +31,7 @@ from ._selection import load, selection_of
     "--config-name",
     default="default",
     show_default=True,
-    help="What to call these pictures beside others there.",
+    help="What to call these images beside others there.",
 )
 @max_shard_size("500MB")
 @changes
@@ -51,9 +51,9 @@ def push(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Push pictures to the Hub.
+    """Push images to the Hub.
 
-    The pictures of FOLDER go to REPOSITORY, such as me/pass-large, with a card and their credits.
+    The images of FOLDER go to REPOSITORY, such as me/pass-large, with a card and their credits.
     Run it again to go on after a break.
     """
     from ..export.originals import check_dataset, local_folders

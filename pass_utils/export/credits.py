@@ -6,7 +6,6 @@ import contextlib
 import csv
 import io
 import logging
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -159,6 +158,7 @@ def has_credits(output: Output) -> bool:
 def export_credits(
     output: Output,
     parts: Mapping[str, datasets.Dataset | None],
+    work: Path,
     *,
     release: Release | None,
     changes: str | None,
@@ -168,33 +168,31 @@ def export_credits(
     Args:
         output: The export's folder.
         parts: The rows by split, as for `write_credits`.
+        work: A folder for temporary files.
         release: As for `write_credits`.
         changes: As for `write_credits`.
 
     Raises:
         AttributionError, ExportError: they cannot be written.
     """
-    with tempfile.TemporaryDirectory(prefix="pass-utils-") as folder:
-        path = Path(folder) / CREDITS_FILE
-        if not write_credits(parts, path, release=release, changes=changes):
-            if release is not None and any(
-                part is not None and len(part) for part in parts.values()
-            ):
-                logger.warning(
-                    "%s: exported without a list of credits: not each image has its hash and its "
-                    "creator.",
-                    output,
-                )
-            return
-        kept = b"".join(_other_lines(output, path)) if recorded_credits(output) else b""
-        with output.create(CREDITS_FILE) as sink, path.open("rb") as file:
-            rows = -1
-            while lines := file.readlines(_LINES_BYTES):
-                sink.write(b"".join(lines))
-                rows += len(lines)
-            sink.write(kept)
-        written = Written(CREDITS_FILE, rows + kept.count(b"\n"), sink.size, sink.sha256)
-        record_credits(output, written)
+    path = work / CREDITS_FILE
+    if not write_credits(parts, path, release=release, changes=changes):
+        if release is not None and any(part is not None and len(part) for part in parts.values()):
+            logger.warning(
+                "%s: exported without a list of credits: not each image has its hash and its "
+                "creator.",
+                output,
+            )
+        return
+    kept = b"".join(_other_lines(output, path)) if recorded_credits(output) else b""
+    with output.create(CREDITS_FILE) as sink, path.open("rb") as file:
+        rows = -1
+        while lines := file.readlines(_LINES_BYTES):
+            sink.write(b"".join(lines))
+            rows += len(lines)
+        sink.write(kept)
+    written = Written(CREDITS_FILE, rows + kept.count(b"\n"), sink.size, sink.sha256)
+    record_credits(output, written)
 
 
 def _other_lines(output: Output, path: Path) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -258,7 +258,7 @@ def export(
         check_splits(list(plans))
     written: list[Written] = []
     columns: dict[str, datasets.Dataset | None] = {}
-    with output.lock(), contextlib.ExitStack() as stack:
+    with output.lock(), _temporary_folder() as work:
         known = list(dict.fromkeys([*exported_splits(output), *splits.parts]))
         if kind.splits_by_file_name:
             check_splits(known)
@@ -270,21 +270,39 @@ def export(
                 written += _write_dataset(kind, plans[split], output, split, facts, options)
                 columns[split] = part
                 continue
-            file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "columns.arrow"
-            streamed = stack.enter_context(StreamedColumns(part.features, file))
-            with Progress(0, title=split, quiet=is_quiet(options.quiet)) as progress:
+            with (
+                StreamedColumns(part.features, work / f"{split}.arrow") as streamed,
+                Progress(0, title=split, quiet=is_quiet(options.quiet)) as progress,
+            ):
                 progress.start(split, 0)
                 on_bytes = partial(progress.advance, split)
                 written += write_stream(
                     part, output, split, format_options, facts, on_bytes, streamed.add
                 )
-            columns[split] = streamed.dataset()
+                columns[split] = streamed.dataset()
         if not kind.splits_by_file_name:
             write_configs(output, known)
         changed = before != output.read_json(STATE_FILE) or not has_credits(output)
         if options.credits and changed and _may_have_credits(kind, known, output):
-            export_credits(output, columns, release=splits.release, changes=changes)
+            export_credits(output, columns, work, release=splits.release, changes=changes)
     return written
+
+
+@contextlib.contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """A folder for the columns of streams and for credits.
+
+    Raises:
+        ExportError: it cannot be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="pass-utils-") as folder:
+            yield Path(folder)
+    except OSError as err:
+        raise ExportError(
+            f"{tempfile.gettempdir()}: expected to write temporary files, found: {err}. Free the "
+            "disk, or set TMPDIR to a folder that can be written."
+        ) from err
 
 
 def _may_have_credits(kind: Kind, splits: list[str], output: Output) -> bool:
