@@ -7,7 +7,7 @@ Importing this package makes `datasets.load_dataset("pass")` work on every `data
 
     ds = load_dataset("pass", data_dir="~/pass", split="train")
 
-What can be done with what it gives, and with most other datasets that have pictures:
+What can be done with what it gives, and with most other datasets with images:
 
 - choose: `filter_resolution`, `add_resolution`, `image_size`
 - look: `write_report`
