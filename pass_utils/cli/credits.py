@@ -9,7 +9,7 @@ from typing import Any, TextIO
 import click
 
 from ._framework import command
-from ._options import as_json, filters_of_credits, folder, quiet, selection
+from ._options import as_json, changes, filters_of_credits, folder, quiet, selection
 from ._output import print_json
 from ._selection import load
 
@@ -24,11 +24,7 @@ from ._selection import load
 @selection
 @filters_of_credits
 @click.option("--group-by", type=click.Choice(["creator"]), help="Sort the images by creator.")
-@click.option(
-    "--changes",
-    metavar="TEXT",
-    help="What was done to the images, such as 'cropped to 224 × 224'.",
-)
+@changes
 @click.option(
     "--exclude",
     metavar="TEXT",
