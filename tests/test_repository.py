@@ -138,3 +138,11 @@ def test_the_loading_script_imports_nothing_of_ours():
         if isinstance(node, ast.ImportFrom)
     }
     assert names == {"bisect", "dataclasses", "datasets", "json", "os", "pyarrow", "re", "typing"}
+
+
+def test_every_package_is_installed():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    packages = {f"pass_utils.{path.parent.name}" for path in PACKAGE.glob("*/__init__.py")}
+    listed = set(config["options"]["packages"].split())
+    assert listed == {"pass_utils", "pass_utils.dummy", *packages}
