@@ -15,10 +15,10 @@ test: .venv/test  # format, lint, types, and every test
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
-	.venv/bin/pytest -n $(WORKERS) --dist worksteal
+	.venv/bin/pytest -n $(WORKERS) --dist loadfile
 
 test-fast: .venv/test-fast  # without the slow tests, and without the heavy packages
-	.venv/bin/pytest -n $(WORKERS) --dist worksteal -m "not slow"
+	.venv/bin/pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
 compat: .venv/demo  # the tests of loading and export on every supported line of datasets
 	.venv/bin/python tests/compat.py

@@ -104,7 +104,7 @@ def run(environment: Environment, python: str, wheel: Path) -> bool:
     pip = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--upgrade", *environment.requirements, *TOOLS, str(wheel)], check=True)
     subprocess.run([*pip, "--no-deps", "--force-reinstall", str(wheel)], check=True)
-    pytest = [str(own), "-m", "pytest", "-p", "no:cacheprovider", "-n", "2", "--dist", "worksteal"]
+    pytest = [str(own), "-m", "pytest", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile"]
     tests = [str(ROOT / "tests" / name) for name in environment.tests or ("",)]
     command = [*pytest, "-m", environment.marker, *tests]
     return subprocess.run(command, cwd=folder).returncode == 0

@@ -52,7 +52,12 @@ def files(folder: Path) -> list[Path]:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files(folder)}
+    """The files by name, but for temporary ones that a process on its way out still deletes."""
+    found = {}
+    for path in files(folder):
+        with contextlib.suppress(FileNotFoundError):
+            found[str(path.relative_to(folder))] = path.read_bytes()
+    return found
 
 
 def stamps(folder: Path) -> dict[str, int]:

@@ -236,7 +236,7 @@ class TestServer:
             if "resuming at byte" in record.getMessage()
         ]
         assert len(notes) == 65
-        assert sum("Read timed out" in note for note in notes) == 5
+        assert sum("reading timed out" in note for note in notes) == 5
         assert sum("429 Too Many Requests" in note for note in notes) == 10
 
     def test_a_server_that_ignores_range_is_read_once_per_shard(self, server, tars, caplog):
