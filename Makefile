@@ -3,7 +3,7 @@ PYTHON ?= python3
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 WORKERS ?= 2
 
-.PHONY: demo notebook test test-fast compat lowest dist benchmark docs clean
+.PHONY: demo notebook test test-fast pretraining-test compat lowest dist benchmark docs clean
 
 demo: .venv/demo  # the credits stay in pass-demo/
 	.venv/bin/pass-utils demo
@@ -19,6 +19,9 @@ test: .venv/test  # format, lint, types, and every test
 
 test-fast: .venv/test-fast  # without the slow tests, and without the heavy packages
 	.venv/bin/pytest -n $(WORKERS) --dist loadfile -m "not slow"
+
+pretraining-test: .venv-pretraining/installed  # the tests of examples/pretraining, in an environment of their own
+	.venv-pretraining/bin/python -m pytest -n $(WORKERS) --dist loadfile examples/pretraining/tests
 
 compat: .venv/demo  # the tests of loading and export on every supported line of datasets
 	.venv/bin/python tests/compat.py
@@ -43,13 +46,20 @@ docs: .venv/docs  # the reference of the public names; what pdoc warns of is an 
 	.venv/bin/python docs/reference.py build/docs
 
 clean:
-	rm -rf .venv .compat build dist pass-demo *.egg-info
+	rm -rf .venv .venv-pretraining .compat build dist pass-demo *.egg-info
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
 .venv/demo: setup.cfg pyproject.toml | .venv/bin/python
 	$(PIP) -e .
+	@touch $@
+
+# PyTorch's pinned pair; the one of '.[test]' is another.
+.venv-pretraining/installed: setup.cfg pyproject.toml $(wildcard examples/pretraining/*.txt)
+	test -x .venv-pretraining/bin/python || $(PYTHON) -m venv .venv-pretraining
+	.venv-pretraining/bin/python -m pip install --quiet --disable-pip-version-check -e . pytest pytest-xdist \
+		-r examples/pretraining/requirements.txt -c examples/pretraining/constraints.txt
 	@touch $@
 
 # The stamp of an extra: .venv/test says that '.[test]' is installed.

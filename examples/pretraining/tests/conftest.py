@@ -1,0 +1,9 @@
+"""What the tests of the folder share."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).parent.parent
+sys.path.insert(0, str(FOLDER))
