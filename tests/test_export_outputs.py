@@ -193,6 +193,7 @@ def test_another_file_system_is_told_of_the_whole_file_only(tmp_path):
         "nothing://user:s3cr@et@host/x",
         "nothing://s3cret@h/x",
         "nothing://host/x?token=s3cret",
+        "nothing://user:it's s3cret@host/x",
     ],
 )
 def test_no_message_tells_a_password(url):
@@ -204,4 +205,5 @@ def test_no_message_tells_a_password(url):
     assert "s3cr" not in str(found.value.path)
     output = Output("memory://user:s3cret@host/x")
     assert str(output) == "memory://host/x"
+    assert str(Output("dir::memory://user:s3cret@host/x")) == "dir::memory://host/x"
     assert pickle.loads(pickle.dumps(output)).url == "memory://user:s3cret@host/x"

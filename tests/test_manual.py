@@ -242,3 +242,19 @@ def test_the_picture_says_in_words_what_it_shows():
     assert {"Dataset", "IterableDataset", "Zenodo", "credited", "exported", "pushed"} <= set(
         re.findall(r"\w+", words)
     )
+
+
+def test_the_page_of_design_lists_every_file_that_stays_on_disk():
+    """Those of which a module has the name, but data and card of an export."""
+    names = set()
+    for path in (ROOT / "pass_utils").rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                constant = node.targets[0].id
+                if re.fullmatch("_?([A-Z]+_)*(FILE|TAR)", constant):
+                    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+                    names.add(getattr(importlib.import_module(module), constant))
+    names -= {"README.md", "metadata.jsonl", ".metadata.jsonl", "CREDITS.parquet", "lock"}
+    assert {".pass-utils.json", "PASS.subset.journal"} < names
+    table = (ROOT / "docs" / "design.md").read_text().partition("## Files left on disk")[2]
+    assert {name for name in names if f"`{name}`" not in table} == set()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pass_utils.net.urls import redirect_target, without_secrets
+from pass_utils.net.urls import redact_urls, redirect_target, without_secrets
 
 FROM = "https://images.example/012/a.jpg"
 
@@ -50,6 +50,11 @@ def test_without_secrets_drops_user_password_and_query(url, shown):
 )
 def test_without_secrets_never_shows_a_secret(scheme, user, host, path, query):
     assert "SECRET" not in without_secrets(scheme + user + host + path + query)
+
+
+def test_redact_urls_drops_secrets_of_every_url_in_a_text():
+    text = "GET https://me:SECRET@a/b?token=SECRET; then <s3://SECRET@c/d#SECRET> of /home/me@x?y"
+    assert redact_urls(text) == "GET https://a/b?... then <s3://c/d> of /home/me@x?y"
 
 
 @pytest.mark.parametrize(

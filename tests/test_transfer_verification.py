@@ -8,6 +8,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import tarfile
 import threading
 import time
@@ -248,6 +250,36 @@ def test_what_is_verified_when_it_is_interrupted_is_remembered(
     opened.clear()
     assert verify(mine, release) == []
     assert opened == [NAMES[3]]
+
+
+def test_two_processes_that_remember_at_the_same_time_lose_nothing(mine):
+    """Each remembers 40 files of its own; without a lock, one writes what the other had not yet
+    written when it read.
+    """
+    remember = """
+import sys
+from pathlib import Path
+from pass_utils.transfer.state import write_state
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(40):
+    write_state(Path(sys.argv[1]), verified={f"{sys.argv[2]}.{number}": [number]})
+"""
+    command = [sys.executable, "-c", remember, mine]
+    processes = [
+        subprocess.Popen([*command, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for name in "ab"
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+    assert [process.wait(timeout=60) for process in processes] == [0, 0]
+    known = json.loads((mine / STATE_FILE).read_text())["verified"]
+    assert known == {f"{name}.{number}": [number] for name in "ab" for number in range(40)}
 
 
 def test_ctrl_c_does_not_wait_for_the_files_to_end(mine, release, monkeypatch, interruptible):

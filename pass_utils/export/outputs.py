@@ -22,12 +22,11 @@ from fsspec.implementations.local import LocalFileSystem
 
 from .._util.lock import LockedError, file_lock
 from ..errors import ExportError
-from ..net.urls import without_secrets
+from ..net.urls import redact_urls, without_secrets
 from .sink import Sink, WriteBehind
 
 LOCK_FILE = ".pass-utils-export.lock"
 _PART = ".part"
-_URL = re.compile(r"\w+://[^\s'\"<>]+")
 _PART_NAME = re.compile(r"\..+\.[0-9a-f]{32}\.part")
 
 
@@ -55,7 +54,7 @@ class Output:
                 self.url, skip_instance_cache=True, use_listings_cache=False
             )
         except (ValueError, ImportError, OSError) as err:
-            what = _without_secrets(str(err))
+            what = redact_urls(str(err))
             raise ExportError(
                 f"{self}: expected a path or a URL that fsspec knows, found: {what}. Check it, or "
                 "install what it needs.",
@@ -68,7 +67,8 @@ class Output:
 
     def __str__(self) -> str:
         """The URL for messages, without the user and the password that may be in it."""
-        return _without_secrets(self.url)
+        parts = self.url.split("::")  # fsspec's chains of URLs
+        return "::".join(without_secrets(part) if "://" in part else part for part in parts)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -292,14 +292,9 @@ class Output:
         try:
             yield
         except OSError as err:
-            where, what = f"{self}/{name}".rstrip("/"), _without_secrets(str(err))
+            where, what = f"{self}/{name}".rstrip("/"), redact_urls(str(err))
             raise ExportError(
                 f"{where}: expected to write it, found: {what}. Fix that, and run the same again "
                 "to go on.",
                 path=where,
             ) from err
-
-
-def _without_secrets(text: str) -> str:
-    """Text with URLs whose user, password, query and fragment are left out."""
-    return _URL.sub(lambda match: without_secrets(match[0]), text)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ import requests
 from .._util.retry import TRANSIENT, Retry, retry_after_seconds
 from .._util.text import plain_line
 from ..errors import RemoteError
-from ..net.urls import without_secrets
+from ..net.urls import redact_urls
 
 logger = logging.getLogger(__name__)
 
@@ -163,8 +162,7 @@ def describe(err: BaseException, *, limit: int = 300) -> str:
     line = next(
         (line.strip(" .") for line in str(err).splitlines() if line.strip()), type(err).__name__
     )
-    found = re.sub(r"\w+://[^\s'\"<>]+", lambda match: without_secrets(match[0]), line)
-    return plain_line(found, limit=limit)
+    return plain_line(redact_urls(line), limit=limit)
 
 
 def _chain(err: BaseException | None) -> Iterator[BaseException]:

@@ -8,6 +8,7 @@ from urllib.parse import urljoin, urlsplit
 from .._util.text import plain_line
 
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://|//")
+_URL = re.compile(r"\w+://[^\s'\"<>]+")
 _HOST = re.compile(r"(?:\[[0-9a-fA-F:.%]*\]|[^\[\]:@\\]*)(?::\d*)?")
 
 
@@ -28,6 +29,15 @@ def without_secrets(url: str) -> str:
         return f"{scheme}..."
     path = re.split("[?#]", rest, maxsplit=1)[0]
     return plain_line(scheme + path + ("?..." if "?" in rest[len(path) :] else ""), limit=1000)
+
+
+def redact_urls(text: str) -> str:
+    """Returns a text, such as the message of an error, whose URLs are without their secrets.
+
+    >>> redact_urls("503 for url 'https://s3.example/lfs/1?Signature=secret'")
+    "503 for url 'https://s3.example/lfs/1?...'"
+    """
+    return _URL.sub(lambda match: without_secrets(match[0]), text)
 
 
 def redirect_target(url: str, location: str) -> str:

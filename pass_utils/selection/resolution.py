@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from .._datasets import AnyDataset, image_column, map_stream, open_splits
+from .._util.processes import process_count
 from ..errors import ResolutionError
 from ..images.resolutions import Resolutions, dataset_resolutions, table_resolutions
 from .bounds import Bounds
@@ -81,7 +82,7 @@ def filter_resolution(
         min_aspect,
         max_aspect,
     )
-    _check_processes(num_proc)
+    process_count(num_proc, ResolutionError)
     filtered = open_splits(dataset).map(lambda part: _filter_one(part, bounds, num_proc))
     return cast(AnyDataset, filtered)
 
@@ -106,17 +107,8 @@ def add_resolution(dataset: AnyDataset, *, num_proc: int | None = None) -> AnyDa
         ImageError: images are broken; its `hashes` say which.
         ShardError: a shard is gone or has changed.
     """
-    _check_processes(num_proc)
+    process_count(num_proc, ResolutionError)
     return cast(AnyDataset, open_splits(dataset).map(lambda part: _add_one(part, num_proc)))
-
-
-def _check_processes(num_proc: int | None) -> None:
-    if num_proc is not None and (
-        not isinstance(num_proc, int) or isinstance(num_proc, bool) or num_proc < 1
-    ):
-        raise ResolutionError(
-            f"num_proc: expected a number of processes, at least 1, found {num_proc!r}."
-        )
 
 
 def _filter_one(dataset: Any, bounds: Bounds, num_proc: int | None) -> Any:

@@ -1,7 +1,7 @@
 """What is remembered of a folder of PASS, and the lock that keeps others from downloading into it.
 
 `.pass-utils.json` keeps which record the folder is of and which files were verified;
-`.pass-utils.lock` is the lock.
+`.pass-utils.lock` is the lock; `.pass-utils.json.lock` is had while the state changes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import socket
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,10 +26,8 @@ logger = logging.getLogger(__name__)
 
 STATE_FILE = ".pass-utils.json"
 LOCK_FILE = ".pass-utils.lock"
+_STATE_LOCK_FILE = f"{STATE_FILE}.lock"
 _MAX_STATE_BYTES = 1 << 20  # of a state file; one has about 2,000
-
-# the state is read, changed and written by one thread at a time
-_state_lock = threading.Lock()
 
 
 def verified_stamp(status: os.stat_result, sha256: str) -> list[int | str]:
@@ -72,17 +69,18 @@ def write_state(
         DownloadError: the folder cannot be written.
     """
     path = folder / STATE_FILE
-    with _state_lock:
-        state = read_state(folder) | facts
-        known = state["verified"] | (verified or {})
-        state["verified"] = {name: kept for name, kept in known.items() if kept is not None}
-        try:
+    try:
+        # read, changed and written by one at a time, of all processes and threads
+        with file_lock(folder / _STATE_LOCK_FILE, wait=lambda: None):
+            state = read_state(folder) | facts
+            known = state["verified"] | (verified or {})
+            state["verified"] = {name: kept for name, kept in known.items() if kept is not None}
             with atomic_write(path) as part:
                 part.write_text(json.dumps(state, indent=1), encoding="utf-8")
-        except OSError as err:
-            raise DownloadError(
-                f"{path}: expected to write it, found: {err}. Fix that, and run the same again."
-            ) from err
+    except OSError as err:
+        raise DownloadError(
+            f"{path}: expected to write it, found: {err}. Fix that, and run the same again."
+        ) from err
 
 
 @contextlib.contextmanager
