@@ -10,7 +10,7 @@ Importing this package makes `datasets.load_dataset("pass")` work on every `data
 What can be done with what it gives, and with most other datasets with images:
 
 - choose: `filter_resolution`, `add_resolution`, `image_size`
-- look: `write_report`
+- describe: `write_report`, `write_statement`
 - credit: `credits`, `write_attribution`, `dataset_credit`
 - pass on: `write_parquet`, `write_webdataset`, `write_imagefolder`, `push_to_hub`,
   `croissant_jsonld`
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from .releases import RELEASES, File, Release, dummy_folder
     from .report.writing import write_report
     from .selection.resolution import add_resolution, filter_resolution
+    from .statement.writing import write_statement
     from .statistics import Statistics
     from .transfer.download import download
     from .transfer.verification import Finding, verify
@@ -97,6 +98,7 @@ __all__ = [
     "write_imagefolder",
     "write_parquet",
     "write_report",
+    "write_statement",
     "write_webdataset",
 ]
 
@@ -123,6 +125,7 @@ _MODULE_OF = {  # imported when asked for
     "write_imagefolder": "export.writing",
     "write_parquet": "export.writing",
     "write_report": "report.writing",
+    "write_statement": "statement.writing",
     "write_webdataset": "export.writing",
 }
 

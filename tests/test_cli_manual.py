@@ -165,6 +165,7 @@ def documented(command: str, kind: str) -> set[str]:
         ("export webdataset ~/pass out", "--json"),
         ("push ~/pass me/pass --dry-run", "--json --dry-run"),
         ("push ~/pass me/pass", "--json"),
+        ("statement ~/pass", "--json"),
     ],
 )
 def test_the_manual_names_the_keys_of_json(command, kind, run, home, hub, monkeypatch):
@@ -186,4 +187,7 @@ def test_every_command_that_prints_json_is_in_the_test_above():
         for command in COMMANDS
         if any(param.name == "as_json" for param in command.params)
     }
-    assert taking == {"download", "verify", "show", "info", "report", "credits", "export", "push"}
+    assert taking == {
+        *("download", "verify", "show", "info", "report", "credits", "export", "push"),
+        "statement",
+    }

@@ -128,3 +128,15 @@ def plain_line(text: str, *, limit: int = 200) -> str:
     line = " ".join(text[: 4 * limit].split())
     line = "".join(character for character in line if character.isprintable())
     return line if len(line) <= limit and len(text) <= 4 * limit else f"{line[: limit - 3]}..."
+
+
+def percent(count: int, total: int) -> str:
+    """A share as people say it.
+
+    >>> percent(1, 3), percent(1, 10_000), percent(9_999, 10_000)
+    ('33%', 'less than 1%', 'more than 99%')
+    """
+    part = count / max(total, 1)
+    if 0 < part < 0.01:
+        return "less than 1%"
+    return "more than 99%" if 0.99 < part < 1 else f"{part:.0%}"

@@ -20,10 +20,14 @@ from .info import info
 from .push import push
 from .report import report
 from .show import show
+from .statement import statement
 from .verify import verify
 
 # In the order of the help page: from a first run to publishing images.
-COMMANDS = (demo, download, verify, show, info, report, credits, export, push, croissant)
+COMMANDS = (
+    *(demo, download, verify, show, info, report, credits, export, push, croissant),
+    statement,
+)
 
 
 class _Group(click.Group):

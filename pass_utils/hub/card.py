@@ -6,13 +6,13 @@ import re
 from typing import Any, NamedTuple
 
 import datasets
-import jinja2
 import yaml
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from .._util.text import plain_line
 from ..errors import RemoteError
+from ..pages.markdown import environment, inline
 from ..releases import Release, script
 from ..statistics import quantiles
 from .contents import Contents
@@ -29,8 +29,6 @@ _FACTS: dict[str, Any] = {  # of PASS, for a card that does not say so yet
 }
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 _FRONT = re.compile(r"\A\s*---\r?\n.*?\n---\r?\n", re.DOTALL)
-_ACTIVE = re.compile(r"([\\`*_\[\]|~$!#])")  # characters that Markdown gives a meaning
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": ":&#47;&#47;", "@": "&#64;"}
 
 
 class Card(NamedTuple):
@@ -160,7 +158,7 @@ def write_card(
     statistics = contents.statistics
     resolutions = statistics.resolutions
     text = (
-        _environment()
+        environment()
         .get_template("card.md.jinja")
         .render(
             name=repo_id.rpartition("/")[2],
@@ -174,8 +172,8 @@ def write_card(
             },
             years=statistics.year,
             release=release,
-            selection=_inline(selection),
-            changes=_inline(changes),
+            selection=inline(selection),
+            changes=inline(changes),
             credits=credits,
             citation=script.CITATION,
             homepage=script.HOMEPAGE,
@@ -198,12 +196,6 @@ def _put(text: str, config: str, ours: str) -> str:
     return f"{text.rstrip()}\n\n{block}".lstrip()
 
 
-def _inline(text: str | None) -> str:
-    """Other people's text as a part of a line of Markdown: no tag, link, emphasis or address."""
-    line = _ACTIVE.sub(r"\\\1", plain_line(text or "", limit=1000)).rstrip(".")
-    return re.sub("|".join(_ENTITIES), lambda match: _ENTITIES[match[0]], line)
-
-
 def _size_category(rows: int) -> str:
     """What the Hub calls a dataset of so many rows.
 
@@ -215,11 +207,3 @@ def _size_category(rows: int) -> str:
         if rows < 1000 * 10**number:
             return f"{names[number - 1]}<n<{name}" if number else "n<1K"
     return "n>1B"
-
-
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(  # of Markdown: nothing is escaped
-        loader=jinja2.PackageLoader("pass_utils.pages"),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from .._util.text import one_line
+from .._util.text import one_line, percent
 from .._version import __version__
 from ..pages.environment import render
 from ..pages.facts import Entry, page_facts, structured_data
@@ -92,7 +92,7 @@ def write_page(
         parts=[(name, text) for name, (text, there) in sections.items() if there],
         facts=page_facts(release),
         structured=structured_data(release, items, name=title),
-        percent=_percent,
+        percent=percent,
         cell=CELL,
         selection=selection and one_line(selection),
         citation=script.CITATION.strip(),
@@ -119,7 +119,7 @@ def _show_resolutions(resolutions: Resolutions) -> dict[str, Any]:
     }
     lines = [
         f"{_spread('Widths', width)} {_spread('Heights', height)}",
-        ", ".join(f"{_percent(count, total)} are {kind}" for kind, count in kinds.items() if count)
+        ", ".join(f"{percent(count, total)} are {kind}" for kind, count in kinds.items() if count)
         + ".",
     ]
     frequent = list(resolutions.counts.items())[:_FREQUENT]
@@ -127,7 +127,7 @@ def _show_resolutions(resolutions: Resolutions) -> dict[str, Any]:
     if count > frequent[1][1]:
         lines.append(
             f"The most frequent resolution is {wide:,} × {high:,} pixels, that of "
-            f"{_percent(count, total)}."
+            f"{percent(count, total)}."
         )
     if len(resolutions.counts) > len(frequent):
         rows = f"The {len(frequent)} most frequent of {len(resolutions.counts):,} resolutions"
@@ -224,7 +224,7 @@ def _show_locations(locations: Counts, images: int) -> dict[str, Any]:
     )
     table = Table(f"Photos by bands of {high} and {wide} degrees", ("", *columns), body)
     text = (
-        f"{count:,} of {_number(images, 'photo')} ({_percent(count, images)}) "
+        f"{count:,} of {_number(images, 'photo')} ({percent(count, images)}) "
         f"{'says' if count == 1 else 'say'} where."
     )
     return {"text": text, "chart": _show("", chart, caption, table)}
@@ -282,18 +282,6 @@ def _peak(counts: Mapping[int, int], names: Sequence[str], what: str) -> str:
 
 def _rows(counts: Mapping[int, int]) -> list[list[str]]:
     return [[str(value), f"{count:,}"] for value, count in counts.items()]
-
-
-def _percent(count: int, whole: int) -> str:
-    """A share as people say it.
-
-    >>> _percent(1, 3), _percent(1, 10_000), _percent(9_999, 10_000)
-    ('33%', 'less than 1%', 'more than 99%')
-    """
-    part = count / max(whole, 1)
-    if 0 < part < 0.01:
-        return "less than 1%"
-    return "more than 99%" if 0.99 < part < 1 else f"{part:.0%}"
 
 
 def _number(count: int, word: str) -> str:

@@ -1,0 +1,1 @@
+"""Statements of the data that a model was trained on."""
