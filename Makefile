@@ -2,8 +2,11 @@
 PYTHON ?= python3
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 WORKERS ?= 2
+# Tests of examples that need packages which pass-utils does not: one environment, a run each.
+EXAMPLE_TESTS = $(wildcard examples/audit/tests examples/curation/tests)
+EXAMPLE_REQUIREMENTS = $(wildcard examples/audit/requirements.txt examples/curation/requirements.txt)
 
-.PHONY: demo notebook test test-fast pretraining-test compat lowest dist benchmark docs clean
+.PHONY: demo notebook test test-fast pretraining-test examples-test compat lowest dist benchmark docs clean
 
 demo: .venv/demo  # the credits stay in pass-demo/
 	.venv/bin/pass-utils demo
@@ -22,6 +25,9 @@ test-fast: .venv/test-fast  # without the slow tests, and without the heavy pack
 
 pretraining-test: .venv-pretraining/installed  # the tests of examples/pretraining, in an environment of their own
 	.venv-pretraining/bin/python -m pytest -n $(WORKERS) --dist loadfile examples/pretraining/tests
+
+examples-test: .venv-examples/installed  # the tests of examples/audit and examples/curation
+	set -e; for folder in $(EXAMPLE_TESTS); do .venv-examples/bin/pytest $$folder; done
 
 compat: .venv/demo  # the tests of loading and export on every supported line of datasets
 	.venv/bin/python tests/compat.py
@@ -46,7 +52,7 @@ docs: .venv/docs  # the reference of the public names; what pdoc warns of is an 
 	.venv/bin/python docs/reference.py build/docs
 
 clean:
-	rm -rf .venv .venv-pretraining .compat build dist pass-demo *.egg-info
+	rm -rf .venv .venv-pretraining .venv-examples .compat build dist pass-demo *.egg-info
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -66,3 +72,8 @@ clean:
 .venv/%: setup.cfg pyproject.toml | .venv/bin/python
 	$(PIP) -e '.[$*]'
 	@touch $@ .venv/demo
+
+.venv-examples/installed: setup.cfg pyproject.toml $(EXAMPLE_REQUIREMENTS)
+	test -d .venv-examples || $(PYTHON) -m venv .venv-examples
+	.venv-examples/bin/python -m pip install --quiet --disable-pip-version-check -e . $(EXAMPLE_REQUIREMENTS:%=-r %)
+	@touch $@
