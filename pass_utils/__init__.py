@@ -9,7 +9,8 @@ Importing this package makes `datasets.load_dataset("pass")` work on every `data
 
 What can be done with what it gives, and with most other datasets with images:
 
-- choose: `filter_resolution`, `add_resolution`, `image_size`
+- choose: `filter_resolution`, `add_resolution`, `image_size`, `split_by_creator`,
+  `limit_per_creator`
 - describe: `write_report`, `write_statement`
 - credit: `credits`, `write_attribution`, `dataset_credit`
 - pass on: `write_parquet`, `write_webdataset`, `write_imagefolder`, `push_to_hub`,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from .loading.lookup import find_image
     from .releases import RELEASES, File, Release, dummy_folder
     from .report.writing import write_report
+    from .selection.creators import limit_per_creator, split_by_creator
     from .selection.resolution import add_resolution, filter_resolution
     from .statement.writing import write_statement
     from .statistics import Statistics
@@ -92,7 +94,9 @@ __all__ = [
     "filter_resolution",
     "find_image",
     "image_size",
+    "limit_per_creator",
     "push_to_hub",
+    "split_by_creator",
     "verify",
     "write_attribution",
     "write_imagefolder",
@@ -119,7 +123,9 @@ _MODULE_OF = {  # imported when asked for
     "filter_resolution": "selection.resolution",
     "find_image": "loading.lookup",
     "image_size": "images.header",
+    "limit_per_creator": "selection.creators",
     "push_to_hub": "hub.push",
+    "split_by_creator": "selection.creators",
     "verify": "transfer.verification",
     "write_attribution": "attribution.writing",
     "write_imagefolder": "export.writing",

@@ -67,6 +67,30 @@ def stored_chunks(dataset: datasets.Dataset, column: str) -> Iterator[tuple[pa.A
         done = until
 
 
+def select_rows(dataset: datasets.Dataset, rows: Rows) -> datasets.Dataset:
+    """Some rows of a dataset, without copying any.
+
+    Args:
+        dataset: Any.
+        rows: Their indices. Where these follow one another, the dataset is sliced; else `datasets`
+            checks each of them.
+    """
+    together = len(rows) > 0 and bool((np.diff(rows) == 1).all())
+    return dataset.select(range(rows[0], rows[-1] + 1) if together else rows)
+
+
+def keep_rows(table: pa.Table, mask: npt.NDArray[np.bool_]) -> pa.Table:
+    """Some rows of a table, in slices, so that no image is copied.
+
+    Args:
+        table: Any.
+        mask: Which rows.
+    """
+    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False)).tolist()
+    parts = [table.slice(a, b - a) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    return pa.concat_tables(parts) if parts else table.slice(0, 0)
+
+
 def images_in_memory(dataset: datasets.Dataset, columns: list[str]) -> bool:
     """Whether bytes of images are in the memory of this process, not in files that are mapped.
 

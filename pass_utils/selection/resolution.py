@@ -10,7 +10,14 @@ import datasets
 import numpy as np
 import pyarrow as pa
 
-from .._datasets import AnyDataset, image_column, map_stream, open_splits
+from .._datasets import (
+    AnyDataset,
+    image_column,
+    keep_rows,
+    map_stream,
+    open_splits,
+    select_rows,
+)
 from .._util.processes import process_count
 from ..errors import ResolutionError
 from ..images.resolutions import Resolutions, dataset_resolutions, table_resolutions
@@ -121,10 +128,7 @@ def _filter_one(dataset: Any, bounds: Bounds, num_proc: int | None) -> Any:
         logger.warning(
             "%s", _nothing_fits(f"{len(dataset):,} images", sizes.max(axis=0), sizes.max())
         )
-    rows = np.flatnonzero(fits)
-    together = len(rows) > 0 and rows[-1] - rows[0] + 1 == len(rows)
-    # else `datasets` looks at each for itself
-    return dataset.select(range(rows[0], rows[-1] + 1) if together else rows)
+    return select_rows(dataset, np.flatnonzero(fits))
 
 
 def _add_one(dataset: Any, num_proc: int | None) -> Any:
@@ -176,9 +180,7 @@ class _Add:
 
 @dataclass
 class _Filter:
-    """Filters the rows of a table, by slicing it: to copy the images would take longer than to read
-    their headers.
-    """
+    """Filters the rows of a table."""
 
     column: str
     bounds: Bounds
@@ -194,10 +196,7 @@ class _Filter:
             return table
         if fits.any():
             self.seen = -1
-            edges = np.flatnonzero(np.diff(fits, prepend=False, append=False)).tolist()
-            return pa.concat_tables(
-                [table.slice(a, b - a) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-            )
+            return keep_rows(table, fits)
         self._count(sizes)
         return table.slice(0, 0)
 

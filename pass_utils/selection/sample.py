@@ -125,7 +125,7 @@ def choose_rows(keys: Keys, values: pa.RecordBatch, selection: Selection) -> Cho
     if selection.per_creator is not None:
         ranks = keyed_ranks(keys.take(chosen), selection.seed)
         creators = values.column("creator_username").take(pa.array(chosen))
-        chosen = chosen[_first_of_each(creators, ranks, selection.per_creator)]
+        chosen = chosen[first_of_each(creators, ranks, selection.per_creator)]
     if selection.sample is not None:
         chosen = chosen[smallest(keys.take(chosen), selection.sample, selection.seed)]
     return Choice(chosen, lacking)
@@ -170,12 +170,20 @@ def _mask(values: pa.BooleanArray) -> Mask:
 def keyed_ranks(keys: Keys, seed: int) -> Ranks:
     """Returns the first 64 bits of SHA-256 of `"<seed>:<hash>"` for each hash."""
     ranks = np.empty(len(keys), np.uint64)
-    prefix, sha256 = f"{seed}:".encode(), hashlib.sha256
     for start in range(0, len(keys), _BATCH_ROWS):
         rows = np.arange(start, min(start + _BATCH_ROWS, len(keys)))
-        texts = keys.take(rows).text().cast(pa.binary()).to_pylist()
-        digests = b"".join([sha256(prefix + text).digest() for text in texts])
-        ranks[rows] = np.frombuffer(digests, dtype=">u8")[::4]
+        ranks[rows] = hash_ranks(keys.take(rows).text(), seed)
+    return ranks
+
+
+def hash_ranks(texts: pa.Array, seed: int) -> Ranks:
+    """Returns the first 64 bits of SHA-256 of `"<seed>:<text>"` for each text; null is empty."""
+    ranks = np.empty(len(texts), np.uint64)
+    prefix, sha256 = f"{seed}:".encode(), hashlib.sha256
+    for start in range(0, len(texts), _BATCH_ROWS):
+        batch = texts.slice(start, _BATCH_ROWS).cast(pa.binary()).fill_null(b"").to_pylist()
+        digests = b"".join([sha256(prefix + text).digest() for text in batch])
+        ranks[start : start + len(batch)] = np.frombuffer(digests, dtype=">u8")[::4]
     return ranks
 
 
@@ -196,9 +204,9 @@ def smallest(keys: Keys, count: int, seed: int) -> Rows:
     return np.sort(np.concatenate([chosen, tied]))
 
 
-def _first_of_each(creators: pa.Array, ranks: Ranks, count: int) -> Rows:
-    """The rows that are among the `count` of smallest rank of their creator, ascending; those
-    without a creator are all.
+def first_of_each(creators: pa.Array, ranks: Ranks, count: int) -> Rows:
+    """Returns the rows that are among the `count` of smallest rank of their creator, ascending;
+    those without a creator are all.
     """
     encoded = creators if pa.types.is_dictionary(creators.type) else creators.dictionary_encode()
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
