@@ -9,8 +9,8 @@ Importing this package makes `datasets.load_dataset("pass")` work on every `data
 
 What can be done with what it gives, and with most other datasets with images:
 
-- choose: `filter_resolution`, `add_resolution`, `image_size`, `split_by_creator`,
-  `limit_per_creator`
+- choose: `filter_hashes`, `filter_resolution`, `add_resolution`, `image_size`,
+  `split_by_creator`, `limit_per_creator`
 - describe: `write_report`, `write_statement`
 - credit: `credits`, `write_attribution`, `dataset_credit`
 - pass on: `write_parquet`, `write_webdataset`, `write_imagefolder`, `push_to_hub`,
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from .releases import RELEASES, File, Release, dummy_folder
     from .report.writing import write_report
     from .selection.creators import limit_per_creator, split_by_creator
+    from .selection.membership import filter_hashes
     from .selection.resolution import add_resolution, filter_resolution
     from .statement.writing import write_statement
     from .statistics import Statistics
@@ -91,6 +92,7 @@ __all__ = [
     "dataset_credit",
     "download",
     "dummy_folder",
+    "filter_hashes",
     "filter_resolution",
     "find_image",
     "image_size",
@@ -120,6 +122,7 @@ _MODULE_OF = {  # imported when asked for
     "dataset_credit": "attribution.writing",
     "download": "transfer.download",
     "dummy_folder": "releases",
+    "filter_hashes": "selection.membership",
     "filter_resolution": "selection.resolution",
     "find_image": "loading.lookup",
     "image_size": "images.header",

@@ -78,6 +78,9 @@ DATASET_TITLE = "PASS (Pictures without humAns for Self-Supervision)"
 DATASET_AUTHORS = ("Yuki M. Asano", "Christian Rupprecht", "Andrew Zisserman", "Andrea Vedaldi")
 AUTHORS_LINE = f"{', '.join(DATASET_AUTHORS[:-1])} and {DATASET_AUTHORS[-1]}"
 UNKNOWN_CREATOR = "unknown Flickr user"  # in credits for people, where PASS has no name
+# in place of the name of a creator who does not want to be named; as PASS would store it, and read
+WITHHELD_USERNAME = "name+withheld+at+the+creator%27s+request"
+WITHHELD_CREATOR = "name withheld at the creator's request"
 # YFCC100M's images, one by one; `source_url` appends h[:3]/h[3:6]/h.jpg
 SOURCE_URL = "https://multimedia-commons.s3-us-west-2.amazonaws.com/data/images/"
 

@@ -71,6 +71,12 @@ def test_with_title_and_page_known_the_line_begins_with_the_title_and_leads_to_t
     )
 
 
+def test_a_withheld_name_is_credited_without_the_page_that_leads_to_it():
+    made = one("name+withheld+at+the+creator%27s+request", pages="https://www.flickr.com/1@N00/2/")
+    assert (made.creator, made.page_url) == ("name withheld at the creator's request", None)
+    assert made.text.startswith(f"Photo by name withheld at the creator's request ({SOURCE}), ")
+
+
 @pytest.mark.parametrize("username", ["", "+", None])
 def test_a_creator_without_a_name_is_none_and_an_unknown_flickr_user_in_the_text(username):
     made = one(username)

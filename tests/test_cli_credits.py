@@ -118,3 +118,21 @@ def test_credits_do_not_replace_the_list_of_whom_to_exclude(run, work, folder):
     assert done.code == 2
     assert "which --exclude-from reads" in done.err
     assert (work / "out.txt").read_text() == "user 1\n"
+
+
+def test_exclude_takes_removals_and_withholds_names_without_the_shards(run, work, folder):
+    where = folder()
+    for shard in where.glob("*.tar"):
+        shard.unlink()
+    removals = work / "removals.csv"
+    removals.write_text(
+        f"hash,action,reason\n{image_hash(0)},remove,\n{image_hash(3)},withhold_name,\n"
+    )
+    done = run("credits", where, "C.csv", "--exclude", removals, "--exclude", "user 1", "--json")
+    assert json.loads(done.out)["credits"] == 3
+    lines = list(csv.DictReader((work / "C.csv").open(encoding="utf-8")))
+    assert {line["hash"]: line["creator"] for line in lines} == {
+        image_hash(2): "user 2",
+        image_hash(3): "name withheld at the creator's request",
+        image_hash(4): "user 4",
+    }

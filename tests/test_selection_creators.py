@@ -11,7 +11,7 @@ from datasets import load_dataset
 
 import pass_utils
 from pass_utils import DatasetError, SelectionError, limit_per_creator, split_by_creator
-from pass_utils.releases import dummy_folder
+from pass_utils.releases import WITHHELD_USERNAME, dummy_folder
 
 CREATORS = ["anna", None, "bo", "c", "d", "e", "f", "g"]
 
@@ -196,3 +196,10 @@ def test_a_stream_is_limited_as_it_is_opened_and_the_error_names_the_option(by_t
 def test_the_functions_are_public():
     assert pass_utils.split_by_creator is split_by_creator
     assert pass_utils.limit_per_creator is limit_per_creator
+
+
+def test_images_whose_names_are_withheld_have_no_creator_in_common():
+    ds = datasets.Dataset.from_dict(
+        {"hash": ["a" * 16, "b" * 16, "c" * 16], "creator_username": [WITHHELD_USERNAME] * 3}
+    )
+    assert len(limit_per_creator(ds, 1)) == 3

@@ -25,6 +25,7 @@ from ..releases import (
     SOURCE_URL,
     SPDX,
     UNKNOWN_CREATOR,
+    WITHHELD_USERNAME,
     Release,
     doi_url,
     find_release,
@@ -119,6 +120,8 @@ def credit_batch(
     first, second = (pc.utf8_slice_codeunits(hashes, start, start + 3) for start in (0, 3))
     sources = pc.binary_join_element_wise(SOURCE_URL, first, "/", second, "/", hashes, ".jpg", "")
     nulls = pa.nulls(len(hashes), pa.string())
+    if pages is not None:  # the address of a page has the name or number of a user
+        pages = pc.if_else(pc.equal(usernames, WITHHELD_USERNAME), None, pages)
     columns = [hashes, creators, encode_hidden(usernames), sources, titles or nulls, pages or nulls]
     return pa.RecordBatch.from_arrays(columns, schema=COLUMNS)
 

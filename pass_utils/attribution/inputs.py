@@ -20,8 +20,9 @@ import pyarrow.compute as pc
 from .._datasets import open_splits, stream_tables
 from .._util.text import one_line, readable_all, tidy
 from ..errors import AttributionError, ReleaseError
+from ..hashes import HASH_MEANS, are_hashes
 from ..metadata import read_rows
-from ..releases import METADATA_FILE, Release
+from ..releases import METADATA_FILE, WITHHELD_USERNAME, Release
 from ..transfer.folder import release_in
 from .overwriting import is_read, is_same
 
@@ -208,3 +209,23 @@ def _left(batches: Iterable[pa.RecordBatch], excluded: dict[str, str]) -> Iterat
         yield batch.filter(keep)
     for value in sorted(excluded.keys() - met):
         logger.warning("exclude: no image has the hash or the creator %r.", excluded[value])
+
+
+def without_names(
+    batches: Iterable[pa.RecordBatch], hashes: Iterable[str]
+) -> Iterator[pa.RecordBatch]:
+    """The images, those with one of these hashes without the name of their creator.
+
+    Raises:
+        AttributionError: one is no hash.
+    """
+    listed = pa.array([str(hash) for hash in hashes], pa.string())
+    if pc.all(are_hashes(listed)).as_py() is False:
+        raise AttributionError(
+            f"withhold_names: expected hashes, {HASH_MEANS}, found others too. Name the images."
+        )
+    for batch in batches:
+        hash, username = (batch.column(name) for name in KEY_COLUMNS)
+        withheld = pc.is_in(hash, listed)
+        columns = [hash, pc.if_else(withheld, WITHHELD_USERNAME, username)]
+        yield pa.RecordBatch.from_arrays(columns, names=list(KEY_COLUMNS))

@@ -21,7 +21,7 @@ from ..pages.output import atomic_output
 from ..releases import UNKNOWN_CREATOR, Release, find_release
 from .credit import COLUMNS, Credit, credit_batch, credit_records, dataset_credit
 from .formats import check_options, find_format
-from .inputs import check_changes, find_images, leave_out
+from .inputs import check_changes, find_images, leave_out, without_names
 from .options import ListOptions
 from .order import ImageTable
 from .overwriting import check_output
@@ -37,6 +37,7 @@ def credits(
     *,
     changes: str | None = None,
     exclude: Iterable[str] = (),
+    withhold_names: Iterable[str] = (),
     yfcc: str | os.PathLike[str] | None = None,
 ) -> Iterator[Credit]:
     """Returns the credits of a dataset's images, in its order, as they are asked for.
@@ -53,6 +54,7 @@ def credits(
         changes: What was done to the images, such as `"cropped to 224 × 224"`.
         exclude: Hashes, and names of creators who do not want to be named; their images are left
             out.
+        withhold_names: Hashes of images that are credited without the name of their creator.
         yfcc: A file of YFCC100M's metadata (tab-separated or Parquet, compressed or not), for
             titles and Flickr pages. All images are then gone through before the first credit.
 
@@ -67,6 +69,7 @@ def credits(
     """
     changes = check_changes(changes)
     found = leave_out(find_images(target).batches(), exclude)
+    found = without_names(found, withhold_names)
     return (credit for batch in _credited(found, yfcc) for credit in credit_records(batch, changes))
 
 
@@ -90,6 +93,7 @@ def write_attribution(
     group_by: str | None = None,
     changes: str | None = None,
     exclude: Iterable[str] = (),
+    withhold_names: Iterable[str] = (),
     yfcc: str | os.PathLike[str] | None = None,
     thumbnails: int | None = None,
     spreadsheet_safe: bool = False,
@@ -112,6 +116,7 @@ def write_attribution(
             has any.
         changes: As in `credits`.
         exclude: As in `credits`.
+        withhold_names: As in `credits`.
         yfcc: As in `credits`.
         thumbnails: Shows the images in HTML, the longer side so many pixels long, 16 to 1024. This
             reads and decodes each image.
@@ -149,7 +154,7 @@ def write_attribution(
         titles, total = None, images.rows
         reading = count_bar(f"{where.name}: reading", unit="images", total=total, quiet=quiet)
         found = _counted(images.batches(), stack.enter_context(reading))
-        found = leave_out(found, exclude)
+        found = without_names(leave_out(found, exclude), withhold_names)
         if group_by is not None or yfcc is not None or form.in_memory:
             table = ImageTable(found, unique=form.unique)
             total = len(table)

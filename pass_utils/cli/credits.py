@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -82,12 +82,14 @@ def credits(
             "Choose another name."
         )
     chosen = shards is not None or bool(filters) or thumbnails is not None
+    excluded, unnamed = _read_excluded(exclude)
     target = load(folder, release, shards, filters, quiet=quiet) if chosen else folder
     count = write_attribution(
         target,
         out,
         release=release,
-        exclude={*_excluded(exclude), *_lines(exclude_from)},
+        exclude=[*excluded, *_lines(exclude_from)],
+        withhold_names=unnamed,
         thumbnails=thumbnails,
         quiet=quiet,
         **options,
@@ -101,13 +103,21 @@ def credits(
         )
 
 
-def _excluded(values: Iterable[str]) -> Iterator[str]:
-    """Hashes and creators as they are, and the hashes of files."""
-    from ..selection.lists import read_hashes
+def _read_excluded(values: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Hashes and creators as they are, with the hashes of files; and the hashes of images whose
+    creator is not named.
+    """
+    from ..selection.removals import read_removals
 
+    given: list[str] = []
+    files: list[str] = []
     for value in values:
-        keys = read_hashes(value).keys if Path(value).is_file() else None
-        yield from [value] if keys is None else keys.text().to_pylist()
+        (files if Path(value).is_file() else given).append(value)
+    removed, unnamed = (
+        [] if listed.keys is None else listed.keys.text().to_pylist()
+        for listed in read_removals(files)
+    )
+    return [*given, *removed], unnamed
 
 
 def _lines(file: TextIO | None) -> list[str]:

@@ -292,6 +292,7 @@ class Pass(datasets.ArrowBasedBuilder):
                     "parts": parts,
                     "with_bytes": streaming or config.embed_images,
                     "chosen": chosen,
+                    "withheld": selection.keys_of("withhold_names"),
                 },
             )
         ]
@@ -303,8 +304,11 @@ class Pass(datasets.ArrowBasedBuilder):
         parts: list[Range] | list[Listed],
         with_bytes: bool,
         chosen: npt.NDArray[np.bool_] | None,
+        withheld: Keys | None,
     ) -> Iterator[tuple[str, pa.Table]]:
-        join = Join(open_metadata(csv, cache_dir), chosen)
+        metadata = open_metadata(csv, cache_dir)
+        unnamed = None if withheld is None else withheld.find(metadata.keys) >= 0
+        join = Join(metadata, chosen, unnamed)
         for part in parts:
             for number, table in enumerate(part.read(join, with_bytes=with_bytes)):
                 yield f"{part.key}:{number}", table

@@ -12,17 +12,19 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..errors import MetadataError, ShardError
-from ..hashes import Rows
+from ..hashes import Keys, Rows
 from ..metadata import Metadata
-from ..releases import FEATURES
+from ..releases import FEATURES, WITHHELD_USERNAME
 from ..shards.images import ShardImage, list_images
 from ..shards.places import place_urls
 from ..shards.source import ShardFile, Source
 
 SCHEMA: pa.Schema = FEATURES.arrow_schema
 _IMAGE: pa.StructType = SCHEMA.field("image").type
+Mask = npt.NDArray[np.bool_]
 _PLACES_PER_TABLE = 10_000
 _CHOSEN_AT_A_TIME = 1000
 _BYTES_PER_TABLE = 4 << 20  # of images; about 30 of PASS
@@ -31,13 +33,25 @@ _BYTES_PER_TABLE = 4 << 20  # of images; about 30 of PASS
 class Join:
     """Joins images with their metadata, and refuses an image that comes twice."""
 
-    def __init__(self, metadata: Metadata, chosen: npt.NDArray[np.bool_] | None = None) -> None:
+    def __init__(
+        self,
+        metadata: Metadata,
+        chosen: Mask | None = None,
+        unnamed: Mask | None = None,
+        *,
+        withdrawn: bool = False,
+    ) -> None:
         """Args:
         metadata: The rows of the CSV.
         chosen: Which of them are wanted; None for all.
+        unnamed: Of which of them the creator is not named; None for none.
+        withdrawn: Whether images without a row were withdrawn, and are left out; else they are
+            an error.
         """
         self._metadata = metadata
         self._chosen = chosen
+        self._unnamed = unnamed
+        self._withdrawn = withdrawn
         self._seen = np.zeros(len(metadata), dtype=np.bool_)
 
     def table(self, shard: str, hashes: list[str], image: pa.StructArray) -> pa.Table:
@@ -63,6 +77,8 @@ class Join:
             )
         self._seen[rows] = True
         creator, latitude, longitude, date = self._metadata.take(rows)
+        if self._unnamed is not None and self._unnamed[rows].any():
+            creator = pc.if_else(pa.array(self._unnamed[rows]), WITHHELD_USERNAME, creator)
         return pa.Table.from_arrays(
             [image, creator, array, latitude, longitude, date], schema=SCHEMA
         )
@@ -73,14 +89,23 @@ class Join:
         Raises:
             MetadataError: an image has no row.
         """
-        if self._chosen is None:
+        if self._chosen is None and not self._withdrawn:
             yield from images
             return
         # headers are read ahead where that costs nothing
         count = _CHOSEN_AT_A_TIME if isinstance(source, ShardFile) else 1
         while batch := list(itertools.islice(images, count)):
-            rows = self._find(source.name, pa.array([image.hash for image in batch], pa.string()))
-            yield from itertools.compress(batch, self._chosen[rows])
+            hashes = pa.array([image.hash for image in batch], pa.string())
+            yield from itertools.compress(batch, self._wanted(source.name, hashes))
+
+    def _wanted(self, shard: str, hashes: pa.StringArray) -> Mask:
+        """Which of these images are wanted."""
+        if self._withdrawn:
+            rows = self._metadata.keys.find(Keys.of(hashes))
+            known: Mask = rows >= 0
+            return known if self._chosen is None else known & self._chosen[rows]
+        rows = self._find(shard, hashes)
+        return np.ones(len(rows), np.bool_) if self._chosen is None else self._chosen[rows]
 
     def _find(self, shard: str, hashes: pa.StringArray) -> Rows:
         try:

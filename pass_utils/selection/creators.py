@@ -27,6 +27,7 @@ from .._datasets import (
     stored_table,
 )
 from ..errors import DatasetError, SelectionError
+from ..releases import WITHHELD_USERNAME
 from .sample import Mask, Ranks, first_of_each, hash_ranks
 
 CREATOR, HASH = "creator_username", "hash"
@@ -173,12 +174,13 @@ def _column(dataset: datasets.Dataset, name: str) -> pa.Array:
 
 
 def _text(table: pa.Table, name: str) -> pa.Array:
-    """A column of a table as one array of strings."""
+    """A column of a table as one array of strings; a name that is withheld is none."""
     column = table.column(name)
     kind = column.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
         raise DatasetError(f"{name}: expected text, found {kind}. Is this a dataset of PASS rows?")
-    return pa.concat_arrays([*column.cast(pa.string()).chunks, pa.array([], pa.string())])
+    texts = pa.concat_arrays([*column.cast(pa.string()).chunks, pa.array([], pa.string())])
+    return pc.if_else(pc.equal(texts, WITHHELD_USERNAME), None, texts) if name == CREATOR else texts
 
 
 def _in_test(column: Any, share: float, seed: int) -> Mask:

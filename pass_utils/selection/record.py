@@ -19,11 +19,13 @@ import pyarrow as pa
 
 from ..errors import SelectionError
 from ..hashes import Keys
+from ..releases import find_release
 from .bounds import Bounds
 from .lists import HashList, read_hashes
+from .removals import read_removals
 
 Hashes: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
-_LISTS = ("include", "exclude")
+_LISTS = ("include", "exclude", "withhold_names")
 _DATES = ("min_date", "max_date")
 # what is bounded: its least value's name for people, its greatest value's, the unit
 _BOUNDED = {
@@ -43,7 +45,10 @@ class Selection:
         release: The name of the release, such as `"v3"`.
         shards: The numbers of the shards.
         include: The hashes that may be there; what `read_hashes` reads becomes a list.
-        exclude: The hashes that may not be there, likewise.
+        exclude: The hashes that may not be there; what `read_removals` reads becomes this list and
+            `withhold_names`.
+        withhold_names: The hashes of images whose creator is not named.
+        drop_withdrawn: The name of the release whose images alone may be there.
         has_gps: True for images with a location, False for those without.
         min_date: The first day on which an image may have been taken.
         max_date: The last day on which an image may have been taken.
@@ -59,6 +64,8 @@ class Selection:
     shards: tuple[int, ...] | None = None
     include: HashList | None = None
     exclude: HashList | None = None
+    withhold_names: HashList | None = None
+    drop_withdrawn: str | None = None
     has_gps: bool | None = None
     min_date: date | None = None
     max_date: date | None = None
@@ -76,10 +83,15 @@ class Selection:
             raise SelectionError(f"seed: expected a whole number, found {self.seed!r}.")
         if self.has_gps is not None and not isinstance(self.has_gps, bool):
             raise SelectionError(f"has_gps: expected True or False, found {self.has_gps!r}.")
-        for name in _LISTS:
-            listed = getattr(self, name)
-            if listed is not None and not isinstance(listed, HashList):
-                self._set(name, read_hashes(listed))
+        if self.include is not None and not isinstance(self.include, HashList):
+            self._set("include", read_hashes(self.include))
+        if self.exclude is not None and not isinstance(self.exclude, HashList):
+            images, names = read_removals(self.exclude)
+            self._set("exclude", images if len(images) or not len(names) else None)
+            if len(names):
+                self._set("withhold_names", names)
+        if self.drop_withdrawn is not None:
+            self._set("drop_withdrawn", find_release(self.drop_withdrawn).name)
         for name in _DATES:
             self._set(name, _as_date(name, getattr(self, name)))
         if self.shards is not None:
@@ -95,12 +107,13 @@ class Selection:
     @property
     def by_metadata(self) -> bool:
         """Whether the CSV is needed to choose, beyond the shards."""
-        return self.is_subset or self.exclude is not None
+        others = (self.exclude, self.withhold_names, self.drop_withdrawn)
+        return self.is_subset or any(value is not None for value in others)
 
     @property
     def is_subset(self) -> bool:
         """Whether it asks for single images of a release rather than for its shards: for a sample,
-        a list, or what else the CSV knows. Excluding hashes alone does not.
+        a list, or what else the CSV knows. To leave images or names out does not.
         """
         asked = (self.include, self.has_gps, self.min_date, self.max_date, self.per_creator)
         return self.sample is not None or any(value is not None for value in asked)
@@ -124,6 +137,12 @@ class Selection:
             if listed is not None:
                 noun = "hash" if len(listed) == 1 else "hashes"
                 yield f"{words} a list of {len(listed):,} {noun} ({listed.digest[:12]})"
+        if self.withhold_names is not None:
+            count = len(self.withhold_names)
+            noun = "image" if count == 1 else "images"
+            yield f"the creators of {count:,} {noun} not named ({self.withhold_names.digest[:12]})"
+        if self.drop_withdrawn is not None:
+            yield f"still in release {self.drop_withdrawn}"
         if self.has_gps is not None:
             yield "with a location" if self.has_gps else "without a location"
         if self.min_date and self.max_date:
@@ -147,8 +166,12 @@ class Selection:
         >>> Selection(release="v3", shards=(0, 3), bounds=Bounds(min_side=375)).command_options()
         '--release v3 --shards 0,3 --min-side 375'
         """
-        words = []
+        words: list[str] = []
         for name, value in self.to_json().items():
+            if name == "withhold_names":  # comes from a file that excludes
+                name = "exclude"
+                if "exclude" in self.to_json():
+                    continue
             option = f"--{name.replace('_', '-')}"
             if name in _LISTS:
                 value = "FILE"
@@ -203,6 +226,24 @@ class Selection:
         """The SHA-256 of the record in JSON: equal for equal selections."""
         text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def keys_of(self, name: str) -> Keys | None:
+        """Returns the keys of the list of this name; None where there is none.
+
+        Raises:
+            SelectionError: only its digest was recorded, or it is to include and has no hashes.
+        """
+        listed: HashList | None = getattr(self, name)
+        if listed is None:
+            return None
+        if listed.keys is None:
+            raise SelectionError(
+                f"{name}: expected a list with its hashes, found the record of one "
+                f"({len(listed):,} hashes). Give the list again."
+            )
+        if not len(listed) and name == "include":
+            raise SelectionError("include: expected at least one hash, found none.")
+        return listed.keys
 
     def replace(self, **changes: Any) -> Selection:
         """Returns the selection with some of its values changed."""

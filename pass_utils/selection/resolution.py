@@ -191,9 +191,6 @@ class _Filter:
     def __call__(self, table: pa.Table) -> pa.Table:
         sizes = table_resolutions(table, self.column)
         fits = self.bounds.fit(sizes)
-        if fits.all():
-            self.seen = -1
-            return table
         if fits.any():
             self.seen = -1
             return keep_rows(table, fits)

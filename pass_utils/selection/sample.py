@@ -33,7 +33,10 @@ Mask = npt.NDArray[np.bool_]
 
 
 def choose(
-    csv: str | os.PathLike[str], cache: str | os.PathLike[str], selection: Selection
+    csv: str | os.PathLike[str],
+    cache: str | os.PathLike[str],
+    selection: Selection,
+    still: Keys | None = None,
 ) -> tuple[Metadata, Rows]:
     """Chooses rows of the metadata CSV of a release, or of a subset.
 
@@ -43,6 +46,7 @@ def choose(
         csv: The CSV.
         cache: The folder that keeps the parsed CSV.
         selection: What to choose; `shards` and `bounds` are not for the CSV to know.
+        still: As for `choose_rows`.
 
     Returns:
         The metadata, and the chosen row numbers, ascending.
@@ -52,7 +56,7 @@ def choose(
         SelectionError: nothing is chosen.
     """
     metadata = open_metadata(csv, cache)
-    choice = choose_rows(metadata.keys, metadata.values, selection)
+    choice = choose_rows(metadata.keys, metadata.values, selection, still)
     if len(choice.lacking):
         names = ", ".join(choice.lacking.text()[:_NAMED].to_pylist())
         logger.warning(
@@ -73,10 +77,13 @@ def choose(
 
 
 def choose_hashes(
-    csv: str | os.PathLike[str], cache: str | os.PathLike[str], selection: Selection
+    csv: str | os.PathLike[str],
+    cache: str | os.PathLike[str],
+    selection: Selection,
+    still: Keys | None = None,
 ) -> list[str]:
     """Returns the hashes that `choose` chooses, sorted as text."""
-    metadata, rows = choose(csv, cache, selection)
+    metadata, rows = choose(csv, cache, selection, still)
     texts = metadata.keys.take(rows).text()
     hashes: list[str] = texts.take(pc.sort_indices(texts)).to_pylist()
     return hashes
@@ -94,7 +101,9 @@ class Choice(NamedTuple):
     lacking: Keys
 
 
-def choose_rows(keys: Keys, values: pa.RecordBatch, selection: Selection) -> Choice:
+def choose_rows(
+    keys: Keys, values: pa.RecordBatch, selection: Selection, still: Keys | None = None
+) -> Choice:
     """Chooses rows of a table of metadata.
 
     Args:
@@ -102,6 +111,7 @@ def choose_rows(keys: Keys, values: pa.RecordBatch, selection: Selection) -> Cho
         values: The columns `creator_username`, `gps_latitude`, `gps_longitude` and `date_taken`.
         selection: What to choose; `shards` and `bounds` are for the caller, since no table of
             metadata knows them.
+        still: The sorted keys of the release that `drop_withdrawn` names; None where it does not.
 
     Returns:
         The chosen rows.
@@ -111,15 +121,18 @@ def choose_rows(keys: Keys, values: pa.RecordBatch, selection: Selection) -> Cho
     """
     keep = np.ones(len(keys), np.bool_)
     lacking = keys.take(np.zeros(0, np.int64))
-    if selection.include is not None:
-        listed = _keys_of(selection, "include")
+    listed = selection.keys_of("include")
+    if listed is not None:
         rows = keys.find(listed)
         lacking = listed.take(np.flatnonzero(rows < 0))
         keep[:] = False
         keep[rows[rows >= 0]] = True
-    if selection.exclude is not None:
-        rows = keys.find(_keys_of(selection, "exclude"))
+    excluded = selection.keys_of("exclude")
+    if excluded is not None:
+        rows = keys.find(excluded)
         keep[rows[rows >= 0]] = False
+    if still is not None:
+        keep &= still.find(keys) >= 0
     keep &= _by_values(values, selection)
     chosen = np.flatnonzero(keep)
     if selection.per_creator is not None:
@@ -129,19 +142,6 @@ def choose_rows(keys: Keys, values: pa.RecordBatch, selection: Selection) -> Cho
     if selection.sample is not None:
         chosen = chosen[smallest(keys.take(chosen), selection.sample, selection.seed)]
     return Choice(chosen, lacking)
-
-
-def _keys_of(selection: Selection, name: str) -> Keys:
-    listed = getattr(selection, name)
-    keys: Keys | None = listed.keys
-    if keys is None:
-        raise SelectionError(
-            f"{name}: expected a list with its hashes, found the record of one ({len(listed):,} "
-            "hashes). Give the list again."
-        )
-    if not len(listed) and name == "include":
-        raise SelectionError("include: expected at least one hash, found none.")
-    return keys
 
 
 def _by_values(values: pa.RecordBatch, selection: Selection) -> Mask:
