@@ -48,7 +48,7 @@ from .loading.registry import register
 
 if TYPE_CHECKING:
     from .attribution.writing import Credit, credits, dataset_credit, write_attribution
-    from .croissant import croissant_jsonld
+    from .croissant.describing import croissant_jsonld
     from .export.resume import Written
     from .export.writing import write_imagefolder, write_parquet, write_webdataset
     from .hub.push import push_to_hub
@@ -118,7 +118,7 @@ _MODULE_OF = {  # imported when asked for
     "Written": "export.resume",
     "add_resolution": "selection.resolution",
     "credits": "attribution.writing",
-    "croissant_jsonld": "croissant",
+    "croissant_jsonld": "croissant.describing",
     "dataset_credit": "attribution.writing",
     "download": "transfer.download",
     "dummy_folder": "releases",

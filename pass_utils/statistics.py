@@ -237,8 +237,7 @@ class StatisticsBuilder:
             DatasetError: it has none.
             ShardError: a shard is gone or has changed.
         """
-        for table in _metadata_tables(dataset):
-            self._add_metadata(table)
+        self.add_metadata(dataset)
         for column in _counted_columns(dataset.features):
             for images, stored, _ in stored_chunks(dataset, column):
                 self._add_bytes(pa.chunked_array([images]), stored)
@@ -246,6 +245,15 @@ class StatisticsBuilder:
             self._add_resolutions(found)
             broken = np.flatnonzero(found[:, 0] < 0)
             self._add_hashes(dataset_hashes(dataset, broken[:_NAMED]))
+
+    def add_metadata(self, dataset: datasets.Dataset) -> None:
+        """Count the rows of a dataset without their images.
+
+        Args:
+            dataset: Any.
+        """
+        for table in _metadata_tables(dataset):
+            self._add_metadata(table)
 
     def add(self, table: pa.Table, features: datasets.Features) -> None:
         """Count the rows of a table whose images are as `datasets` stores them, with their bytes or

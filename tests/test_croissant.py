@@ -4,6 +4,7 @@ files.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
@@ -16,8 +17,15 @@ from datasets import load_dataset
 from PIL import Image
 from support.zenodo import describe
 
-from pass_utils import RELEASES, DatasetError, ReleaseError, croissant_jsonld
-from pass_utils.croissant import CONFORMS_TO
+from pass_utils import (
+    RELEASES,
+    DatasetError,
+    ReleaseError,
+    croissant_jsonld,
+    download,
+    filter_resolution,
+)
+from pass_utils.croissant.vocabulary import CONFORMS_TO
 from pass_utils.releases import FEATURES, dummy_folder
 
 mlcroissant = pytest.importorskip(
@@ -173,8 +181,9 @@ def test_a_dataset_is_described_by_the_files_that_its_rows_come_from():
     ]
     described = croissant_jsonld(ds.select(few))
     assert set(files(described)) == {"pass_metadata.csv", "PASS.4.tar", "PASS.7.tar"}
-    assert described["description"].endswith(
-        f"This is the part of it in PASS.4.tar, PASS.7.tar. {len(few)} rows of it are meant."
+    assert (
+        f" This is the part of it in PASS.4.tar, PASS.7.tar. {len(few)} rows of it are meant. "
+        in described["description"]
     )
     assert f"{RELEASES['v3'].images:,}" in described["description"]
     stream = load_dataset("pass", "v3", data_dir=folder, split="train", streaming=True)
@@ -196,9 +205,102 @@ def test_croissant_takes_the_splits_that_load_dataset_gives_without_split():
     other = load_dataset("pass", "v3", data_dir=folder, shards=[7], split="train")
     described = croissant_jsonld({"train": some, "test": other})
     assert set(files(described)) == {"pass_metadata.csv", "PASS.4.tar", "PASS.7.tar"}
-    assert described["description"].endswith(f" {len(some) + len(other)} rows of it are meant.")
+    assert f" {len(some) + len(other)} rows of it are meant." in described["description"]
     with pytest.raises(ReleaseError, match="Name the release: `croissant_jsonld"):
         croissant_jsonld({"a": ds["train"], "b": datasets.Dataset.from_dict({"hash": ["0"]})})
+
+
+def test_the_fields_of_responsible_ai_are_there_and_mlcroissant_reads_them():
+    described = croissant_jsonld("v3")
+    asked = {  # by NeurIPS 2026
+        *("dataBiases", "dataLimitations", "personalSensitiveInformation", "dataUseCases"),
+        *("dataSocialImpact", "hasSyntheticData"),
+    }
+    assert {f"rai:{name}" for name in asked} <= described.keys()
+    assert described["rai:hasSyntheticData"] is False
+    metadata = mlcroissant.Dataset(jsonld=described).metadata
+    read = {
+        "rai:dataBiases": metadata.data_biases,
+        "rai:dataLimitations": metadata.data_limitations,
+        "rai:personalSensitiveInformation": metadata.personal_sensitive_information,
+        "rai:dataUseCases": metadata.data_use_cases,
+        "rai:dataSocialImpact": metadata.data_social_impact,
+        "rai:dataCollection": metadata.data_collection,
+        "rai:dataCollectionType": metadata.data_collection_type,
+        "rai:dataPreprocessingProtocol": metadata.data_preprocessing_protocol,
+        "rai:dataAnnotationProtocol": metadata.data_annotation_protocol,
+        "rai:dataReleaseMaintenancePlan": metadata.data_release_maintenance_plan,
+    }
+    for name, value in read.items():
+        lists = isinstance(value, list)
+        assert (sorted(value) if lists else value) == (
+            sorted(described[name]) if lists else described[name]
+        ), name
+
+
+def test_a_subset_is_described_by_its_own_files_and_read_from_beside_them(tmp_path, caplog):
+    folder = tmp_path / "some"
+    download(folder, "v3", sample=4, seed=2, source=dummy_folder("v3"))
+    ds = load_dataset("pass", data_dir=str(folder), split="train")
+    described = croissant_jsonld(ds)
+    path = folder / "croissant.json"
+    path.write_text(json.dumps(described))
+    assert {name: url for name, (_, _, url) in files(described).items()} == {
+        name: name for name in ("pass_metadata.csv", "PASS.subset.tar")
+    }
+    assert (
+        "a subset of 4 of them. The images were chosen: a sample of 4" in (described["description"])
+    )
+    caplog.clear()
+    opened = mlcroissant.Dataset(jsonld=str(path))
+    issues = opened.metadata.ctx.issues
+    assert (caplog.messages, issues.errors, issues.warnings) == ([], set(), set())
+    hashes = {str(record["images/hash"], "ascii") for record in opened.records("images")}
+    assert hashes == set(ds["hash"])
+    with pytest.raises(ReleaseError, match="expected a subset alone"):
+        croissant_jsonld(ds, base_url="https://mirror.example")
+
+
+def test_a_selection_is_described_by_its_words_its_digest_and_its_distribution(caplog):
+    ds = load_dataset("pass", "v3", data_dir=str(dummy_folder("v3")), split="train")
+    some = filter_resolution(ds, min_side=375)
+    described = croissant_jsonld(
+        some, selection="shorter side at least 375 pixels", changes="cropped"
+    )
+    lines = "".join(f"{hash}\n" for hash in sorted(some["hash"]))
+    digest = hashlib.sha256(lines.encode()).hexdigest()
+    assert described["description"].endswith(
+        " 13 rows of it are meant. The images were chosen: shorter side at least 375 pixels. The "
+        f"SHA-256 of the hashes of the 13 images, one a line in order, is {digest}. They were "
+        "changed: cropped."
+    )
+    assert described["rai:dataPreprocessingProtocol"][-1] == (
+        "Of the release, images were chosen: shorter side at least 375 pixels."
+    )
+    assert described["rai:dataManipulationProtocol"] == "cropped."
+
+    def known(column: str) -> int:
+        return sum(value is not None for value in some[column])
+
+    assert [words.partition(":")[0] for words in described["rai:dataBiases"][-2:]] == [
+        f"A location is known of {known('gps_latitude')} of 13 images. Of these",
+        f"A date is known of {known('date_taken')} of 13 images",
+    ]
+    issues = mlcroissant.Dataset(jsonld=described).metadata.ctx.issues
+    assert (caplog.messages, issues.errors, issues.warnings) == ([], set(), set())
+
+
+def test_the_command_describes_what_its_options_select(run):
+    folder = dummy_folder("v3")
+    done = run("croissant", folder, "--min-side", "375", "-q")
+    ds = load_dataset("pass", data_dir=str(folder), split="train")
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(done.out) == croissant_jsonld(
+        filter_resolution(ds, min_side=375), selection="shorter side at least 375 pixels"
+    )
+    done = run("croissant", "--min-side", "375")
+    assert (done.code, done.out) == (2, "")
+    assert "need FOLDER" in done.err
 
 
 def test_the_command_prints_what_the_function_gives(run):

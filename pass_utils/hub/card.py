@@ -13,19 +13,32 @@ from huggingface_hub import DatasetCard, DatasetCardData
 from .._util.text import plain_line
 from ..errors import RemoteError
 from ..pages.markdown import environment, inline
-from ..releases import Release, script
+from ..releases import (
+    DATASET_LICENSE,
+    DATASET_LICENSE_URL,
+    DATASET_SPDX,
+    LICENSE,
+    LICENSE_URL,
+    SPDX,
+    Release,
+    script,
+)
 from ..statistics import quantiles
 from .contents import Contents
 
 _FACTS: dict[str, Any] = {  # of PASS, for a card that does not say so yet
     "annotations_creators": ["no-annotation"],
     "language": ["en"],
-    "license": ["cc-by-4.0", "cc-by-2.0"],
+    "license": [DATASET_SPDX.lower(), SPDX.lower()],
     "pretty_name": "Pictures without humAns for Self-Supervision",
     "source_datasets": ["extended|yffc100M"],
     "tags": ["self-supervised pretraining", "images", "pass"],
     "task_categories": ["other"],
     "paperswithcode_id": "pass",
+}
+_LICENCES = {
+    "dataset": {"name": DATASET_LICENSE, "url": DATASET_LICENSE_URL},
+    "photo": {"name": LICENSE, "url": LICENSE_URL},
 }
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 _FRONT = re.compile(r"\A\s*---\r?\n.*?\n---\r?\n", re.DOTALL)
@@ -177,6 +190,7 @@ def write_card(
             credits=credits,
             citation=script.CITATION,
             homepage=script.HOMEPAGE,
+            licences=_LICENCES,
         )
     )
     return f"---\n{data.to_yaml()}\n---\n{_put(before.text, config, text.strip())}"

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..statistics import CELL, Counts, Dates, quartiles
+from .._util.text import percent
+from ..statistics import CELL, Counts, Dates, Statistics, quartiles
 
 _DAY = range(6, 18)  # hours by the camera's clock
 
@@ -96,3 +97,33 @@ def describe_dates(dates: Dates) -> dict[str, Any]:
 
 def _most(counts: Mapping[int, int]) -> tuple[int, int]:
     return max(counts.items(), key=lambda counted: (counted[1], counted[0]))
+
+
+def distribution_words(statistics: Statistics) -> list[str]:
+    """The distribution of the images over the Earth and over time in sentences.
+
+    Args:
+        statistics: Of their metadata.
+
+    Returns:
+        A sentence on locations and one on dates, as far as any are known.
+    """
+    words, total = [], f"{statistics.images:,} images"
+    if statistics.locations is not None and statistics.with_location:
+        found = describe_locations(statistics.locations)
+        shares = ", ".join(
+            f"{percent(region['images'], found['images'])} {_region_words(region)}"
+            for region in found["regions"]
+        )
+        words.append(f"A location is known of {found['images']:,} of {total}. Of these: {shares}.")
+    if statistics.dates is not None and statistics.with_date:
+        found = describe_dates(statistics.dates)
+        words.append(
+            f"A date is known of {found['images']:,} of {total}: from {found['first']} to "
+            f"{found['last']}, half of them from {found['half_from']} to {found['half_to']}."
+        )
+    return words
+
+
+def _region_words(region: Mapping[str, Any]) -> str:
+    return f"in {region['name']}" if "south" in region else str(region["name"])

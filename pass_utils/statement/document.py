@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import datasets
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from .. import datasheet
-from .._util.text import one_line
 from .._version import __version__
-from ..hashes import Keys, are_hashes
-from ..images.files import dataset_places
 from ..releases import (
     DATASET_AUTHORS,
     DATASET_LICENSE,
@@ -29,17 +21,15 @@ from ..releases import (
     doi_url,
     script,
 )
-from ..selection.lists import HashList
 from ..selection.manifest import Manifest
 from ..selection.record import Selection
+from ..selection.selected import Parts, hash_list, selection_steps, shard_names
 from ..statistics import Statistics
 from ..transfer.folder import scan
 from .distribution import describe_dates, describe_locations
 
 _KIND = "pass-utils statement"
 _VERSION = 1  # raise it when a key changes its meaning
-
-Parts = Mapping[str, datasets.Dataset]
 
 
 class Document:
@@ -142,7 +132,7 @@ class Document:
 
     def add_hashes(self, parts: Parts) -> None:
         """Add the digest of the hashes of all splits."""
-        listed = _hashes(parts)
+        listed = hash_list(parts)
         self.facts["hashes"] = listed and {"count": listed.count, "sha256": listed.digest}
         if listed is None:
             self.gaps["hashes"] = "the digest of the hashes, which not each row has"
@@ -157,22 +147,14 @@ class Document:
             subset: The manifest of the folder that the images are in.
             complete: Whether they are all images of the release.
         """
-        records = [
-            each.replace(release=None)
-            for each in (subset and subset.selection, selection)
-            if isinstance(each, Selection)
-        ]
-        words = [each.words() for each in records]
-        words += [one_line(selection)] if isinstance(selection, str) else []
-        said = "; of these: ".join(filter(None, words))
-        if not said and complete:
-            said = "all images of the release"
+        steps = selection_steps(subset, selection)
+        words = steps.words or ("all images of the release" if complete else None)
         self.facts["selection"] = {
-            "words": said or None,
-            "records": [record for each in records if (record := each.to_json())],
+            "words": words,
+            "records": steps.records,
             "missing": len(subset.missing) if subset else None,
         }
-        if not said:
+        if words is None:
             self.gaps["selection"] = "how the images were chosen"
 
     def add_origin(self, parts: Parts, folder: Path | None, subset: Manifest | None) -> None:
@@ -194,7 +176,7 @@ class Document:
                 "files": [file.name for file in subset.files],
             }
         elif folder is not None and self._release is not None:
-            names = _shard_names(parts)
+            names = shard_names(parts)
             files = [file for file in self._release.files if file.name in names]
             states = scan(folder, files)
             verified = len(files) == len(names) and all(
@@ -255,36 +237,3 @@ _LICENSES = [
     },
     {"of": "each photograph", "name": LICENSE, "spdx": SPDX, "url": LICENSE_URL},
 ]
-
-
-def find_folder(parts: Parts) -> Path | None:
-    """The only folder whose shards all images of all splits are in; None for any other dataset."""
-    folders = set()
-    for part in parts.values():
-        places = dataset_places(part, "image") if "image" in part.column_names else []
-        if sum(len(each.rows) for each in places) < len(part):
-            return None
-        folders |= {Path(each.shard).parent for each in places}
-    return folders.pop() if len(folders) == 1 else None
-
-
-def _shard_names(parts: Parts) -> set[str]:
-    return {
-        Path(places.shard).name
-        for part in parts.values()
-        for places in dataset_places(part, "image")
-    }
-
-
-def _hashes(parts: Parts) -> HashList | None:
-    """The list of the hashes of all splits; None where a row has none."""
-    keys: list[Keys] = []
-    for part in parts.values():
-        if "hash" not in part.column_names:
-            return None
-        for batch in part.select_columns("hash").with_format("arrow").iter(100_000):
-            hashes = batch["hash"].combine_chunks()
-            if not pa.types.is_string(hashes.type) or not pc.all(are_hashes(hashes)).as_py():
-                return None
-            keys.append(Keys.of(hashes))
-    return HashList.of(Keys.concat(keys)) if keys else None

@@ -15,8 +15,9 @@ from ..pages.output import atomic_output
 from ..releases import Release, find_release
 from ..selection.manifest import read_subset
 from ..selection.record import Selection
+from ..selection.selected import Parts, shard_folder
 from ..statistics import dataset_statistics
-from .document import Document, Parts, find_folder
+from .document import Document
 
 
 def write_statement(
@@ -85,7 +86,7 @@ def _of_release(
 def _of_parts(
     parts: Parts, release: Release | None, selection: Selection | str | None, changes: str | None
 ) -> Document:
-    folder = find_folder(parts)
+    folder = shard_folder(parts)
     subset = None if folder is None else read_subset(folder)
     document = Document(release)
     statistics = dataset_statistics(parts.values())

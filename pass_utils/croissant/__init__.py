@@ -1,0 +1,1 @@
+"""Croissant: descriptions of data for machines, as JSON-LD."""
