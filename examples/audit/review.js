@@ -8,7 +8,8 @@ const $ = (id) => document.getElementById(id);
 const cards = [...document.querySelectorAll("#cards > li")];
 const byHash = new Map(cards.map((card) => [card.dataset.hash, card]));
 const past = []; // decisions before the last ones, for undo
-let decisions = new Map(), loaded = new Map(), current = null, drawn = null;
+let decisions = new Map(), loaded = new Map(), elsewhere = new Map();
+let current = null, drawn = null;
 
 function warn(text) {
   $("warning").textContent = text;
@@ -32,18 +33,17 @@ function store(key, map) {
   }
 }
 
-// All decisions of this audit that this browser knows: those of other pages, then this page's.
-function everything() {
-  const all = new Map(loaded);
+// The decisions on other pages of this audit that this browser knows.
+function findElsewhere() {
+  const found = new Map(loaded);
   try {
     for (const key of Object.keys(localStorage)) {
       if (key.startsWith(PREFIX) && key !== OWN && key !== LOADED) {
-        for (const [hash, decision] of read(key)) all.set(hash, decision);
+        for (const [hash, decision] of read(key)) found.set(hash, decision);
       }
     }
   } catch { /* without storage there are no other pages */ }
-  for (const [hash, decision] of decisions) all.set(hash, decision);
-  return all;
+  return new Map([...found].filter(([hash]) => !byHash.has(hash)));
 }
 
 const word = (decision) => decision?.split(" ", 1)[0];
@@ -75,7 +75,7 @@ function show(card) {
 }
 
 function count() {
-  const here = decisions.size, all = everything().size;
+  const here = decisions.size, all = here + elsewhere.size;
   $("progress").value = here;
   const others = Number(marked) > cards.length ? `, ${all} of ${marked} on all pages` : "";
   $("count").textContent = `${here} of ${cards.length} decided${others}`;
@@ -177,7 +177,7 @@ function save(name, rows) {
 }
 
 function sorted() {
-  return [...everything()].sort(([one], [other]) => (one < other ? -1 : 1));
+  return [...elsewhere, ...decisions].sort(([one], [other]) => (one < other ? -1 : 1));
 }
 
 function saveRemovals() {
@@ -219,6 +219,7 @@ function refresh() {
   for (const [hash, decision] of loaded) {
     if (byHash.has(hash) && !decisions.has(hash)) decisions.set(hash, decision);
   }
+  elsewhere = findElsewhere();
   cards.forEach(show);
   count();
   filter();

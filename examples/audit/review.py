@@ -112,15 +112,12 @@ def _card(row: Mapping[str, Any], credits: Mapping[str, Any]) -> dict[str, Any]:
     best: dict[str, float] = {}
     for name, score in zip(row["detectors"], row["scores"], strict=True):
         best[name] = max(score, best.get(name, 0.0))
-    credit = credits[row["hash"]]
-    page_url = credit.page_url or ""
     return {
         **row,
         "found": ", ".join(f"{name} {score:.2f}" for name, score in sorted(best.items())),
         "boxes": _boxes(row["boxes"], row["scores"], row["detectors"]),
         "thumbnail": base64.b64encode(row["thumbnail"]["bytes"]).decode(),
-        "credit": credit,
-        "page_url": page_url if page_url.startswith(("https://", "http://")) else None,
+        "credit": credits[row["hash"]],
     }
 
 

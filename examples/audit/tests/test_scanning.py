@@ -10,45 +10,20 @@ import sys
 import time
 from pathlib import Path
 
-import audit as command
 import datasets
 import fsspec
 import pyarrow.parquet as pq
 import pytest
+from audit import speeds
 from datasets import load_dataset
 from detectors import AuditError
-from drawn import plant, planted_folder
+from drawn import plant
 from faces import detect_faces
+from findings import Counts
 from PIL import Image
+from planted import BROKEN, FACES, SCRIPT, run
 
 from pass_utils import dummy_folder
-
-SCRIPT = Path(command.__file__)
-# by hash: the left and top edge and the width of each face
-FACES = {
-    "e2c384d6765a79836d52cb9693c610b6": [(60, 60, 60)],
-    "71e5b6246c7e3ede7237681d6d2870": [(10, 10, 24), (150, 80, 120)],
-    "6035c8855f9493178a6a6f1d7ccf6387": [(100, 100, 40)],
-    "c0a0d077f2081eb8eeebcca70a4798d": [(20, 10, 90)],
-}
-BROKEN = "2dd431a71f6c136f48f22f4c7d2d9d99"
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return planted_folder(tmp_path_factory.mktemp("planted") / "pass", FACES, (BROKEN,))
-
-
-def run(folder: Path, out: Path, *more: object) -> command.Counts:
-    arguments = [folder, "-o", out, "--workers", 2, "--part", 4, *more]
-    return command.audit(command.read_options([*map(str, arguments)]))
-
-
-@pytest.fixture(scope="session")
-def audited(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, command.Counts]:
-    """The results of an audit, and its counts."""
-    out = tmp_path_factory.mktemp("audit")
-    return out, run(folder, out)
 
 
 def results(out: Path) -> dict[str, bytes]:
@@ -76,8 +51,8 @@ def test_an_audit_marks_the_images_with_drawn_faces_and_no_other(audited):
 
 
 def test_speed_is_that_of_a_core_and_all_of_pass_is_computed_from_it():
-    counts = command.Counts(100, 0, [], {"faces": 2.0})
-    assert command.speeds(counts) == [
+    counts = Counts(100, 0, [], {"faces": 2.0})
+    assert speeds(counts) == [
         "faces: 50.0 images a second and core; all 1,439,588 images of v3 take 8.0 core-hours"
     ]
 
