@@ -9,7 +9,7 @@ Importing this package makes `datasets.load_dataset("pass")` work on every `data
 
 What can be done with what it gives, and with most other datasets with images:
 
-- choose: `filter_hashes`, `filter_resolution`, `add_resolution`, `image_size`,
+- choose: `filter_hashes`, `drop_withdrawn`, `filter_resolution`, `add_resolution`, `image_size`,
   `split_by_creator`, `limit_per_creator`
 - describe: `write_report`, `write_statement`
 - credit: `credits`, `write_attribution`, `dataset_credit`
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from .statistics import Statistics
     from .transfer.download import download
     from .transfer.verification import Finding, verify
+    from .transfer.withdrawn import drop_withdrawn
 
 __all__ = [
     "RELEASES",
@@ -91,6 +92,7 @@ __all__ = [
     "croissant_jsonld",
     "dataset_credit",
     "download",
+    "drop_withdrawn",
     "dummy_folder",
     "filter_hashes",
     "filter_resolution",
@@ -121,6 +123,7 @@ _MODULE_OF = {  # imported when asked for
     "croissant_jsonld": "croissant.describing",
     "dataset_credit": "attribution.writing",
     "download": "transfer.download",
+    "drop_withdrawn": "transfer.withdrawn",
     "dummy_folder": "releases",
     "filter_hashes": "selection.membership",
     "filter_resolution": "selection.resolution",

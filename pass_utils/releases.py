@@ -54,7 +54,26 @@ if not TYPE_CHECKING:
     File = script.File
     Release = script.Release
 
+
+class UrlList(NamedTuple):
+    """A list of all images of a release, a URL in each line, and where it is."""
+
+    file: File
+    url: str
+
+
 RELEASES: dict[str, Release] = script.RELEASES
+# Lists that the authors publish, by release.
+URL_LISTS = {
+    "v3": UrlList(
+        File(
+            "pass_urls.txt",
+            158356435,
+            "cc692c3e7094b7e51e218c8bc2e351acdbb419e861976be10472f16ba872566b",
+        ),
+        "https://www.robots.ox.ac.uk/~vgg/research/pass/pass_urls.txt",
+    )
+}
 METADATA_FILE: str = script.METADATA_FILE
 # the CSV's name, the dataset's, Arrow type
 METADATA_COLUMNS: tuple[tuple[str, str, Any], ...] = script.METADATA_COLUMNS
@@ -103,6 +122,11 @@ def find_release(release: str | Release | None = None) -> Release:
     return RELEASES[release]
 
 
+def newest_release() -> Release:
+    """Returns the release of the latest date."""
+    return max(RELEASES.values(), key=lambda release: release.date)
+
+
 def release_of(dataset: Any) -> Release | None:
     """The release that `load_dataset("pass")` opened as this dataset, or that it was made of; None
     for any other dataset.
@@ -146,12 +170,15 @@ def file_url(release: Release, file: File, base_url: str | None = None) -> str:
 
     Args:
         release: the release.
-        file: one of its files.
+        file: one of its files, or the list that its authors publish elsewhere.
         base_url: a mirror; None for the environment's `PASS_BASE_URL`, and else Zenodo.
 
     Raises:
         ReleaseError: the mirror's URL is none of http or https.
     """
+    listed = URL_LISTS.get(release.name)
+    if listed is not None and file == listed.file:
+        return listed.url
     base = base_url or os.environ.get("PASS_BASE_URL") or script.BASE_URL
     if not re.match(r"https?://[^/]", str(base), re.IGNORECASE):
         raise ReleaseError(

@@ -26,6 +26,24 @@ DEFAULT_RELEASE = "".join(
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+# generic since click 8.4
+class _ReleaseName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """The name of a release, where an option need not have any."""
+
+    name = "release"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name as it is."""
+        if value not in RELEASES:
+            self.fail(
+                f"expected one of {', '.join(RELEASES)} or nothing, found {value!r}. Put FOLDER "
+                "before this option.",
+                param,
+                ctx,
+            )
+        return str(value)
+
+
 class _FiniteRange(click.FloatRange):
     """A range that `nan` and `inf` are not in."""
 
@@ -51,7 +69,16 @@ BOUNDED = {
 _GREATEST_SHARD = 999
 BOUNDS = tuple(f"{end}_{what}" for what in BOUNDED for end in ("min", "max"))
 CHOICES = (
-    *("include", "exclude", "has_gps", "min_date", "max_date", "per_creator"),
+    *(
+        "include",
+        "exclude",
+        "drop_withdrawn",
+        "release_list",
+        "has_gps",
+        "min_date",
+        "max_date",
+        "per_creator",
+    ),
     *("sample", "seed"),
 )
 CHOOSING = ("release", "shards", *CHOICES, *BOUNDS)  # the options that choose images
@@ -138,6 +165,19 @@ _CHOICE_OPTIONS = {
     ),
     "exclude": click.option(
         "--exclude", metavar="FILE", multiple=True, help=f"Not these images: {_LISTS}"
+    ),
+    "drop_withdrawn": click.option(
+        "--drop-withdrawn",
+        type=_ReleaseName(),
+        is_flag=False,
+        flag_value=RELEASES[-1],
+        metavar="[RELEASE]",
+        help=f"Not what this release withdrew; {RELEASES[-1]} where none is named.",
+    ),
+    "release_list": click.option(
+        "--release-list",
+        metavar="FILE",
+        help="The list of that release's images: its CSV, or URLs.  [default: fetched once]",
     ),
     "has_gps": click.option(
         "--has-gps/--no-gps", default=None, help="Only images with a location, or without one."

@@ -31,7 +31,7 @@ def selection_of(
         release=release,
         shards=None if shards is None else tuple(shards),
         bounds=Bounds(**bounds) if bounds else None,
-        **{name: value for name, value in filters.items() if name in CHOICES},
+        **{name: filters[name] for name in CHOICES if name in filters and name != "release_list"},
     )
 
 

@@ -33,18 +33,20 @@ from pass_utils.loading.rows import Join
 from pass_utils.metadata import open_metadata
 from pass_utils.net.session import check_online
 from pass_utils.releases import File, Release, choose_shards, file_url, find_release, script
+from pass_utils.selection.lists import read_hashes
 from pass_utils.selection.record import Hashes, Selection
 from pass_utils.selection.sample import choose, choose_hashes
 from pass_utils.transfer.download import download_subset
 from pass_utils.transfer.fetch import fetch
 from pass_utils.transfer.folder import file_stamp, find_files, release_in
 from pass_utils.transfer.planning import chosen_files
+from pass_utils.transfer.withdrawn import check_release_list, still_there
 
 logger = logging.getLogger(__name__)
 
 _CHOICES = (
     *("sample", "seed", "include", "exclude"),
-    *("has_gps", "min_date", "max_date", "per_creator"),
+    *("drop_withdrawn", "has_gps", "min_date", "max_date", "per_creator"),
 )
 RANGE_SIZE = 256 << 20  # bytes
 
@@ -60,7 +62,8 @@ class PassConfig(script.PASSConfig):
 
     `sample`, `seed`, `include`, `exclude`, `has_gps`, `min_date`, `max_date` and `per_creator`
     choose images, as in `download`. Without `data_dir`, these images alone are fetched; with it,
-    they are chosen among those there.
+    they are chosen among those there. `drop_withdrawn` leaves out what the release of that name
+    withdrew, by its list, which is fetched once or given as `release_list`.
     """
 
     embed_images: bool = False
@@ -70,6 +73,8 @@ class PassConfig(script.PASSConfig):
     seed: int = 0
     include: Hashes | None = None
     exclude: Hashes | None = None
+    drop_withdrawn: str | None = None
+    release_list: Hashes | None = None
     has_gps: bool | None = None
     min_date: str | date | None = None
     max_date: str | date | None = None
@@ -79,6 +84,7 @@ class PassConfig(script.PASSConfig):
         """Take all images."""
         self.sample = self.include = self.exclude = self.has_gps = None
         self.min_date = self.max_date = self.per_creator = None
+        self.drop_withdrawn = self.release_list = None
 
     def check_no_shards(self) -> None:
         """Refuse shards where single images are fetched.
@@ -121,6 +127,7 @@ class PassConfig(script.PASSConfig):
             )
         shards = choose_shards(self.release, self.shards)
         self.selection = self.read_selection()
+        check_release_list(self.selection, self.release_list)
         identity: dict[str, Any] = {
             "record": self.release.record,
             "embed_images": self.embed_images,
@@ -134,6 +141,8 @@ class PassConfig(script.PASSConfig):
             ]
         if self.selection.by_metadata:
             identity["selection"] = self.selection.digest
+        if self.release_list is not None:
+            identity["release_list"] = read_hashes(self.release_list).digest
         return str(super().create_config_id(identity, custom_features))
 
 
@@ -243,6 +252,7 @@ class Pass(datasets.ArrowBasedBuilder):
             subset,
             config.release,
             selection,
+            release_list=config.release_list,
             base_url=config.base_url,
             retry_missing=False,
             wait=True,
@@ -274,11 +284,18 @@ class Pass(datasets.ArrowBasedBuilder):
         if selection.is_subset or not streaming:  # a plain stream is described without any file
             self._have_metadata()
         chosen: npt.NDArray[np.bool_] | None = None
+        still = still_there(
+            selection,
+            config.release_list,
+            csv,
+            base_url=config.base_url,
+            cache_root=self._cache_dir_root,
+        )
         if singles:
-            parts = Listed.cut(choose_hashes(csv, kept, selection))
+            parts = Listed.cut(choose_hashes(csv, kept, selection, still))
         else:
             if selection.by_metadata:
-                metadata, rows = choose(csv, kept, selection)
+                metadata, rows = choose(csv, kept, selection, still)
                 chosen = np.zeros(len(metadata), np.bool_)
                 chosen[rows] = True
             step = config.range_size

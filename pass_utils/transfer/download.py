@@ -19,6 +19,7 @@ from .fetch import fetch
 from .folder import folder_path, release_in
 from .planning import chosen_files
 from .subset import fetch_subset, find_tars
+from .withdrawn import check_release_list, still_there
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ def download(
     seed: int = 0,
     include: Hashes | None = None,
     exclude: Hashes | None = None,
+    drop_withdrawn: str | None = None,
+    release_list: Hashes | None = None,
     has_gps: bool | None = None,
     min_date: str | date | None = None,
     max_date: str | date | None = None,
@@ -64,7 +67,9 @@ def download(
         seed: The key of `sample` and `per_creator`, a whole number.
         include: The images to choose from: hashes, or files that list them (text, URLs, CSV,
             Parquet, JSON lines, the manifest of a subset), as a path or an iterable.
-        exclude: The images to leave out, likewise.
+        exclude: The images to leave out, likewise, or a CSV of removals, as for `filter_hashes`.
+        drop_withdrawn: The name of a later release: what it withdrew is left out.
+        release_list: The list of that release's images; None to fetch it.
         has_gps: True for images with a location, False for those without.
         min_date: The first day on which an image may have been taken, such as `"2010-01-31"`.
         max_date: The last day, likewise.
@@ -89,6 +94,7 @@ def download(
     selection = Selection(
         include=include,  # type: ignore[arg-type]  # read there
         exclude=exclude,  # type: ignore[arg-type]
+        drop_withdrawn=drop_withdrawn,
         has_gps=has_gps,
         min_date=min_date,  # type: ignore[arg-type]
         max_date=max_date,  # type: ignore[arg-type]
@@ -96,6 +102,7 @@ def download(
         sample=sample,
         seed=seed,
     )
+    check_release_list(selection, release_list)
     listed = None if selection.include is None else selection.include.release
     release = release_in(folder, listed if release is None else release)
     if selection.is_subset:
@@ -110,12 +117,14 @@ def download(
             release,
             selection,
             source=source,
+            release_list=release_list,
             base_url=base_url,
             connections=connections,
             quiet=quiet,
         )
         return folder_path(folder)
-    for name, value in (("exclude", exclude), ("source", source)):
+    refused = {"exclude": exclude, "drop_withdrawn": drop_withdrawn, "source": source}
+    for name, value in refused.items():
         if value is not None:
             raise SelectionError(
                 f"{name}: expected it beside a choice such as `sample=3000`, since shards are "
@@ -137,6 +146,7 @@ def download_subset(
     selection: Selection,
     *,
     source: str | os.PathLike[str] | None = None,
+    release_list: Hashes | None = None,
     base_url: str | None = None,
     connections: int | None = None,
     retry_missing: bool = True,
@@ -151,6 +161,7 @@ def download_subset(
         release: The release.
         selection: The images.
         source: A folder with shards, or None.
+        release_list: As for `download`.
         base_url: A mirror for the CSV, or None.
         connections: How many images are fetched at the same time, or None.
         retry_missing: Ask once more for what a complete subset lacks.
@@ -169,11 +180,17 @@ def download_subset(
             return folder_path(source) / METADATA_FILE
         return fetch_metadata(release, base_url=base_url, cache_root=cache_root, quiet=quiet)
 
+    def choose() -> list[str]:
+        still = still_there(
+            selection, release_list, csv(), base_url=base_url, cache_root=cache_root
+        )
+        return choose_hashes(csv(), kept, selection, still)
+
     made = fetch_subset(
         folder,
         release,
         selection,
-        lambda: choose_hashes(csv(), kept, selection),
+        choose,
         csv,
         tars=None if source is None else find_tars(source, release),
         connections=connections,

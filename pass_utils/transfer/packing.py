@@ -21,11 +21,12 @@ import pyarrow.csv
 from .._util.atomic import atomic_write
 from .._util.files import hash_file
 from ..errors import DownloadError
-from ..releases import METADATA_FILE, File
+from ..releases import METADATA_FILE, WITHHELD_USERNAME, File
 from ..selection.manifest import MANIFEST_FILE, SUBSET_TAR, Manifest, Missing, SubsetImage
 from ..selection.record import Selection
 
 _FOLDER = "PASS_dataset/subset"  # of the tar's members; PASS has the number of the shard there
+CREATOR = "unickname"  # a column of PASS's CSV
 _BLOCK_BYTES = 1 << 20
 
 
@@ -54,7 +55,9 @@ def write_subset(
         OSError: a file cannot be written.
         DownloadError: the CSV does not have a row for each image.
     """
-    metadata = _write_csv(folder / METADATA_FILE, release_csv, hashes)
+    withheld = selection.keys_of("withhold_names")
+    unnamed = pa.array([], pa.string()) if withheld is None else withheld.text()
+    metadata = _write_csv(folder / METADATA_FILE, release_csv, hashes, unnamed)
     images: list[SubsetImage] = []
     with (
         atomic_write(folder / SUBSET_TAR) as part,
@@ -78,8 +81,12 @@ def write_subset(
     return made
 
 
-def _write_csv(path: Path, release_csv: Path, hashes: Sequence[str]) -> File:
-    """Copy the header and the rows of these hashes, in the order of the CSV they come from."""
+def _write_csv(
+    path: Path, release_csv: Path, hashes: Sequence[str], unnamed: pa.StringArray
+) -> File:
+    """Copy the header and the rows of these hashes, in the order of the CSV they come from; some of
+    them without the name of their creator.
+    """
     wanted = pa.array(hashes, pa.string())
     rows = 0
     with atomic_write(path) as part, part.open("wb") as file:
@@ -97,8 +104,11 @@ def _write_csv(path: Path, release_csv: Path, hashes: Sequence[str]) -> File:
         for batch in reader:
             chosen = batch.filter(pc.is_in(batch.column(column), wanted))
             rows += len(chosen)
-            columns = (each.to_pylist() for each in chosen.columns)
-            file.write(_csv_lines(zip(*columns, strict=True)))
+            columns = dict(zip(names, chosen.columns, strict=True))
+            withheld = pc.is_in(columns["hash"], unnamed)
+            columns[CREATOR] = pc.if_else(withheld, WITHHELD_USERNAME, columns[CREATOR])
+            lists = (each.to_pylist() for each in columns.values())
+            file.write(_csv_lines(zip(*lists, strict=True)))
     if rows != len(hashes):
         raise DownloadError(
             f"{release_csv}: expected a row for each of {len(hashes):,} images, found {rows:,}. "

@@ -1,0 +1,249 @@
+"""Withdrawn images: the list of those that a release still has, and the rows of a dataset by it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from .._datasets import AnyDataset
+from .._util.cache import cache_dir
+from .._util.stamp import FileStamp
+from ..errors import PassError, SelectionError
+from ..hashes import Keys
+from ..metadata import open_metadata
+from ..releases import (
+    METADATA_FILE,
+    URL_LISTS,
+    File,
+    Release,
+    dummy_folder,
+    find_release,
+    miniature_of,
+    newest_release,
+    release_of,
+)
+from ..selection.lists import read_hashes
+from ..selection.membership import filter_keys
+from ..selection.record import Hashes, Selection
+from .fetch import fetch
+from .folder import folder_path
+
+logger = logging.getLogger(__name__)
+
+_Path = str | os.PathLike[str]
+
+
+def drop_withdrawn(
+    dataset: AnyDataset, release: str | Release | None = None, hashes: Hashes | None = None
+) -> AnyDataset:
+    """The rows of an older copy of PASS that a release still has, in the same order.
+
+    v2 withdrew 472 images of people, v3 another 131. The list of the release is fetched once into
+    the cache of `datasets`, verified, or taken from there: its CSV, or else the list of URLs that
+    its authors publish. It must have as many different hashes as the release has images.
+
+    Args:
+        dataset: As for `filter_hashes`.
+        release: Its name, such as `"v3"`, or its record; None for the newest one.
+        hashes: The list of its images, where it is on this machine: the CSV or any other list that
+            `filter_hashes` takes; None to fetch it.
+
+    Returns:
+        The same kind of dataset, as of `filter_hashes`.
+
+    Raises:
+        DatasetError: it is no dataset, or has no column of hashes.
+        ReleaseError: there is no such release.
+        SelectionError: the list is none of the release, or cannot be read.
+        RemoteError, DownloadError: it cannot be fetched.
+    """
+    found = newest_release() if release is None else find_release(release)
+    return filter_keys(dataset, include=read_release_list(found, hashes))[1]
+
+
+def read_release_list(
+    release: Release,
+    hashes: Hashes | None = None,
+    *,
+    csv: _Path | None = None,
+    base_url: str | None = None,
+    cache_root: _Path | None = None,
+    quiet: bool | None = None,
+) -> Keys:
+    """Returns the sorted keys of all images of a release.
+
+    Args:
+        release: The release.
+        hashes: A list of them; None to take it from the cache, or to fetch it.
+        csv: The CSV of the rows that are compared with it. Where it is that of a bundled
+            miniature, the list is that of the release's miniature.
+        base_url: A mirror laid out as Zenodo's `/records`, or None.
+        cache_root: The cache, None for that of `datasets`.
+        quiet: Show no progress; None for what `datasets`' progress bars do.
+
+    Raises:
+        SelectionError: the list does not have as many hashes as the release has images.
+        RemoteError, DownloadError: it cannot be fetched.
+    """
+    if hashes is not None:
+        keys = read_hashes(hashes).keys
+        is_miniature = isinstance(hashes, (str, os.PathLike)) and _is_miniature(hashes, release)
+        if keys is None or not (is_miniature or len(keys) == release.images):
+            raise _incomplete(release, "the list that was given", len(keys or ()))
+        return keys
+    known = known_release_list(release, csv=csv, cache_root=cache_root)
+    if known is not None:
+        return known
+    problems: list[str] = []
+    for file in _files(release):
+        try:
+            folder = fetch(
+                release,
+                [file],
+                _downloads(release, cache_root),
+                base_url=base_url,
+                quiet=quiet,
+                wait=True,
+            )
+            keys = _read(folder / file.name, cache_root)
+            if len(keys) == release.images:
+                return keys
+            problems.append(str(_incomplete(release, file.name, len(keys))))
+        except PassError as err:
+            if file is _files(release)[-1] and not problems:
+                raise
+            problems.append(str(err))
+    raise SelectionError(" ".join(problems))
+
+
+def known_release_list(
+    release: Release, *, csv: _Path | None = None, cache_root: _Path | None = None
+) -> Keys | None:
+    """Returns the sorted keys of all images of a release, as far as they are on this machine; None
+    where they are not, or not complete.
+
+    Args:
+        release: The release.
+        csv: As for `read_release_list`.
+        cache_root: Likewise.
+    """
+    if csv is not None and miniature_of(folder_path(csv)) is not None:
+        return _read(dummy_folder(release) / METADATA_FILE, cache_root)
+    for file in _files(release):
+        path = _downloads(release, cache_root) / file.name
+        if path.is_file() and path.stat().st_size == file.size:
+            keys = _read(path, cache_root)
+            if len(keys) == release.images:
+                return keys
+    return None
+
+
+def still_there(
+    selection: Selection,
+    hashes: Hashes | None,
+    csv: _Path,
+    *,
+    base_url: str | None = None,
+    cache_root: _Path | None = None,
+) -> Keys | None:
+    """Returns the keys that `drop_withdrawn` of a selection asks for; None where it does not.
+
+    Args:
+        selection: What is chosen.
+        hashes: The list that was given, or None.
+        csv: The CSV that is chosen from.
+        base_url: A mirror, or None.
+        cache_root: The cache, None for that of `datasets`.
+
+    Raises:
+        SelectionError: there is a list without a release that it is of, or it is incomplete.
+        RemoteError, DownloadError: the list cannot be fetched.
+    """
+    check_release_list(selection, hashes)
+    if selection.drop_withdrawn is None:
+        return None
+    release = find_release(selection.drop_withdrawn)
+    return read_release_list(release, hashes, csv=csv, base_url=base_url, cache_root=cache_root)
+
+
+def check_release_list(selection: Selection, hashes: Hashes | None) -> None:
+    """Checks that a list of a release is given beside the name of that release.
+
+    Raises:
+        SelectionError: it is not.
+    """
+    if hashes is not None and selection.drop_withdrawn is None:
+        raise SelectionError(
+            "release_list: expected it beside `drop_withdrawn` (`--drop-withdrawn`), which names "
+            "the release that it is the list of; found it alone. Name the release, or use "
+            "`include`."
+        )
+
+
+def _files(release: Release) -> list[File]:
+    """The files that list the images of a release, the best first."""
+    listed = URL_LISTS.get(release.name)
+    return [release.metadata, *([] if listed is None else [listed.file])]
+
+
+def _downloads(release: Release, cache_root: _Path | None) -> Path:
+    """Where fetched files of a release are kept."""
+    return cache_dir(cache_root).parent / "downloads" / f"pass-{release.record}"
+
+
+def _is_miniature(path: _Path, release: Release) -> bool:
+    return miniature_of(folder_path(path)) == release
+
+
+def _read(path: Path, cache_root: _Path | None) -> Keys:
+    if path.name == METADATA_FILE:
+        return open_metadata(path, cache_dir(cache_root)).keys
+    status = path.stat()
+    return _read_list(path, FileStamp.of(status))
+
+
+@lru_cache(maxsize=2)
+def _read_list(path: Path, stamp: FileStamp) -> Keys:
+    keys = read_hashes(path).keys
+    return Keys.concat([]) if keys is None else keys
+
+
+def _incomplete(release: Release, what: str, found: int) -> SelectionError:
+    return SelectionError(
+        f"{what}: expected the {release.images:,} different hashes of release {release.name}, "
+        f"found {found:,}. Images would be taken for withdrawn that are not: give the list of all "
+        "images of the release."
+    )
+
+
+def count_withdrawn(datasets: Iterable[Any], release: Release, keys: Keys) -> int:
+    """Returns how many rows are not in the list of a release.
+
+    Args:
+        datasets: Datasets, no streams, with a column `hash`.
+        release: The release.
+        keys: Its list.
+    """
+    return sum(
+        len(part) - len(filter_keys(part, include=keys)[1]) for part in datasets if len(part)
+    )
+
+
+def withdrawn_since(dataset: Any) -> Release | None:
+    """Returns the newest release, where a dataset is of an older one; else None."""
+    release, newest = release_of(dataset), newest_release()
+    return newest if release is not None and release.date < newest.date else None
+
+
+def withdrawn_line(count: int, release: Release) -> str:
+    """Returns what people are told where images were withdrawn by a release."""
+    noun, are = ("image", "is") if count == 1 else ("images", "are")
+    return (
+        f"{count:,} of these {noun} {are} no longer in release {release.name} ({release.date}), "
+        f'which withdrew them: `drop_withdrawn(ds, "{release.name}")` or `--drop-withdrawn '
+        f"{release.name}` leaves them out."
+    )
