@@ -24,7 +24,7 @@ from errors import CurationError
 from screening import screen
 from settings import Config, Step
 from sources import Source, open_source
-from steps import ROW_STEPS, SET_STEPS, Mask
+from steps import ROW_STEPS, SET_STEPS, Mask, withheld_names
 from yfcc100m import SCHEMA, read_yfcc
 
 from pass_utils._util.atomic import atomic_write
@@ -247,13 +247,19 @@ def _pack(config: Config, rows: Path, source: Source) -> None:
     """Write the set as a folder that opens like PASS."""
     csv_file = config.output / WORK_FOLDER / METADATA_FILE
     hashes: list[str] = []
+    lists = [step.options["file"] for step in config.steps if step.name == "removals"]
+    unnamed = set[str]().union(*map(withheld_names, lists))
     with csv_file.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_CSV_HEADER)
         for table in _tables(rows):
             columns = [table.column(name).to_pylist() for name in _CSV_HEADER[1:]]
+            creators, listed = columns[0], columns[3]
+            columns[0] = [
+                "" if hash in unnamed else name for name, hash in zip(creators, listed, strict=True)
+            ]
             writer.writerows(zip(itertools.repeat(""), *columns))
-            hashes += table.column("hash").to_pylist()
+            hashes += listed
 
     def read(hash: str) -> bytes:
         image = next(source.read([hash]))

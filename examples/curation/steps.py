@@ -16,8 +16,9 @@ import pyarrow.compute as pc
 from errors import CurationError
 
 from pass_utils.hashes import Keys, are_hashes
-from pass_utils.selection.lists import read_hashes
+from pass_utils.selection.lists import HashList, read_hashes
 from pass_utils.selection.record import Selection
+from pass_utils.selection.removals import read_removals
 from pass_utils.selection.sample import choose_rows
 
 Mask = npt.NDArray[np.bool_]
@@ -53,13 +54,22 @@ def dates(table: pa.Table, *, first: str = "0000-00-00", last: str = "9999-99-99
 
 
 def removals(table: pa.Table, *, file: str) -> Mask:
-    """Drops the hashes of a list: text, CSV, Parquet, JSON lines, or a list of removals."""
-    return ~_listed(table, file)
+    """Drops the images of a list: text, CSV, Parquet, JSON lines, or a CSV of removals.
+
+    Images that such a CSV has with `withhold_name` stay; `withheld_names` gives them.
+    """
+    return ~_listed(table, read_removals(file).images)
+
+
+def withheld_names(file: str) -> set[str]:
+    """Returns the hashes of the images that a CSV of removals keeps without a creator's name."""
+    names = read_removals(file).names.keys
+    return set() if names is None else set(names.text().to_pylist())
 
 
 def include(table: pa.Table, *, file: str) -> Mask:
-    """Keeps the hashes of a list."""
-    return _listed(table, file)
+    """Keeps the images of a list."""
+    return _listed(table, read_hashes(file))
 
 
 def unique(table: pa.Table) -> Mask:
@@ -97,15 +107,14 @@ def _mask(values: pa.Array | pa.ChunkedArray) -> Mask:
     return mask
 
 
-def _listed(table: pa.Table, file: str) -> Mask:
-    keys = read_hashes(file).keys
-    if keys is None:
-        raise CurationError(f"{file}: expected a list with its hashes, found the record of one.")
+def _listed(table: pa.Table, listed: HashList) -> Mask:
+    if listed.keys is None:
+        raise CurationError("expected a list with its hashes, found the record of one.")
     hashes = table.column("hash").combine_chunks()
     valid = _mask(are_hashes(hashes))
-    listed = np.zeros(len(hashes), np.bool_)
-    listed[valid] = keys.find(Keys.of(hashes.filter(pa.array(valid)))) >= 0
-    return listed
+    found = np.zeros(len(hashes), np.bool_)
+    found[valid] = listed.keys.find(Keys.of(hashes.filter(pa.array(valid)))) >= 0
+    return found
 
 
 def _chosen(table: pa.Table, selection: Selection) -> Mask:

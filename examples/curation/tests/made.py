@@ -51,7 +51,7 @@ processes = {processes}
 steps = [
     {{name = "photos"}},
     {{name = "licence"}},
-    {{name = "removals", file = "removals.txt"}},
+    {{name = "removals", file = "removals.csv"}},
     {{name = "unique"}},
     {{name = "decodable", min_side = 16}},
     {{name = "single_colour"}},
@@ -70,6 +70,7 @@ class Made:
     images: dict[str, bytes] = field(default_factory=dict)
     creators: dict[str, str] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+    unnamed: set[str] = field(default_factory=set)
 
     def expected(self) -> set[str]:
         """The set that curation should give, by plain loops."""
@@ -131,10 +132,14 @@ def make(folder: Path) -> Made:
         if number // 100 % 40 == 5 and hash not in made.reasons:
             made.reasons[hash] = "removed"
             removed.append(hash)
+        elif number // 100 % 40 == 8:
+            made.unnamed.add(hash)
     for index in (0, 1):
         half = lines[index * len(lines) // 2 : (index + 1) * len(lines) // 2]
         (folder / f"yfcc{index}.tsv").write_text("\n".join(half) + "\n")
-    (folder / "removals.txt").write_text("\n".join(removed) + "\n")
+    rows = [f"{hash},remove,asked for" for hash in removed]
+    rows += [f"{hash},withhold_name," for hash in made.unnamed]
+    (folder / "removals.csv").write_text("hash,action,reason\n" + "\n".join(rows) + "\n")
     for hash, data in made.images.items():
         if made.reasons.get(hash) == "no such file":
             continue

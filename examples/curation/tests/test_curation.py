@@ -82,7 +82,10 @@ def test_the_set_opens_as_pass_does_and_is_credited(made, done, tmp_path):
     folder = made.folder / "done"
     ds = load_dataset("pass", data_dir=str(folder), split="train")
     assert set(ds["hash"]) == made.expected()
-    assert ds["creator_username"] == [made.creators[hash] or None for hash in ds["hash"]]
+    assert ds["creator_username"] == [
+        None if hash in made.unnamed else made.creators[hash] or None for hash in ds["hash"]
+    ]
+    assert made.unnamed.intersection(ds["hash"])
     assert ds[0]["image"].size[0] == 32
     located = [row for row in ds.remove_columns("image") if row["gps_latitude"] is not None]
     assert {(row["gps_latitude"], row["gps_longitude"]) for row in located} == {(51.25, -0.5)}
@@ -171,7 +174,7 @@ def test_images_are_read_from_tars(made, done):
         ("processes = 1", "processes = 0", "processes: expected 1 or more, found 0"),
         ('{name = "licence"}', '{name = "license"}', "step 2: expected a table with the name"),
         ("count = 20}", "cont = 20}", "step 8: expected the options count, seed, found 'cont'"),
-        (', file = "removals.txt"', "", "step 3: expected the options file, found no 'file'"),
+        (', file = "removals.csv"', "", "step 3: expected the options file, found no 'file'"),
         ("yfcc*.tsv", "none*.tsv", "expected a file none*.tsv, found none"),
         ("metadata", "[", "expected a TOML file, found"),
         ("steps = [", 'steps = [{name = "unique"},', "steps: expected the first to be one of"),
@@ -181,7 +184,7 @@ def test_images_are_read_from_tars(made, done):
             "step 2: expected the options (none), found 'allowed'",
         ),
         ("red_squares.py:RedSquares", "red_squares.py:Blue", "detector: expected "),
-        ("removals.txt", "nothing.txt", "step 3: expected a file "),
+        ("removals.csv", "nothing.txt", "step 3: expected a file "),
     ],
 )
 def test_a_configuration_that_is_wrong_is_refused(made, before, after, message):
@@ -197,7 +200,7 @@ def test_a_configuration_that_is_wrong_is_refused(made, before, after, message):
 
 def test_a_file_of_other_columns_is_refused(made):
     path = made.config("columns")
-    path.write_text(path.read_text().replace("yfcc*.tsv", "removals.txt"))
+    path.write_text(path.read_text().replace("yfcc*.tsv", "removals.csv"))
     with pytest.raises(CurationError, match="expected 23 or 25 columns, found 1"):
         curate(read_config(path))
 
