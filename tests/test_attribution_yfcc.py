@@ -6,14 +6,19 @@ import bz2
 import gzip
 import hashlib
 import json
+import random
+from pathlib import Path
 
 import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import write_csv
+from support.hub import Fault, Hub, Repository, connect
 
-from pass_utils import MetadataError, credits, write_attribution
-from pass_utils.attribution import yfcc
+from pass_utils import MetadataError, RemoteError, credits, write_attribution
+from pass_utils._util.retry import Retry
+from pass_utils.attribution import yfcc_files
 from pass_utils.attribution.yfcc import Titles, hash_of_url
 
 COLUMNS = 23
@@ -115,7 +120,7 @@ def test_titles_are_found_in_parquet(tmp_path):
 
 
 def test_a_big_file_is_read_block_by_block(tmp_path, monkeypatch):
-    monkeypatch.setattr(yfcc, "_BLOCK_BYTES", 1 << 12)
+    monkeypatch.setattr(yfcc_files, "_BLOCK_BYTES", 1 << 12)
     (tmp_path / "yfcc").write_bytes(
         tsv([line(number, title=f"t{number}") for number in range(1000)])
     )
@@ -131,7 +136,10 @@ def test_lines_with_other_columns_are_skipped_and_counted(tmp_path, caplog):
     path = tmp_path / "yfcc"
     path.write_bytes(tsv([LINES[0], ["torn", "line"], *LINES[1:]]))
     assert found(Titles(path, pa.array(HASHES[:5]))) == EXPECTED
-    assert caplog.messages == [f"{path}: 1 lines have another number of columns; they are skipped."]
+    assert caplog.messages == [
+        f"{path}: 1 lines have another number of columns; they are skipped.",
+        f"{path}: 3 of the 5 images are in it; the others have no title.",
+    ]
 
 
 def test_a_file_without_any_of_the_images_is_a_warning(tmp_path, caplog):
@@ -192,3 +200,96 @@ def test_hash_of_url_is_that_of_the_http_address():
         hash_of_url("https://farm8.staticflickr.com/7205/6985418911_df7747990d.jpg")
         == "4e2f7a26a1dfbf165a7e30bdabf7e72a"
     )
+
+
+def common_catalog(numbers: range) -> pa.Table:
+    """Rows as CommonCatalog has them: a heavy column of images among many of metadata."""
+    return pa.table(
+        {
+            "jpg": [random.Random(number).randbytes(20_000) for number in numbers],
+            "title": [f"Pier+{number}" for number in numbers],
+            "pageurl": [f"http://www.flickr.com/photos/1@N00/{number}/" for number in numbers],
+            "downloadurl": [url(number) for number in numbers],
+            "licensename": ["Attribution License" for _ in numbers],
+        }
+    )
+
+
+def test_titles_are_found_in_a_folder_of_parquet(tmp_path, caplog):
+    (tmp_path / "deep").mkdir()
+    pq.write_table(common_catalog(range(2)), tmp_path / "a.parquet")
+    pq.write_table(common_catalog(range(3, 5)), tmp_path / "deep" / "b.parquet")
+    titles, pages = Titles(tmp_path, pa.array(HASHES[:5])).find(pa.array(HASHES[:5]))
+    assert titles.to_pylist() == ["Pier 0", "Pier 1", None, "Pier 3", "Pier 4"]
+    assert pages[4].as_py() == "http://www.flickr.com/photos/1@N00/4/"
+    assert caplog.messages == [
+        f"{tmp_path}: 4 of the 5 images are in it; the others have no title."
+    ]
+    (tmp_path / "none").mkdir()
+    with pytest.raises(MetadataError, match="expected Parquet files with titles in this folder"):
+        Titles(tmp_path / "none", pa.array(HASHES))
+
+
+@pytest.fixture
+def catalog(tmp_path, monkeypatch):
+    """A dataset of the Hub with two Parquet files of 40 rows in four row groups each."""
+    with Hub(tmp_path / "hub") as hub:
+        connect(hub, monkeypatch, tmp_path / "hf")
+        repository = hub.repositories["me/catalog"] = Repository(private=False)
+        files = {}
+        for part in range(2):
+            path = tmp_path / f"{part}.parquet"
+            pq.write_table(
+                common_catalog(range(40 * part, 40 * part + 40)), path, row_group_size=10
+            )
+            files[f"data/{part}.parquet"] = hub.keep(path.read_bytes())._replace(lfs=True)
+        repository.add("main", "data", None, files)
+        yield hub
+
+
+WANTED = [hash_of_url(url(number)) for number in (0, 39, 40, 79, 500)]
+
+
+def test_titles_of_a_dataset_on_the_hub_are_read_without_its_images(catalog, caplog):
+    address = "hf://datasets/me/catalog"
+    titles, pages = Titles(address, pa.array(WANTED)).find(pa.array(WANTED))
+    assert titles.to_pylist() == ["Pier 0", "Pier 39", "Pier 40", "Pier 79", None]
+    assert pages.null_count == 1
+    assert f"{address}: 4 of the 5 images are in it; the others have no title." in caplog.messages
+    sent = sum(request.sent for request in catalog.asked("GET /(cdn|datasets)/"))
+    assert sent < 400_000  # of 1.6 MB
+    titles, _ = Titles(f"{address}/data/1.parquet", pa.array(WANTED)).find(pa.array(WANTED))
+    assert titles.to_pylist() == [None, None, "Pier 40", "Pier 79", None]
+
+
+def test_reading_titles_of_the_hub_goes_on_after_failures(catalog, monkeypatch):
+    monkeypatch.setattr(yfcc_files, "_RETRY", Retry(attempts=5, first_wait=0.01))
+    catalog.faults += [Fault("GET /cdn", cut=10), Fault("GET .*tree", status=503)]
+    titles, _ = Titles("hf://datasets/me/catalog", pa.array(WANTED)).find(pa.array(WANTED))
+    assert titles.null_count == 1
+    assert catalog.faults == []
+
+
+def test_titles_that_are_not_on_the_hub_are_an_error(catalog, monkeypatch):
+    with pytest.raises(RemoteError, match=r"hf://datasets/me/none: expected Parquet files"):
+        Titles("hf://datasets/me/none", pa.array(WANTED))
+    catalog.repositories["me/catalog"].add("main", "no data", None, {})
+    with pytest.raises(RemoteError, match=r"titles, found none. Check the address"):
+        Titles("hf://datasets/me/catalog", pa.array(WANTED))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(RemoteError, match="found HF_HUB_OFFLINE set"):
+        Titles("hf://datasets/me/catalog", pa.array(WANTED))
+
+
+def write_folder(folder: Path, hashes: list[str]) -> Path:
+    folder.mkdir()
+    rows = [(n, "user", "", "Attribution License", h, "", "") for n, h in enumerate(hashes)]
+    write_csv(folder / "pass_metadata.csv", rows)
+    return folder
+
+
+def test_the_command_takes_titles_of_the_hub(catalog, run, tmp_path):
+    folder = write_folder(tmp_path / "pass", WANTED)
+    done = run("credits", folder, tmp_path / "C.csv", "--yfcc", "hf://datasets/me/catalog", "-q")
+    assert done.code == 0, done.err
+    assert (tmp_path / "C.csv").read_text().count("Pier ") == 4

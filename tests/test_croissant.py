@@ -231,6 +231,7 @@ def test_the_fields_of_responsible_ai_are_there_and_mlcroissant_reads_them():
         "rai:dataAnnotationProtocol": metadata.data_annotation_protocol,
         "rai:dataReleaseMaintenancePlan": metadata.data_release_maintenance_plan,
     }
+    assert all(read.values())
     for name, value in read.items():
         lists = isinstance(value, list)
         assert (sorted(value) if lists else value) == (

@@ -587,7 +587,7 @@ def hub_text(hub: Hub) -> str:
 
 
 def test_describe_leaves_out_signatures_of_urls():
-    from pass_utils.hub.retrying import describe
+    from pass_utils.net.hub_errors import describe
 
     err = ValueError(
         "503 for url 'https://s3.example/lfs/1?X-Amz-Signature=SECRET&part=1' (Request ID: 1)"

@@ -26,6 +26,7 @@ from .options import ListOptions
 from .order import ImageTable
 from .overwriting import check_output
 from .yfcc import Titles
+from .yfcc_files import find_title_files, is_remote
 
 __all__ = ["Credit", "credits", "dataset_credit", "write_attribution"]
 
@@ -55,8 +56,12 @@ def credits(
         exclude: Hashes, and names of creators who do not want to be named; their images are left
             out.
         withhold_names: Hashes of images that are credited without the name of their creator.
-        yfcc: A file of YFCC100M's metadata (tab-separated or Parquet, compressed or not), for
-            titles and Flickr pages. All images are then gone through before the first credit.
+        yfcc: Where titles and Flickr pages are: a file of YFCC100M's metadata (tab-separated,
+            compressed or not); Parquet with the columns `downloadurl`, `title` and `pageurl`, as
+            a file, a folder, or an address of the Hub such as
+            `hf://datasets/common-canvas/commoncatalog-cc-by`, of which no other columns are
+            fetched. All images are then gone through before the first credit, and a warning has
+            how many were found where not all were.
 
     Returns:
         An iterator; each image is read when its credit is asked for.
@@ -65,7 +70,8 @@ def credits(
         AttributionError: the dataset has no hashes or no usernames.
         DatasetError: the target is no dataset.
         ReleaseError: there is no such folder.
-        MetadataError: its CSV is not one of PASS, or the file not one of YFCC100M.
+        MetadataError: its CSV is not one of PASS, or the file has no titles.
+        RemoteError: the Hub refuses, cannot be reached, or fails for long.
     """
     changes = check_changes(changes)
     found = leave_out(find_images(target).batches(), exclude)
@@ -135,7 +141,8 @@ def write_attribution(
         ImageError: thumbnails are wanted of an image that cannot be decoded.
         ShardError: thumbnails are wanted of a shard that is gone or has changed.
         ReleaseError: there is no such release or folder.
-        MetadataError: the folder's CSV is not one of PASS, or the file not one of YFCC100M.
+        MetadataError: the folder's CSV is not one of PASS, or the file has no titles.
+        RemoteError: the Hub refuses, cannot be reached, or fails for long.
     """
     where = Path(path).expanduser().absolute()
     form = find_format(where, format)
@@ -144,7 +151,7 @@ def write_attribution(
         raise AttributionError(f'group_by: expected "creator" or None, found {group_by!r}.')
     changes = check_changes(changes)
     images = find_images(target, release)
-    check_output(where, images.reads, [] if yfcc is None else [Path(yfcc).expanduser()])
+    check_output(where, images.reads, _title_files(yfcc))
     options = ListOptions(
         find_release(release or images.release), changes, spreadsheet_safe, path=where
     )
@@ -179,6 +186,13 @@ def write_attribution(
             UNKNOWN_CREATOR,
         )
     return credited.credits
+
+
+def _title_files(yfcc: str | os.PathLike[str] | None) -> list[Path]:
+    """The files on this machine that titles are read from."""
+    if yfcc is None or is_remote(yfcc):
+        return []
+    return [Path(file.name) for file in find_title_files(yfcc)]
 
 
 def _credit(batch: pa.RecordBatch, titles: Titles | None) -> pa.RecordBatch:

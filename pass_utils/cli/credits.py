@@ -38,8 +38,8 @@ from ._selection import load
 )
 @click.option(
     "--yfcc",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="YFCC100M's metadata, for titles and pages.",
+    metavar="SOURCE",
+    help="Titles and pages: YFCC100M's metadata, or Parquet: a file, a folder, hf://...",
 )
 @click.option(
     "--thumbnails",

@@ -20,8 +20,9 @@ from .._util.text import plain_line
 from .._version import __version__
 from ..errors import RemoteError
 from ..export.splits import CARD_FILE
+from ..net.hub_errors import client_errors, describe, status_of
 from ..net.session import offline_variable
-from .retrying import Attempts, HubCalls, client_errors, describe, status_of
+from .retrying import Attempts, HubCalls
 
 # digests by path: SHA-256 of what is kept as a large file, the git blob's SHA-1 of the others
 Files = Mapping[str, str]

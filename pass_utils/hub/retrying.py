@@ -7,19 +7,14 @@ branch, its last commit, its pull requests, and the commit.
 
 from __future__ import annotations
 
-import json
 import logging
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeVar
 
-import requests
-
 from .._util.retry import TRANSIENT, Retry, retry_after_seconds
-from .._util.text import plain_line
 from ..errors import RemoteError
-from ..net.urls import redact_urls
+from ..net.hub_errors import causes, client_errors, describe, is_transient, status_of
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +87,7 @@ class Attempts:
             RemoteError: another attempt would not help, or there were enough.
         """
         self._failures += 1
-        cause = next((each for each in _chain(err) if _is_transient(each)), None)
+        cause = next((each for each in causes(err) if is_transient(each)), None)
         status = status_of(err)
         self._calls.answered |= status is not None
         if cause is None or status not in (None, *TRANSIENT):
@@ -134,58 +129,6 @@ class Attempts:
             url=self._calls.url,
             status=status,
         )
-
-
-def client_errors() -> tuple[type[Exception], ...]:
-    """What `huggingface_hub` raises when a call fails; each version has an HTTP library."""
-    networks = [sys.modules[name].HTTPError for name in ("httpx", "httpx2") if name in sys.modules]
-    return (OSError, RuntimeError, ValueError, *networks)
-
-
-def status_of(err: BaseException | None) -> int | None:
-    """The HTTP status of an error, or of what caused it; None where there was no answer.
-
-    Args:
-        err: What was raised.
-    """
-    codes = (getattr(getattr(each, "response", None), "status_code", None) for each in _chain(err))
-    return next((int(code) for code in codes if code is not None), None)
-
-
-def describe(err: BaseException, *, limit: int = 300) -> str:
-    """The first line of an error's message, without secrets of URLs and terminal escapes.
-
-    Args:
-        err: What was raised.
-        limit: Characters of it, at most.
-    """
-    line = next(
-        (line.strip(" .") for line in str(err).splitlines() if line.strip()), type(err).__name__
-    )
-    return plain_line(redact_urls(line), limit=limit)
-
-
-def _chain(err: BaseException | None) -> Iterator[BaseException]:
-    while err is not None:
-        yield err
-        err = err.__cause__ or err.__context__
-
-
-def _is_transient(err: BaseException) -> bool:
-    """Whether the same call may succeed later; a page where JSON was expected is a gateway's."""
-    transport = [
-        sys.modules[name].TransportError for name in ("httpx", "httpx2") if name in sys.modules
-    ]
-    connection = (
-        ConnectionError,
-        TimeoutError,
-        requests.ConnectionError,
-        requests.Timeout,
-        *transport,
-        json.JSONDecodeError,
-    )
-    status = getattr(getattr(err, "response", None), "status_code", None)
-    return isinstance(err, connection) if status is None else status in TRANSIENT
 
 
 def _header(err: BaseException | None, name: str) -> str:
