@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -96,12 +97,20 @@ def check(checkpoint: dict[str, Any], file: Path, expected: dict[str, Any]) -> N
     Raises:
         PretrainingError: something differs, which the message names.
     """
+    differences = []
     for key, value in expected.items():
-        for name, ours, theirs in _differences(key, value, checkpoint[key]):
-            raise PretrainingError(
-                f"{file}: expected to resume a run with {name} {ours!r}, found one with "
-                f"{theirs!r}. Start with the same options, or give another --out."
-            )
+        found = checkpoint.get(key)
+        if key == "selection":
+            value, found = json.loads(value), json.loads(found or "null")
+        differences += _differences(key, value, found)
+    if differences:
+        words = "; ".join(
+            f"{name} {ours!r}, found {theirs!r}" for name, ours, theirs in differences
+        )
+        raise PretrainingError(
+            f"{file}: expected a checkpoint of the same run, with {words}. Give the options of "
+            "that run, or another --out."
+        )
 
 
 def restore(checkpoint: dict[str, Any], method: Method, optimizer: Any, rank: int) -> None:

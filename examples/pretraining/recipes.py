@@ -195,18 +195,19 @@ class Draft:
     def get(self, key: str) -> Any:
         """Returns the value of a dotted key; None where there is none."""
         value: Any = self.document
-        for part in key.split("."):
-            value = value[int(part)] if isinstance(value, list) else (value or {}).get(part)
+        for part in filter(None, key.split(".")):
+            if isinstance(value, list):
+                value = dict(enumerate(value)).get(int(part) if part.isdigit() else -1)
+            else:
+                value = value.get(part) if isinstance(value, dict) else None
         return value
 
     def set(self, key: str, value: Any, why: str) -> None:
         """Sets the value of a dotted key that there is, and notes it as a deviation."""
-        *path, last = key.split(".")
-        table: Any = self.document
-        for part in path:
-            table = table[int(part)] if isinstance(table, list) else (table or {}).get(part)
-        old = table.get(last) if isinstance(table, dict) else None
-        new = path == ["network_options"] or key == "augmentation"
+        path, _, last = key.rpartition(".")
+        table = self.get(path)
+        old = self.get(key)
+        new = path == "network_options"  # of which timm knows more
         if not isinstance(table, dict) or (last not in table and not new):
             raise PretrainingError(
                 f"{key}: expected a key of the recipe in {FILE.name}, such as epochs or "
