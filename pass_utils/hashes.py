@@ -13,7 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_LENGTHS = (16, 32)  # characters; PASS has 28 to 32
+MIN_LENGTH, MAX_LENGTH = 16, 32  # characters; PASS has 28 to 32
+_LENGTHS = (MIN_LENGTH, MAX_LENGTH)
 HASH_MEANS = f"{_LENGTHS[0]} to {_LENGTHS[1]} lower-case hex characters"
 _HASH = f"^[0-9a-f]{{{_LENGTHS[0]},{_LENGTHS[1]}}}$"
 

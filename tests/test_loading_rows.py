@@ -18,16 +18,14 @@ from support.tars import MemoryShard, make_header, make_tar, pad
 
 from pass_utils import MetadataError, ShardError
 from pass_utils.loading import rows
-from pass_utils.loading.rows import SCHEMA, Join, read_images, read_places
+from pass_utils.loading.rows import SCHEMA, Join, read_images
 from pass_utils.metadata import open_metadata
-from pass_utils.shards.images import ShardImage, list_images
+from pass_utils.shards.images import ShardImage, list_images, range_images, walk_images
 from pass_utils.shards.places import Place
 from pass_utils.shards.source import ShardFile
 from pass_utils.shards.tar import END_OF_ARCHIVE
 
 HASHES = [image_hash(number) for number in range(12)]
-
-either_way = pytest.mark.parametrize("reader", [read_places, read_images])
 
 
 def write_shard(path, hashes, sizes=None):
@@ -91,6 +89,16 @@ def metadata(tmp_path):
 def lasting_metadata(tmp_path_factory):
     """The same, for a test that runs many times."""
     return write_metadata(tmp_path_factory.mktemp("metadata"))
+
+
+def read_places(source, join, start=0, end=None):
+    """The rows with places: of a complete shard as `load_dataset` reads it, and of a range."""
+    complete = start == 0 and end in (None, source.size)
+    images = walk_images(source) if complete else range_images(source, start, end)
+    return rows.read_places(source, join, images)
+
+
+either_way = pytest.mark.parametrize("reader", [read_places, read_images])
 
 
 def read(reader, path, join, cuts=()):

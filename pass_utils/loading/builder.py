@@ -327,7 +327,8 @@ class Pass(datasets.ArrowBasedBuilder):
         unnamed = None if withheld is None else withheld.find(metadata.keys) >= 0
         join = Join(metadata, chosen, unnamed)
         for part in parts:
-            for number, table in enumerate(part.read(join, with_bytes=with_bytes)):
+            tables = part.read(join, with_bytes=with_bytes, cache_dir=cache_dir)
+            for number, table in enumerate(tables):
                 yield f"{part.key}:{number}", table
 
     def _generate_more_gen_kwargs(

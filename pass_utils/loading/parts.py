@@ -8,12 +8,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import NamedTuple, cast
 
 import pyarrow as pa
 
+from .._util.progress import count_bar
 from ..net.images import Fetched, fetch_images
+from ..shards.images import range_images
 from ..shards.source import RemoteShard, ShardFile
+from .known import known_images
 from .rows import Join, read_images, read_places, read_single_images
 
 logger = logging.getLogger(__name__)
@@ -51,11 +55,20 @@ class Range(NamedTuple):
         """The same bytes as two ranges."""
         return self.cut(-(-(self.end - self.start) // 2))
 
-    def read(self, join: Join, *, with_bytes: bool) -> Iterator[pa.Table]:
+    def read(self, join: Join, *, with_bytes: bool, cache_dir: str) -> Iterator[pa.Table]:
         """The rows of the range, with the bytes of the images or with their places."""
         if not with_bytes:
             with ShardFile(self.shard, random_access=True) as file:
-                yield from read_places(file, join, self.start, self.end)
+                if self.start > 0 or self.end < file.size:
+                    images = range_images(file, self.start, self.end)
+                    yield from read_places(file, join, images)
+                    return
+                title = f"Reading headers of {Path(self.shard).name}"
+                with count_bar(title, unit="images") as bar:
+                    images = known_images(
+                        file, Path(cache_dir), progress=lambda headers, _: bar.update(headers)
+                    )
+                    yield from read_places(file, join, images)
         else:
             remote = "://" in self.shard
             with (
@@ -88,7 +101,7 @@ class Listed(NamedTuple):
         halves = (self.hashes[:middle], self.hashes[middle:])
         return [Listed(half) for half in halves if half]
 
-    def read(self, join: Join, *, with_bytes: bool) -> Iterator[pa.Table]:
+    def read(self, join: Join, *, with_bytes: bool, cache_dir: str) -> Iterator[pa.Table]:
         """The rows in the order of the list; images that are not available are left out, with a
         warning.
         """

@@ -18,7 +18,7 @@ from ..errors import MetadataError, ShardError
 from ..hashes import Keys, Rows
 from ..metadata import Metadata
 from ..releases import FEATURES, WITHHELD_USERNAME
-from ..shards.images import ShardImage, list_images
+from ..shards.images import ShardImage, ShardImages, list_images
 from ..shards.places import place_urls
 from ..shards.source import ShardFile, Source
 
@@ -54,18 +54,17 @@ class Join:
         self._withdrawn = withdrawn
         self._seen = np.zeros(len(metadata), dtype=np.bool_)
 
-    def table(self, shard: str, hashes: list[str], image: pa.StructArray) -> pa.Table:
+    def table(self, shard: str, hashes: pa.StringArray, image: pa.StructArray) -> pa.Table:
         """The rows of these images, in this order.
 
         Raises:
             MetadataError: an image has no row.
             ShardError: the same image came before.
         """
-        array = pa.array(hashes, pa.string())
-        rows = self._find(shard, array)
+        rows = self._find(shard, hashes)
         if self._seen[rows].any() or len(np.unique(rows)) < len(rows):
             once, twice = set[str](), ""
-            for hash, seen in zip(hashes, self._seen[rows], strict=True):
+            for hash, seen in zip(hashes.to_pylist(), self._seen[rows], strict=True):
                 if seen or hash in once:
                     twice = hash
                     break
@@ -80,7 +79,7 @@ class Join:
         if self._unnamed is not None and self._unnamed[rows].any():
             creator = pc.if_else(pa.array(self._unnamed[rows]), WITHHELD_USERNAME, creator)
         return pa.Table.from_arrays(
-            [image, creator, array, latitude, longitude, date], schema=SCHEMA
+            [image, creator, hashes, latitude, longitude, date], schema=SCHEMA
         )
 
     def choose(self, source: Source, images: Iterator[ShardImage]) -> Iterator[ShardImage]:
@@ -107,6 +106,16 @@ class Join:
         rows = self._find(shard, hashes)
         return np.ones(len(rows), np.bool_) if self._chosen is None else self._chosen[rows]
 
+    def choose_batch(self, source: Source, images: ShardImages) -> ShardImages:
+        """Those of many images that are wanted, in their order.
+
+        Raises:
+            MetadataError: an image has no row.
+        """
+        if self._chosen is None and not self._withdrawn:
+            return images
+        return images.filter(self._wanted(source.name, images.hashes))
+
     def _find(self, shard: str, hashes: pa.StringArray) -> Rows:
         try:
             return self._metadata.find(hashes)
@@ -115,25 +124,21 @@ class Join:
 
 
 def read_places(
-    source: ShardFile, join: Join, start: int = 0, end: int | None = None
+    source: ShardFile, join: Join, batches: Iterable[ShardImages]
 ) -> Iterator[pa.Table]:
-    """The rows of a byte range of a shard on disk, each image as the URL of its place."""
-    images: list[ShardImage] = []
-    for image in join.choose(source, list_images(source, start, end)):
-        images.append(image)
-        if len(images) == _PLACES_PER_TABLE:
-            yield _places_table(source, join, images)
-            images = []
-    if images:
-        yield _places_table(source, join, images)
+    """The rows of images of a shard on disk, each image as the URL of its place."""
+    for batch in batches:
+        images = join.choose_batch(source, batch)
+        for begin in range(0, len(images.hashes), _PLACES_PER_TABLE):
+            yield _places_table(source, join, images.slice(begin, begin + _PLACES_PER_TABLE))
 
 
-def _places_table(source: ShardFile, join: Join, images: list[ShardImage]) -> pa.Table:
-    urls = pa.array(place_urls(source, images), pa.string())
+def _places_table(source: ShardFile, join: Join, images: ShardImages) -> pa.Table:
+    urls = pa.array(place_urls(source, images.rows()), pa.string())
     image = pa.StructArray.from_arrays(
         [pa.nulls(len(urls), pa.binary()), urls], fields=list(_IMAGE)
     )
-    return join.table(source.name, [each.hash for each in images], image)
+    return join.table(source.name, images.hashes, image)
 
 
 def read_images(
@@ -167,7 +172,9 @@ def _images_table(
     data = pa.Array.from_buffers(pa.binary(), len(hashes), [None, offsets, buffer])
     names = pa.array([f"{hash}.jpg" for hash in hashes], pa.string())
     return join.table(
-        source.name, hashes, pa.StructArray.from_arrays([data, names], fields=list(_IMAGE))
+        source.name,
+        pa.array(hashes, pa.string()),
+        pa.StructArray.from_arrays([data, names], fields=list(_IMAGE)),
     )
 
 
@@ -192,4 +199,4 @@ def read_single_images(
 def _single_images_table(join: Join, hashes: list[str], data: list[bytes], source: str) -> pa.Table:
     names = pa.array([f"{hash}.jpg" for hash in hashes], pa.string())
     image = pa.StructArray.from_arrays([pa.array(data, pa.binary()), names], fields=list(_IMAGE))
-    return join.table(source, hashes, image)
+    return join.table(source, pa.array(hashes, pa.string()), image)

@@ -53,6 +53,11 @@ class Member(NamedTuple):
     type: bytes = b"0"
 
     @property
+    def end(self) -> int:
+        """Where its bytes end."""
+        return self.offset + self.size
+
+    @property
     def is_file(self) -> bool:
         """Whether it is a regular file."""
         return self.type in _FILES

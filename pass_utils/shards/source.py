@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -40,6 +41,26 @@ class Source(Protocol):
 def _open_without_waiting(path: str, flags: int) -> int:
     """Open a file; a named pipe, which is none, would wait for who writes into it."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+if hasattr(os, "preadv"):
+
+    def _read_at(file: int, buffer: memoryview, offset: int) -> int:
+        return os.preadv(file, [buffer], offset)
+
+    _pread = os.pread
+else:  # Windows: a read moves the offset that all users of the file share
+    _lock = threading.Lock()
+
+    def _read_at(file: int, buffer: memoryview, offset: int) -> int:
+        data = _pread(file, len(buffer), offset)
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _pread(file: int, size: int, offset: int) -> bytes:
+        with _lock:
+            os.lseek(file, offset, os.SEEK_SET)
+            return os.read(file, size)
 
 
 class ShardFile:
@@ -86,12 +107,23 @@ class ShardFile:
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(self._file.fileno(), offset, size, os.POSIX_FADV_WILLNEED)
 
+    def read_at(self, offset: int, buffer: memoryview) -> int:
+        """Reads bytes from `offset` on into `buffer`; threads and processes may share the file.
+
+        Returns:
+            How many were read: all, but where the file ends.
+        """
+        count = filled = _read_at(self._file.fileno(), buffer, offset)
+        while count and filled < len(buffer):
+            count = _read_at(self._file.fileno(), buffer[filled:], offset + filled)
+            filled += count
+        return filled
+
     def pread(self, offset: int, size: int) -> bytes:
         """Returns `size` bytes from `offset` on, fewer only where the file ends."""
-        self._file.seek(offset)
-        data: bytes = self._file.read(size)
+        data = _pread(self._file.fileno(), size, offset)
         while 0 < len(data) < size:
-            more = self._file.read(size - len(data))
+            more = _pread(self._file.fileno(), size - len(data), offset + len(data))
             if not more:
                 break
             data += more
@@ -103,18 +135,14 @@ class ShardFile:
         Raises:
             ShardError: the shard ends before.
         """
-        self._file.seek(offset)
-        filled = 0
-        while filled < len(buffer):
-            count = self._file.readinto(buffer[filled:])
-            if not count:
-                raise ShardError(
-                    f"{self.name}: expected {len(buffer):,} bytes at {offset:,}, found {filled:,}; "
-                    "the file was cut while it was read. Fetch it again.",
-                    shard=self.name,
-                    offset=offset,
-                )
-            filled += count
+        filled = self.read_at(offset, buffer)
+        if filled < len(buffer):
+            raise ShardError(
+                f"{self.name}: expected {len(buffer):,} bytes at {offset:,}, found {filled:,}; "
+                "the file was cut while it was read. Fetch it again.",
+                shard=self.name,
+                offset=offset,
+            )
 
     def close(self) -> None:
         """Closes the file."""

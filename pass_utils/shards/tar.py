@@ -47,7 +47,7 @@ def read_members(source: Source, start: int = 0, end: int | None = None) -> Iter
     while True:
         entry = read_entry(source, position)
         if entry is None:
-            _check_end(source, position)
+            check_end(source, position)
             return
         if position >= end:
             return
@@ -57,7 +57,7 @@ def read_members(source: Source, start: int = 0, end: int | None = None) -> Iter
         position = entry.next
 
 
-def _check_end(source: Source, position: int) -> None:
+def check_end(source: Source, position: int) -> None:
     """Require members, and after them what ends a tar: two blocks of zeros, and no more than fill
     a record. More of them are what an interrupted download into a preallocated file leaves.
     """

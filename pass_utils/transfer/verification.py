@@ -15,7 +15,7 @@ from .._util.threads import map_threaded
 from ..errors import DownloadError, ShardError
 from ..releases import File, Release
 from ..shards.source import ShardFile
-from ..shards.tar import read_members
+from ..shards.walk import walk_members
 from .folder import files_of, folder_path, release_in, scan
 from .journal import is_subset
 from .state import verified_stamp, write_state
@@ -116,9 +116,8 @@ def _walk(path: Path, count: Callable[[int], None]) -> str | None:
     """Read the headers of a tar, each of which says where the next one is."""
     with ShardFile(path, random_access=True) as shard:
         end = 0
-        for member in read_members(shard):
-            count(member.offset + member.size - end)
-            end = member.offset + member.size
+        for found in walk_members(shard, progress=lambda _, size: count(size)):
+            end = found.end
         if shard.size - end > _LONGEST_END:
             return f"expected members up to byte {shard.size:,}, found only zeros from {end:,} on"
     return None

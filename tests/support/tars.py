@@ -79,6 +79,12 @@ class MemoryShard:
         assert len(self.reads) <= self._limit, "reads without end"
         return self._data[offset : offset + size]
 
+    def read_at(self, offset: int, buffer: memoryview) -> int:
+        """Fill the buffer as far as the data reach; how far that is."""
+        data = self.pread(offset, len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
     def readinto(self, offset: int, buffer: memoryview) -> None:
         """Fill `buffer` with the bytes from `offset` on."""
         buffer[:] = self._data[offset : offset + len(buffer)]
