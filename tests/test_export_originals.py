@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datasets
+import pyarrow.parquet as pq
 import pytest
 from conftest import image_hash, jpeg
 from datasets import Dataset, Features, Image, Value, load_dataset
@@ -81,19 +82,33 @@ def test_the_recipes_keep_the_original_bytes(ds, tmp_path):
         assert exported(tmp_path / str(index)) == originals()
 
 
-@pytest.mark.skipif(
-    datasets.__version__.startswith("2."), reason="streams of 2.21 forget features in filter"
-)
-def test_the_recipe_for_streams_keeps_the_original_bytes(stream, tmp_path):
-    undecoded = (
-        stream.cast_column("image", Image(decode=False))
-        .filter(lambda row: row["gps_latitude"] is not None)
-        .cast_column("image", Image())
-    )
-    write_parquet(undecoded, tmp_path / "stream")
+LOCATED = "gps_latitude"
+ON_STREAMS = {
+    "filter": lambda stream: stream.filter(lambda row: row[LOCATED] is not None),
+    "filter by a column": lambda stream: stream.filter(
+        lambda degrees: degrees is not None, input_columns=[LOCATED]
+    ),
+    "map": lambda stream: stream.map(lambda row: {LOCATED: row[LOCATED] or 0.0}),
+    "rename_column": lambda stream: stream.rename_column(LOCATED, "latitude"),
+}
+
+
+@pytest.mark.parametrize("change", ON_STREAMS.values(), ids=ON_STREAMS)
+def test_the_recipe_for_streams_keeps_the_original_bytes(stream, tmp_path, change):
+    """And without it `datasets` encodes the images anew, on every version."""
+    with pytest.raises(ExportError, match=REENCODED):
+        write_parquet(change(stream), tmp_path / "re-encoded")
+    features = stream.features
+    if change is ON_STREAMS["rename_column"]:
+        names = {LOCATED: "latitude"}
+        features = datasets.Features({names.get(name, name): features[name] for name in features})
+    undecoded = change(stream.cast_column("image", Image(decode=False)))
+    write_parquet(undecoded.cast(features), tmp_path / "stream")
     found = exported(tmp_path / "stream")
-    assert 0 < len(found) < len(originals())
+    assert 0 < len(found) <= len(originals())
     assert found == {hash: originals()[hash] for hash in found}
+    (file,) = (tmp_path / "stream").rglob("*.parquet")
+    assert datasets.Features.from_arrow_schema(pq.read_schema(file)) == features
 
 
 def test_changes_allow_new_bytes_and_stand_in_credits_and_state(ds, tmp_path):
