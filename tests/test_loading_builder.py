@@ -8,6 +8,7 @@ import csv
 import errno
 import os
 import pickle
+import sys
 import tarfile
 from datetime import datetime
 from pathlib import Path
@@ -544,3 +545,13 @@ def test_a_cache_without_room_is_an_error_of_ours(folder, monkeypatch):
     monkeypatch.setattr(datasets.arrow_writer.ArrowWriter, "write_table", full)
     with pytest.raises(DownloadError, match="found: .*No space left on device. Make room"):
         load(shards, shards=[0, 1])
+
+
+def test_datasets_neither_patches_our_builders_module_nor_locks_the_package(monkeypatch):
+    locked: list[str] = []
+    if hasattr(datasets.streaming, "lock_importable_file"):  # before 4.0
+        monkeypatch.setattr(datasets.streaming, "lock_importable_file", locked.append)
+    first = datasets.load_dataset_builder("pass", data_dir=str(dummy_folder("v2")))
+    for builder in (first, pickle.loads(pickle.dumps(first))):
+        assert not hasattr(sys.modules[type(builder).__module__], "_patched_for_streaming")
+    assert locked == []

@@ -6,6 +6,7 @@ rest with the same error. `datasets` changes its private parts without notice; t
 in which it was seen. Private.
 """
 
+from .patching import leave_unpatched
 from .splits import AnyDataset, Part, Splits, image_column, image_columns, open_splits
 from .storage import (
     TYPE,
@@ -41,6 +42,7 @@ __all__ = [
     "images_in_memory",
     "keep_rows",
     "known_features",
+    "leave_unpatched",
     "map_stream",
     "open_file",
     "open_splits",

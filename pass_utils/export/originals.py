@@ -27,8 +27,9 @@ _REMOTE = r"^(pass|https?|hf)://[^:]*(:[0-9]+)?[^:]*$"  # and no chain of URLs
 _RECIPE = (
     'Keep the bytes with `ds.map(f, input_columns=[...])` or `ds.map(f, remove_columns=["image"])` '
     'and `ds.add_column`; for streams `stream.cast_column("image", Image(decode=False))` before '
-    "`filter`, `map`, `rename_column` and the like, and `cast(features)`, with those that the stream "
-    'had before, after it. If you changed the images, say how: changes="resized to 256 pixels".'
+    "`filter`, `map`, `rename_column` and the like, and `cast(features)` after it, with the "
+    "features that the stream had before. If you changed the images, say how: "
+    'changes="resized to 256 pixels".'
 )
 
 

@@ -1,10 +1,4 @@
-"""The `datasets` builder of PASS, which `load_dataset("pass")` opens once pass_utils is imported.
-
-When a dataset is streamed, `datasets` replaces `open`, `os.path` and `pathlib.Path` in the module
-of its builder by versions that read URLs, in which `::` means something; before 4.0 also in every
-module that the builder imports with a leading dot. So paths are handled elsewhere, in
-`transfer.folder`, and the imports here are absolute.
-"""
+"""The `datasets` builder of PASS, which `load_dataset("pass")` opens after `import pass_utils`."""
 
 from __future__ import annotations
 
@@ -25,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pass_utils._datasets import leave_unpatched
 from pass_utils._util.cache import cache_dir
 from pass_utils.errors import DownloadError, PassError, ReleaseError, SelectionError, ShardError
 from pass_utils.hashes import Keys
@@ -394,6 +389,9 @@ class Pass(datasets.ArrowBasedBuilder):
                 f"{self.config.data_dir}: expected each image once, found {twice}.jpg in two "
                 "shards. Fetch the shards again, or leave one out with `shards=[...]`."
             )
+
+
+leave_unpatched(Pass)
 
 
 @contextlib.contextmanager
