@@ -33,7 +33,7 @@ from pass_utils.selection.record import Hashes, Selection
 from pass_utils.selection.sample import choose, choose_hashes
 from pass_utils.transfer.download import download_subset
 from pass_utils.transfer.fetch import fetch
-from pass_utils.transfer.folder import file_stamp, find_files, release_in
+from pass_utils.transfer.folder import file_stamp, find_files, release_in, shards_of
 from pass_utils.transfer.planning import chosen_files
 from pass_utils.transfer.withdrawn import check_release_list, still_there
 
@@ -101,6 +101,13 @@ class PassConfig(script.PASSConfig):
     def release(self) -> Release:
         """The record of the release."""
         return find_release(self.name)
+
+    @property
+    def shards_release(self) -> Release:
+        """The record of the release that the shards are of: an earlier one, where a folder has the
+        CSV of this one beside them.
+        """
+        return self.release if self.data_dir is None else shards_of(self.data_dir, self.release)
 
     def create_config_id(
         self, config_kwargs: dict[str, Any], custom_features: datasets.Features | None = None
@@ -304,6 +311,7 @@ class Pass(datasets.ArrowBasedBuilder):
                     "parts": parts,
                     "with_bytes": streaming or config.embed_images,
                     "chosen": chosen,
+                    "withdrawn": config.shards_release.record != config.release.record,
                     "withheld": selection.keys_of("withhold_names"),
                 },
             )
@@ -316,11 +324,12 @@ class Pass(datasets.ArrowBasedBuilder):
         parts: list[Range] | list[Listed],
         with_bytes: bool,
         chosen: npt.NDArray[np.bool_] | None,
+        withdrawn: bool,
         withheld: Keys | None,
     ) -> Iterator[tuple[str, pa.Table]]:
         metadata = open_metadata(csv, cache_dir)
         unnamed = None if withheld is None else withheld.find(metadata.keys) >= 0
-        join = Join(metadata, chosen, unnamed)
+        join = Join(metadata, chosen, unnamed, withdrawn=withdrawn)
         for part in parts:
             tables = part.read(join, with_bytes=with_bytes, cache_dir=cache_dir)
             for number, table in enumerate(tables):
@@ -360,7 +369,8 @@ class Pass(datasets.ArrowBasedBuilder):
         release, parts = self.config.release, split_generator.gen_kwargs["parts"]
         rows = split_generator.split_info.num_examples
         sizes = sorted(part.size for part in parts if isinstance(part, Range))
-        complete = sizes == sorted(file.size for file in release.shards.values())
+        expected = self.config.shards_release.shards.values()
+        complete = sizes == sorted(file.size for file in expected)
         if complete and split_generator.gen_kwargs["chosen"] is None and rows != release.images:
             raise ShardError(
                 f"{self.config.data_dir}: expected {release.images:,} images in the shards of "

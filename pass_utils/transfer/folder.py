@@ -52,8 +52,9 @@ def release_in(
 
     What was asked for, if the folder can be of it; else the release that it holds; else the default
     one. It holds the release that `download` put there, or, where `download` did not make it, the
-    one whose files have the sizes of those that are there, or whose miniature it is. Changes
-    nothing.
+    one whose files have the sizes of those that are there, or whose miniature it is. Shards of one
+    release beside the CSV of a later one are that later release: what the CSV does not have was
+    withdrawn. Changes nothing.
 
     Args:
         folder: a folder, which need not exist, or the CSV in it.
@@ -69,7 +70,8 @@ def release_in(
     csv = where if where.is_file() else where / METADATA_FILE
     wanted = find_release(default if asked is None else asked)
     known = {release.record: release for release in (*RELEASES.values(), wanted)}
-    record = _recorded(csv)
+    older = _older_shards(csv, known.values())
+    record = _recorded(csv) if older is None else older.csv.record
     signs = {} if record is not None else _signs(csv, known.values())
     fitting = set(known) if record is None else {record}
     fitting.intersection_update(*signs.values())
@@ -84,11 +86,50 @@ def release_in(
             f"{name} of {'/'.join(sorted(known[record].name for record in records))}"
             for name, records in signs.items()
         )
+    later = len(fitting) == 1 and wanted.date > known.get(min(fitting), wanted).date
+    advice = (
+        f" For what {wanted.name} still has of it, open it as it is with `drop_withdrawn` "
+        f"(`--drop-withdrawn {wanted.name}`), or put {wanted.name}'s CSV in place of its own."
+    )
     raise DownloadError(
         f"{where}: expected a folder for record {wanted.record} ({wanted.name}), "
         f"found files of {found}. "
-        "Choose another folder, or the release that this one holds."
+        f"Choose another folder, or the release that this one holds.{advice if later else ''}"
     )
+
+
+class _Mixed(NamedTuple):
+    """A CSV and shards of two releases."""
+
+    csv: Release
+    shards: Release
+
+
+def _older_shards(csv: Path, releases: Iterable[Release]) -> _Mixed | None:
+    """The releases of a CSV and of the shards beside it, where those are of an earlier one; else
+    None.
+    """
+    known = {release.record: release for release in releases}
+    signs = _signs(csv, known.values())
+    listed = signs.pop(METADATA_FILE, set())
+    shards = set(known).intersection(*signs.values()) if signs else set()
+    if len(listed) != 1 or len(shards) != 1:
+        return None
+    found = _Mixed(known[listed.pop()], known[shards.pop()])
+    return found if found.shards.date < found.csv.date else None
+
+
+def shards_of(folder: str | os.PathLike[str], release: Release) -> Release:
+    """Returns the release that the shards in a folder are of: the same one, or an earlier one where
+    only the CSV is of `release`.
+
+    Args:
+        folder: The folder.
+        release: The release that the folder is of.
+    """
+    csv = folder_path(folder) / METADATA_FILE
+    older = _older_shards(csv, (*RELEASES.values(), release))
+    return release if older is None else older.shards
 
 
 def _recorded(csv: Path) -> int | None:
@@ -181,14 +222,15 @@ def find_files(
 
 def files_of(folder: Path, release: Release, shards: Iterable[int] | None) -> list[File]:
     """Returns the files that should be in a folder: the CSV and the chosen shards of the release,
-    or the CSV and the tar of the subset that it holds.
+    which may be those of an earlier one, or the CSV and the tar of the subset that it holds.
 
     Raises:
         ReleaseError: the release has no such shard; the folder holds a subset, which has no shards,
             or is not complete.
     """
     if not is_subset(folder):
-        return [release.metadata, *choose_shards(release, shards).values()]
+        of = shards_of(folder, release)
+        return [release.metadata, *choose_shards(of, shards).values()]
     if shards is not None:
         raise ReleaseError(
             f"{folder}: expected no choice of shards, since the folder holds a subset in one tar, "

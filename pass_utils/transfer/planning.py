@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..errors import DownloadError
 from ..releases import File, Release, choose_shards
-from .folder import FileState, folder_path, release_in, scan
+from .folder import FileState, folder_path, release_in, scan, shards_of
 from .journal import is_subset
 
 
@@ -110,13 +110,20 @@ def chosen_files(release: Release, shards: Iterable[int] | None) -> list[File]:
 
 
 def check_shards_folder(folder: Path, release: Release) -> None:
-    """Refuses to fetch shards into the folder of a subset.
+    """Refuses to fetch shards into the folder of a subset, or of another release's shards.
 
     Raises:
-        DownloadError: the folder holds a subset, complete or not.
+        DownloadError: the folder holds a subset, complete or not, or shards of an earlier release.
     """
     if is_subset(folder):
         raise DownloadError(
             f"{folder}: expected a folder for the shards of {release.name}, found a subset. "
             "Choose another folder."
+        )
+    older = shards_of(folder, release)
+    if older.record != release.record:
+        raise DownloadError(
+            f"{folder}: expected a folder for the shards of {release.name}, found shards of "
+            f"{older.name} beside the CSV of {release.name}. They open as {release.name} as they "
+            f"are; choose another folder for {release.name}'s own."
         )
