@@ -122,6 +122,15 @@ def test_a_later_release_that_withdrew_images_is_a_gap(tmp_path):
     assert write_statement(opened(), tmp_path / "DATA.md")["withdrawals"]["later"] == []
 
 
+def test_withdrawals_hold_up_to_the_release_whose_withdrawn_images_were_dropped(tmp_path):
+    chosen = Selection(drop_withdrawn="v3")
+    facts = write_statement(opened(name="v2"), tmp_path / "DATA.md", selection=chosen)
+    assert facts["withdrawals"] == {"up_to": "v3", "released": "2022-04-07", "later": []}
+    assert "withdrawals.v3" not in facts["gaps"]
+    page = (tmp_path / "DATA.md").read_text()
+    assert "Images that were withdrawn up to release v3 of 2022-04-07 are not among these." in page
+
+
 def test_a_dataset_of_another_origin_has_gaps_for_all_that_is_not_in_it(tmp_path):
     rows = dataset(row(1), row(2)).remove_columns(
         ["gps_latitude", "gps_longitude", "date_taken", "hash"]

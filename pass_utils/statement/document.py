@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,6 @@ class Document:
             "pass_utils": __version__,
             "dataset": _dataset(release),
             "licenses": _LICENSES if release else None,
-            "withdrawals": self._withdrawals(),
             "limitations": [*datasheet.LIMITATIONS],
         }
         if release is None:
@@ -62,21 +62,31 @@ class Document:
         """Returns facts and gaps in one document."""
         return {**self.facts, "gaps": self.gaps}
 
-    def _withdrawals(self) -> dict[str, Any]:
+    def _add_withdrawals(self, dropped: Iterable[str]) -> None:
+        """Add up to which release withdrawals hold: that of the images, or a later one whose
+        withdrawn images were dropped.
+        """
         if self._release is None:
             self.gaps["withdrawals"] = "whether images that were withdrawn are among these"
-            return {"up_to": None, "released": None, "later": []}
+            self.facts["withdrawals"] = {"up_to": None, "released": None, "later": []}
+            return
         names = list(RELEASES)
-        name = self._release.name
-        later = names[names.index(name) + 1 :] if name in names else []
-        for number, other in enumerate(later):
-            before = RELEASES[later[number - 1]] if number else self._release
-            withdrawn = before.images - RELEASES[other].images
+        if self._release.name in names:
+            upto = max((self._release.name, *dropped), key=names.index)
+            later = names[names.index(upto) + 1 :]
+        else:  # one that only the caller knows
+            upto, later = self._release.name, []
+        for before, other in zip([upto, *later], later, strict=False):
+            withdrawn = RELEASES[before].images - RELEASES[other].images
             self.gaps[f"withdrawals.{other}"] = (
                 f"whether any of these is among the {withdrawn:,} images that {other} of "
                 f"{RELEASES[other].date} withdrew"
             )
-        return {"up_to": name, "released": self._release.date, "later": later}
+        self.facts["withdrawals"] = {
+            "up_to": upto,
+            "released": RELEASES.get(upto, self._release).date,
+            "later": later,
+        }
 
     def add_counts(self, parts: Parts, statistics: Statistics) -> None:
         """Add what was counted of the images of all splits."""
@@ -154,6 +164,8 @@ class Document:
             "records": steps.records,
             "missing": len(subset.missing) if subset else None,
         }
+        dropped = (record.get("drop_withdrawn") for record in steps.records)
+        self._add_withdrawals(filter(None, dropped))
         if words is None:
             self.gaps["selection"] = "how the images were chosen"
 
