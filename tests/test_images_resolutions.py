@@ -23,6 +23,7 @@ from pass_utils.images.resolutions import (
     table_resolutions,
 )
 from pass_utils.metadata import open_metadata
+from pass_utils.shards import reads as many_reads
 from pass_utils.shards.source import ShardFile
 
 SIZES = [(number % 40 + 1, number % 23 + 1) for number in range(60)]
@@ -61,9 +62,18 @@ def sizes_of(dataset, **options) -> list[tuple[int, int]]:
 
 @pytest.fixture
 def reads(monkeypatch) -> list[tuple[str, int, int]]:
-    """Every read of a shard: its name, offset and size."""
+    """Every read of a shard: its name, offset and size; none in a thread, so that they are in
+    order.
+    """
     seen = []
-    pread = ShardFile.pread
+    monkeypatch.setattr(many_reads, "_SLOW", float("inf"))
+    pread, read_at = ShardFile.pread, ShardFile.read_at
+
+    def record_read_at(self, offset, buffer):
+        seen.append((Path(self.name).name, offset, len(buffer)))
+        return read_at(self, offset, buffer)
+
+    monkeypatch.setattr(ShardFile, "read_at", record_read_at)
     monkeypatch.setattr(
         ShardFile,
         "pread",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import subprocess
@@ -16,10 +17,11 @@ import pytest
 from conftest import image_hash, jpeg
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.tars import make_tar
+from support.tars import make_tar, write_tar
 
 from pass_utils import ShardError
 from pass_utils._util.text import plain_line
+from pass_utils.shards import places
 from pass_utils.shards.places import Place, ShardFileSystem, group_places, place_urls
 from pass_utils.shards.source import ShardFile
 from pass_utils.shards.tar import read_members
@@ -354,3 +356,84 @@ def test_datasets_writes_the_bytes_at_a_url_where_it_embeds_files(shard):
     assert image.embed_storage(places).to_pylist() == [
         {"bytes": data, "path": f"{hash}.jpg"} for hash, data in zip(HASHES, IMAGES, strict=True)
     ]
+
+
+# Shards that are kept open
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """The shards that are kept open, none at first."""
+    shards: dict[str, ShardFile] = {}
+    monkeypatch.setattr(places, "_kept", shards)
+    return shards
+
+
+def tar_of(path, data=b"x" * 700):
+    """A shard with one image, and the URL of it."""
+    write_tar(path, [(f"PASS_dataset/0/{'a' * 30}.jpg", data)])
+    return urls_of(path)[0]
+
+
+def test_a_shard_is_opened_once_for_many_reads(tmp_path, kept, monkeypatch):
+    opened = []
+    real = places.open_shard
+    monkeypatch.setattr(
+        places, "open_shard", lambda *args, **more: opened.append(args) or real(*args, **more)
+    )
+    url = tar_of(tmp_path / "PASS.0.tar")
+    system = ShardFileSystem()
+    assert [system.cat_file(url) for _ in range(3)] == [b"x" * 700] * 3
+    assert system.cat_file(url, 690) == b"x" * 10
+    assert system.cat_file(url, -3, -1) == b"xx"
+    with fsspec.open(url) as file:
+        assert file.read() == b"x" * 700
+    assert len(opened) == 1
+
+
+def test_a_kept_shard_that_changed_or_is_gone_is_refused(tmp_path, kept):
+    path = tmp_path / "PASS.0.tar"
+    url = tar_of(path)
+    assert Place.from_url(url).read() == b"x" * 700
+    (tmp_path / "other.tar").write_bytes(path.read_bytes())
+    os.utime(tmp_path / "other.tar", ns=(0, 0))
+    (tmp_path / "other.tar").replace(path)
+    with pytest.raises(ShardError, match="expected the file that the dataset was opened with"):
+        Place.from_url(url).read()
+    assert kept == {}
+    again = urls_of(path)[0]
+    assert Place.from_url(again).read() == b"x" * 700
+    path.unlink()
+    with pytest.raises(ShardError, match="expected a shard here, found none"):
+        Place.from_url(again).read()
+    assert kept == {}
+
+
+def test_no_more_than_so_many_shards_are_kept_and_the_others_are_closed(
+    tmp_path, kept, monkeypatch
+):
+    monkeypatch.setattr(places, "_KEPT", 2)
+    made = [tar_of(tmp_path / f"PASS.{number}.tar", b"%d" % number * 9) for number in range(4)]
+    descriptors = Path("/proc/self/fd")
+    before = len(list(descriptors.iterdir())) if descriptors.is_dir() else 0
+    for number in (0, 1, 2, 3, 0, 2):
+        assert Place.from_url(made[number]).read() == b"%d" % number * 9
+    assert [Path(name).name for name in kept] == ["PASS.0.tar", "PASS.2.tar"]
+    if before:
+        assert len(list(descriptors.iterdir())) == before + 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_forked_processes_read_from_the_shard_that_is_open_at_the_same_time(tmp_path, kept):
+    path = tmp_path / "PASS.0.tar"
+    write_tar(path, [(f"PASS_dataset/0/{n:030x}.jpg", b"%03d" % n * 3000) for n in range(100)])
+    made = urls_of(path)
+    assert Place.from_url(made[0]).read() == b"000" * 3000
+    with multiprocessing.get_context("fork").Pool(3) as pool:
+        found = pool.map(read_all, [made] * 3)
+    assert found == [[b"%03d" % n * 3000 for n in range(100)]] * 3
+
+
+def read_all(made):
+    """The bytes of all these images."""
+    return [Place.from_url(url).read() for url in made]

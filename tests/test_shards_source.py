@@ -19,7 +19,7 @@ from pass_utils._util.retry import Retry
 from pass_utils.net import ranges as remote
 from pass_utils.shards import source as sources
 from pass_utils.shards import tar as shards
-from pass_utils.shards.source import RemoteShard
+from pass_utils.shards.source import RemoteShard, ShardFile
 from pass_utils.shards.tar import read_members
 
 NAME = "PASS.0.tar"
@@ -254,3 +254,34 @@ def test_members_of_any_ranges_are_those_of_the_whole(tmp_path, monkeypatch):
             assert found == files
 
         check()
+
+
+def test_neighbours_are_read_together_and_every_buffer_gets_its_bytes(tmp_path, monkeypatch):
+    data = bytes(range(256)) * 1000
+    path = tmp_path / "a.tar"
+    path.write_bytes(data)
+    calls = []
+    preadv = os.preadv
+    monkeypatch.setattr(
+        "os.preadv", lambda *args: calls.append(len(args[1])) or preadv(*args), raising=True
+    )
+    spans = [(0, 700), (1000, 300), (1300, 0), (1300, 5), (9000, 99), (9000, 99), (50, 7)]
+    spans += [(20_000 + 600 * n, 500) for n in range(100)]
+    buffers = [bytearray(size) for _, size in spans]
+    with ShardFile(path) as shard:
+        shard.read_neighbours(
+            (offset, memoryview(buffer)) for (offset, _), buffer in zip(spans, buffers, strict=True)
+        )
+    assert buffers == [data[offset : offset + size] for offset, size in spans]
+    assert calls == [5, 1, 1, 1, 127, 71]
+
+
+def test_neighbours_past_the_end_are_refused(tmp_path):
+    path = tmp_path / "a.tar"
+    path.write_bytes(b"x" * 1000)
+    parts = [(0, memoryview(bytearray(600))), (700, memoryview(bytearray(301)))]
+    with (
+        ShardFile(path) as shard,
+        pytest.raises(ShardError, match="expected 301 bytes at 700, found 300"),
+    ):
+        shard.read_neighbours(parts)

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from .._datasets import Rows, file_size, read_file, stored_chunks
 from ..errors import ExportError, ImageError
-from ..shards.places import Places, group_places, open_shard
+from ..shards.places import Places, group_places, kept_shard
 
 ByteCounts = npt.NDArray[np.int64]
 
@@ -161,9 +161,12 @@ def _read(data: pa.BinaryArray, paths: pa.StringArray) -> pa.BinaryArray:
     buffer = pa.allocate_buffer(int(ends[-1]))
     view = memoryview(buffer).cast("B")
     for places in in_shards:
-        with open_shard(places.shard, places.stamp) as shard:
-            for row, offset in zip(places.rows.tolist(), places.offsets.tolist(), strict=True):
-                shard.readinto(offset, view[ends[row] : ends[row + 1]])
+        places = places.take(np.argsort(places.offsets, kind="stable"))
+        begins, stops = ends[places.rows].tolist(), ends[places.rows + 1].tolist()
+        kept_shard(places.shard, places.stamp).read_neighbours(
+            (offset, view[begin:end])
+            for offset, begin, end in zip(places.offsets.tolist(), begins, stops, strict=True)
+        )
     return pa.Array.from_buffers(
         pa.binary(), len(paths), [None, pa.py_buffer(ends.astype(np.int32)), buffer]
     )

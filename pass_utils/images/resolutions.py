@@ -13,7 +13,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -24,8 +23,9 @@ import pyarrow as pa
 
 from .._datasets import Rows, open_file, read_file, stored_chunks, stored_indices
 from .._util.cache import cache_dir, cache_path, read_batch, write_batch
-from ..errors import ImageError
+from ..errors import ImageError, TruncatedImageError
 from ..shards.places import Places, open_shard
+from ..shards.reads import ManyReads
 from .files import dataset_places, locate
 from .header import FIRST_BYTES, Resolution, header_resolution, image_size, read_resolution
 
@@ -33,9 +33,7 @@ logger = logging.getLogger(__name__)
 
 _FORMAT = 2  # of the cache; raise it when what is written there changes, or how headers are read
 _ROWS_AT_A_TIME = 10_000
-# images whose headers the system is asked for before they are read: from a cold disk three times as
-# fast
-_AHEAD = 32
+_AT_ONCE = 256  # images of a shard whose headers are read at once
 _BROKEN: Resolution = (-1, -1)
 _LISTED = 5  # hashes of broken images that a message names
 
@@ -225,23 +223,32 @@ def _from_bytes(data: pa.BinaryArray, rows: Rows | None) -> Resolutions:
 
 
 def _from_shard(places: Places) -> Resolutions:
-    """The resolutions of images in a shard, those that come next requested while one is read."""
+    """The resolutions of images in a shard, of which many are read at once."""
     found: list[Resolution] = []
-    with open_shard(places.shard, places.stamp, random_access=True) as shard:
-        offsets, lengths = places.offsets.tolist(), places.sizes.tolist()
-        heads = [min(length, FIRST_BYTES) for length in lengths]
-        for offset, head in zip(offsets[:_AHEAD], heads, strict=False):
-            shard.prefetch(offset, head)
-        for offset, length, *ahead in zip_longest(
-            offsets, lengths, offsets[_AHEAD:], heads[_AHEAD:]
-        ):
-            if ahead[0] is not None:
-                shard.prefetch(*ahead)
-            try:
-                found.append(read_resolution(partial(shard.pread, offset), length))
-            except ImageError:
-                found.append(_BROKEN)
+    with (
+        open_shard(places.shard, places.stamp, random_access=True) as shard,
+        ManyReads(shard) as reads,
+    ):
+        for begin in range(0, len(places.offsets), _AT_ONCE):
+            part = slice(begin, begin + _AT_ONCE)
+            heads = memoryview(reads.read(places.offsets[part], FIRST_BYTES).data).cast("B")
+            rows = zip(places.offsets[part].tolist(), places.sizes[part].tolist(), strict=True)
+            for index, (offset, length) in enumerate(rows):
+                head = heads[index * FIRST_BYTES :][: min(length, FIRST_BYTES)]
+                found.append(_from_head(head, partial(shard.pread, offset), length))
     return _array(found)
+
+
+def _from_head(head: memoryview, read: Callable[[int], bytes], length: int) -> Resolution:
+    """The resolution of an image from its first bytes, and from more where these are too few."""
+    try:
+        resolution = header_resolution(head)
+    except TruncatedImageError:
+        resolution = None
+    try:
+        return resolution or read_resolution(read, length)
+    except ImageError:
+        return _BROKEN
 
 
 def _from_path(path: str) -> Resolution:

@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote, unquote, unquote_to_bytes
@@ -61,9 +62,7 @@ class Place(NamedTuple):
             )
         offset, size, stamp, shard, name = match.groups()
         _check_size(url, int(size))
-        return cls(
-            os.fsdecode(unquote_to_bytes(shard)), int(offset), int(size), stamp, unquote(name)
-        )
+        return cls(_decode_path(shard), int(offset), int(size), stamp, unquote(name))
 
     def read(self) -> bytes:
         """The image's bytes.
@@ -72,8 +71,7 @@ class Place(NamedTuple):
             ShardError: the shard is gone, or is not the file that it was when the dataset was
             opened.
         """
-        with open_shard(self.shard, self.stamp, offset=self.offset) as shard:
-            data = shard.pread(self.offset, self.size)
+        data = kept_shard(self.shard, self.stamp, offset=self.offset).pread(self.offset, self.size)
         if len(data) < self.size:
             raise ShardError(
                 f"{self.shard}: expected {self.size:,} bytes at {self.offset:,}, found "
@@ -82,6 +80,12 @@ class Place(NamedTuple):
                 offset=self.offset,
             )
         return data
+
+
+@lru_cache(maxsize=64)
+def _decode_path(quoted: str) -> str:
+    """The path of a shard, of which URLs have few."""
+    return os.fsdecode(unquote_to_bytes(quoted))
 
 
 def _check_size(url: str, size: int) -> None:
@@ -142,6 +146,44 @@ def open_shard(
             shard=path,
             offset=offset,
         )
+    return shard
+
+
+_KEPT = 16  # shards that are kept open
+_kept: dict[str, ShardFile] = {}
+
+
+def kept_shard(path: str, stamp: str, *, offset: int | None = None) -> ShardFile:
+    """A shard that stays open in this process for the next read, if it is still the file that it
+    was; do not close it.
+
+    Threads and forked processes may share it: `ShardFile` reads without moving an offset. The least
+    recently opened one is closed when there are too many and nobody reads it any more.
+
+    Args:
+        path: of the shard.
+        stamp: of the shard when a dataset was opened with it.
+        offset: the byte that an error names.
+
+    Raises:
+        ShardError: it is gone, or another.
+    """
+    shard = _kept.get(path)
+    if shard is not None and shard.stamp == stamp:
+        try:
+            status = os.stat(path)  # noqa: PTH116  (twice as fast as Path.stat)
+        except OSError:
+            status = None
+        if status is not None and (status.st_size, status.st_mtime_ns) == (
+            shard.size,
+            shard.mtime_ns,
+        ):
+            return shard
+    _kept.pop(path, None)
+    shard = open_shard(path, stamp, offset=offset)
+    while len(_kept) >= _KEPT:
+        _kept.pop(next(iter(_kept), ""), None)
+    _kept[path] = shard
     return shard
 
 
@@ -230,6 +272,13 @@ class ShardFileSystem(AbstractFileSystem):
             return datetime.fromtimestamp(shard.mtime_ns / 1e9, tz=timezone.utc)
 
     created = modified  # whatever the shard was before, its images came with the last change
+
+    def cat_file(
+        self, path: str, start: int | None = None, end: int | None = None, **kwargs: Any
+    ) -> bytes:
+        """Returns the image's bytes, or those from `start` to `end`."""
+        data = Place.from_url(path).read()
+        return data if start is None and end is None else data[start:end]
 
     def _open(self, path: str, mode: str = "rb", **kwargs: Any) -> _ImageFile:
         if mode != "rb":

@@ -6,7 +6,7 @@ import io
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from .._util.stamp import FileStamp
@@ -16,6 +16,9 @@ from ..net.ranges import RemoteFile
 
 _GAP = 1 << 20  # bytes that are read over rather than asked for anew
 _TAIL = 1 << 18  # bytes asked for at a time where a member goes on behind the end of its range
+_TOGETHER = 64  # buffers that one system call fills
+# where the bytes between neighbours go, which nobody reads: the rest of a block and a header
+_BETWEEN = memoryview(bytearray(1024))
 
 
 class Source(Protocol):
@@ -102,11 +105,6 @@ class ShardFile:
             shard=self.name,
         )
 
-    def prefetch(self, offset: int, size: int) -> None:
-        """Starts to read bytes into the system's cache that will be asked for soon."""
-        if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(self._file.fileno(), offset, size, os.POSIX_FADV_WILLNEED)
-
     def read_at(self, offset: int, buffer: memoryview) -> int:
         """Reads bytes from `offset` on into `buffer`; threads and processes may share the file.
 
@@ -144,6 +142,39 @@ class ShardFile:
                 offset=offset,
             )
 
+    def read_neighbours(self, parts: Iterable[tuple[int, memoryview]]) -> None:
+        """Fills buffers with the bytes from their offsets on; those that follow each other with
+        little between them are read together.
+
+        Args:
+            parts: offsets and buffers, best in the order of the offsets.
+
+        Raises:
+            ShardError: the shard ends before.
+        """
+        run: list[tuple[int, memoryview]] = []
+        end = 0
+        for offset, buffer in parts:
+            if run and (not 0 <= offset - end <= len(_BETWEEN) or len(run) == _TOGETHER):
+                self._read_run(run)
+                run = []
+            run.append((offset, buffer))
+            end = offset + len(buffer)
+        self._read_run(run)
+
+    def _read_run(self, run: list[tuple[int, memoryview]]) -> None:
+        """Fill buffers whose bytes follow each other."""
+        if len(run) > 1 and hasattr(os, "preadv"):
+            begin = end = run[0][0]
+            buffers: list[memoryview] = []
+            for offset, buffer in run:
+                buffers += (_BETWEEN[: offset - end], buffer) if offset > end else (buffer,)
+                end = offset + len(buffer)
+            if os.preadv(self._file.fileno(), buffers, begin) == end - begin:
+                return
+        for offset, buffer in run:
+            self.readinto(offset, buffer)
+
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
@@ -153,6 +184,10 @@ class ShardFile:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            self.close()
 
 
 class RemoteShard:
