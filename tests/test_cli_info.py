@@ -14,6 +14,7 @@ def test_info_describes_a_folder(run):
     assert told == {
         "release": "v3",
         "release_images": 1_439_588,
+        "withdrawn": None,
         "images": 23,
         "image_bytes": told["image_bytes"],
         "creators": 8,

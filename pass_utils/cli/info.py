@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import click
+
 from ._framework import command
 from ._options import as_json, filters, folder, quiet, selection
 from ._output import print_json, print_statistics
@@ -34,14 +36,22 @@ def info(
     FOLDER holds the shards and the CSV. The first run reads the first kilobytes of each photo, for
     its width and height; they are cached.
     """
-    from ..releases import DATASET_SPDX, SPDX, release_of
+    from ..releases import DATASET_SPDX, METADATA_FILE, SPDX, release_of
     from ..statistics import dataset_statistics
+    from ..transfer.withdrawn import find_withdrawn
 
     dataset = load(folder, release, shards, filters, quiet=quiet)
     statistics, of = dataset_statistics([dataset]), release_of(dataset)
+    withdrawn = find_withdrawn([dataset], of, csv=folder / METADATA_FILE)
     if as_json:
-        facts = {"release": of and of.name, "release_images": of and of.images}
+        facts: dict[str, Any] = {"release": of and of.name, "release_images": of and of.images}
         licenses = {"dataset": DATASET_SPDX, "photos": SPDX}
+        facts["withdrawn"] = withdrawn and {
+            "release": withdrawn.release.name,
+            "images": withdrawn.images,
+        }
         print_json({**facts, **statistics.to_json(), "licenses": licenses})
     else:
         print_statistics(statistics, of)
+        if withdrawn is not None:
+            click.echo(f"  {'withdrawn':<11} {withdrawn}")

@@ -36,6 +36,7 @@ from ..export.resume import Written
 from ..export.splits import CARD_FILE
 from ..export.streams import write_files
 from ..export.writing import AnyDataset
+from ..transfer.withdrawn import warn_of_withdrawn
 from .card import Card, read_card, write_card
 from .contents import Contents
 from .repository import Repository, Upload
@@ -110,6 +111,8 @@ def push_to_hub(
     for part in splits.parts.values():
         if isinstance(part, datasets.Dataset):
             check_dataset(part, changes)
+    if not splits.streamed:
+        warn_of_withdrawn(splits.parts.values(), release)
     repository = Repository(repo_id, token=token, revision=revision, create_pr=create_pr)
     folder = _DEFAULT_FOLDER if config_name == "default" else config_name
     quiet = is_quiet(quiet)
@@ -134,6 +137,8 @@ def push_to_hub(
         contents, columns = _upload_files(
             session, splits, work, folder, max_shard_size, changes, quiet
         )
+        if splits.streamed:
+            warn_of_withdrawn(filter(None, columns.values()), release)
         credits = work / CREDITS_FILE
         credited = write_credits(columns, credits, release=release, changes=changes)
         if credited:

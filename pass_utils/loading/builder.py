@@ -35,7 +35,7 @@ from pass_utils.transfer.download import download_subset
 from pass_utils.transfer.fetch import fetch
 from pass_utils.transfer.folder import file_stamp, find_files, release_in, shards_of
 from pass_utils.transfer.planning import chosen_files
-from pass_utils.transfer.withdrawn import check_release_list, still_there
+from pass_utils.transfer.withdrawn import check_release_list, log_withdrawn_since, still_there
 
 logger = logging.getLogger(__name__)
 
@@ -216,9 +216,26 @@ class Pass(datasets.ArrowBasedBuilder):
         with _cache_errors():
             super().download_and_prepare(*args, **kwargs)
 
+    def as_dataset(self, *args: Any, **kwargs: Any) -> Any:
+        """As in the parent; what was withdrawn of all of a release is logged."""
+        self._log_withdrawn()
+        return super().as_dataset(*args, **kwargs)
+
+    def _log_withdrawn(self) -> None:
+        """Log once what a later release has withdrawn of this one, if it is opened completely."""
+        release = self.config.release
+        if self.config.selection.by_metadata or self.config.shards is not None:
+            return
+        if self.config.data_dir is not None:
+            sizes = [part.size for part in self._find_files()[1]]
+            if sizes != [file.size for file in release.shards.values()]:
+                return  # a miniature, or shards of another release
+        log_withdrawn_since(release)
+
     def as_streaming_dataset(self, *args: Any, **kwargs: Any) -> Any:
         """As in the parent; the CSV is fetched and parsed now, before the workers want it."""
         self._have_metadata()
+        self._log_withdrawn()
         return super().as_streaming_dataset(*args, **kwargs)
 
     def _have_metadata(self) -> None:

@@ -128,9 +128,14 @@ def filter_keys(
     return None if splits.streamed else lists, filtered
 
 
+def has_hashes(features: datasets.Features) -> bool:
+    """Whether there is a column `hash` of text."""
+    return getattr(features.get(HASH), "dtype", None) in ("string", "large_string")
+
+
 def _check_column(features: datasets.Features) -> None:
-    dtype = getattr(features.get(HASH), "dtype", None)
-    if dtype not in ("string", "large_string"):
+    if not has_hashes(features):
+        dtype = getattr(features.get(HASH), "dtype", None)
         raise DatasetError(
             f"dataset: expected a column `{HASH}` of text, found "
             f"{', '.join(features) if dtype is None else dtype}. Keep it when you map or select "

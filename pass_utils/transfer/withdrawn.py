@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._datasets import AnyDataset
 from .._util.cache import cache_dir
@@ -24,10 +24,9 @@ from ..releases import (
     find_release,
     miniature_of,
     newest_release,
-    release_of,
 )
 from ..selection.lists import read_hashes
-from ..selection.membership import filter_keys
+from ..selection.membership import filter_keys, has_hashes
 from ..selection.record import Hashes, Selection
 from .fetch import fetch
 from .folder import folder_path
@@ -220,30 +219,91 @@ def _incomplete(release: Release, what: str, found: int) -> SelectionError:
     )
 
 
-def count_withdrawn(datasets: Iterable[Any], release: Release, keys: Keys) -> int:
-    """Returns how many rows are not in the list of a release.
+class Withdrawn(NamedTuple):
+    """What the newest release has withdrawn of some rows of an older one.
+
+    Attributes:
+        release: The newest release.
+        images: How many of the rows; None where its list is not on this machine.
+    """
+
+    release: Release
+    images: int | None
+
+    def __str__(self) -> str:
+        name = self.release.name
+        if self.images is None:
+            return (
+                f"not known, as the list of release {name} is not on this machine: "
+                f"`--drop-withdrawn {name}` fetches it once."
+            )
+        if not self.images:
+            return f"none of these images by release {name} ({self.release.date})."
+        noun, are = ("image", "is") if self.images == 1 else ("images", "are")
+        return (
+            f"{self.images:,} of these {noun} {are} no longer in release {name} "
+            f'({self.release.date}), which withdrew them: `drop_withdrawn(ds, "{name}")` or '
+            f"`--drop-withdrawn {name}` leaves them out."
+        )
+
+
+def find_withdrawn(
+    parts: Iterable[Any],
+    release: Release | None,
+    *,
+    csv: _Path | None = None,
+    cache_root: _Path | None = None,
+) -> Withdrawn | None:
+    """Returns what the newest release has withdrawn of some rows, as far as it can be known without
+    a network.
 
     Args:
-        datasets: Datasets, no streams, with a column `hash`.
-        release: The release.
-        keys: Its list.
+        parts: Datasets, no streams, with a column `hash`.
+        release: The release that they come from; None where that is not known.
+        csv: Their CSV, if known, as for `read_release_list`.
+        cache_root: The cache, None for that of `datasets`.
+
+    Returns:
+        None where the rows are of the newest release, or of none.
     """
-    return sum(
-        len(part) - len(filter_keys(part, include=keys)[1]) for part in datasets if len(part)
-    )
+    newest = newest_release()
+    if release is None or release.date >= newest.date:
+        return None
+    datasets = [part for part in parts if len(part) and has_hashes(part.features)]
+    most = release.images - newest.images
+    if sum(map(len, datasets)) == release.images:
+        return Withdrawn(newest, most)
+    keys = known_release_list(newest, csv=csv, cache_root=cache_root)
+    if keys is None:
+        return Withdrawn(newest, None)
+    found = sum(len(part) - len(filter_keys(part, include=keys)[1]) for part in datasets)
+    # more than were withdrawn: the rows are not of this release, but of a miniature of it
+    return Withdrawn(newest, found if found <= most else None)
 
 
-def withdrawn_since(dataset: Any) -> Release | None:
-    """Returns the newest release, where a dataset is of an older one; else None."""
-    release, newest = release_of(dataset), newest_release()
-    return newest if release is not None and release.date < newest.date else None
+def warn_of_withdrawn(parts: Iterable[Any], release: Release | None) -> None:
+    """Logs what the newest release has withdrawn of some rows, where that is known to be something.
+
+    Args:
+        parts: As for `find_withdrawn`.
+        release: Likewise.
+    """
+    found = find_withdrawn(parts, release)
+    if found is not None and found.images:
+        logger.warning("%s", found)
 
 
-def withdrawn_line(count: int, release: Release) -> str:
-    """Returns what people are told where images were withdrawn by a release."""
-    noun, are = ("image", "is") if count == 1 else ("images", "are")
-    return (
-        f"{count:,} of these {noun} {are} no longer in release {release.name} ({release.date}), "
-        f'which withdrew them: `drop_withdrawn(ds, "{release.name}")` or `--drop-withdrawn '
-        f"{release.name}` leaves them out."
-    )
+_logged: set[str] = set()  # releases that were opened in this process
+
+
+def log_withdrawn_since(release: Release) -> None:
+    """Logs, once in a process, how many images of a release that is opened the newest one withdrew.
+
+    Args:
+        release: The release, all of which is opened.
+    """
+    newest = newest_release()
+    withdrawn = release.images - newest.images
+    if release.date < newest.date and withdrawn > 0 and release.name not in _logged:
+        _logged.add(release.name)
+        logger.warning("%s", Withdrawn(newest, withdrawn))
