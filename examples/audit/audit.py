@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from findings import Counts, open_marked, write_marked
 from review import Facts, write_pages
 from scanning import Plan, scan
+from tqdm import tqdm
 
 import pass_utils
 from pass_utils.errors import PassError
@@ -93,11 +94,12 @@ def audit(options: argparse.Namespace) -> Counts:
                 out / "parts",
                 options.part,
             )
-            done = 0
-            for rows in scan(plan, options.workers):
-                done += rows
-                print(f"\r{done:,} of {len(dataset):,} images", end="", file=sys.stderr)
-            print(file=sys.stderr)
+            left = sum(map(plan.rows, plan.left()))
+            size = len(dataset)
+            # on terminals only
+            with tqdm(total=size, initial=size - left, unit=" images", disable=None) as bar:
+                for rows in scan(plan, options.workers):
+                    bar.update(rows)
             return write_results(plan, detectors, options)
     except Timeout as err:
         raise AuditError(
@@ -200,6 +202,9 @@ def main() -> None:
         counts = audit(options)
     except PassError as err:
         sys.exit(f"error: {err}")
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again, and it resumes", file=sys.stderr)
+        sys.exit(130)
     print("\n".join(speeds(counts)))
 
 

@@ -1,49 +1,47 @@
 "use strict";
-// Decisions by hash: a word of WORDS and what the detectors found, as "person faces 0.93".
-const WORDS = ["person", "no", "unsure"];
-const { audit, page, marked } = document.body.dataset;
+// Decisions by hash: person, no or unsure, and what detectors found, as "person faces 0.93". The
+// browser keeps them in buckets by the first two digits of the hash, whatever the pages are.
+const { audit, marked } = document.body.dataset;
 const PREFIX = `pass-audit/${audit}/`;
-const OWN = PREFIX + page, LOADED = PREFIX + "loaded";
 const $ = (id) => document.getElementById(id);
 const cards = [...document.querySelectorAll("#cards > li")];
 const byHash = new Map(cards.map((card) => [card.dataset.hash, card]));
 const past = []; // decisions before the last ones, for undo
-let decisions = new Map(), loaded = new Map(), elsewhere = new Map();
-let current = null, drawn = null;
+const unkept = new Map(); // what the browser refused to keep
+let decisions = new Map(), current = null, drawn = null;
 
 function warn(text) {
   $("warning").textContent = text;
   $("warning").hidden = !text;
 }
 
-function read(key) {
+function bucket(key) {
+  return new Map(Object.entries(JSON.parse(localStorage.getItem(key) ?? "{}")));
+}
+
+// All decisions of this audit, of every page.
+function kept() {
   try {
-    return new Map(Object.entries(JSON.parse(localStorage.getItem(key) ?? "{}")));
+    const keys = Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
+    return new Map(keys.flatMap((key) => [...bucket(key)]));
   } catch {
     return new Map();
   }
 }
 
-function store(key, map) {
+function keep(hash, decision) {
+  const key = PREFIX + hash.slice(0, 2);
+  if (decision) decisions.set(hash, decision);
+  else decisions.delete(hash);
   try {
-    localStorage.setItem(key, JSON.stringify(Object.fromEntries(map)));
-    warn("");
+    const changed = bucket(key);
+    if (decision) changed.set(hash, decision);
+    else changed.delete(hash);
+    localStorage.setItem(key, JSON.stringify(Object.fromEntries(changed)));
   } catch {
+    unkept.set(hash, decision);
     warn("This browser does not keep decisions. Save decisions.csv before you close the page.");
   }
-}
-
-// The decisions on other pages of this audit that this browser knows.
-function findElsewhere() {
-  const found = new Map(loaded);
-  try {
-    for (const key of Object.keys(localStorage)) {
-      if (key.startsWith(PREFIX) && key !== OWN && key !== LOADED) {
-        for (const [hash, decision] of read(key)) found.set(hash, decision);
-      }
-    }
-  } catch { /* without storage there are no other pages */ }
-  return new Map([...found].filter(([hash]) => !byHash.has(hash)));
 }
 
 const word = (decision) => decision?.split(" ", 1)[0];
@@ -75,10 +73,10 @@ function show(card) {
 }
 
 function count() {
-  const here = decisions.size, all = here + elsewhere.size;
+  const here = cards.filter((card) => decisions.has(card.dataset.hash)).length;
   $("progress").value = here;
-  const others = Number(marked) > cards.length ? `, ${all} of ${marked} on all pages` : "";
-  $("count").textContent = `${here} of ${cards.length} decided${others}`;
+  const pages = Number(marked) > cards.length ? `, ${decisions.size} of ${marked} on all pages` : "";
+  $("count").textContent = `${here} of ${cards.length} decided${pages}`;
 }
 
 function crop(image, rect, canvas) {
@@ -134,12 +132,7 @@ function move(steps) {
 }
 
 function set(hash, decision) {
-  if (decision) decisions.set(hash, decision);
-  else {
-    decisions.delete(hash);
-    if (loaded.delete(hash)) store(LOADED, loaded);
-  }
-  store(OWN, decisions);
+  keep(hash, decision);
   show(byHash.get(hash));
   count();
 }
@@ -177,7 +170,7 @@ function save(name, rows) {
 }
 
 function sorted() {
-  return [...elsewhere, ...decisions].sort(([one], [other]) => (one < other ? -1 : 1));
+  return [...decisions].sort(([one], [other]) => (one < other ? -1 : 1));
 }
 
 function saveRemovals() {
@@ -201,25 +194,20 @@ async function load(file) {
   } else {
     for (const [, hash, choice, found] of rows) {
       const what = found?.startsWith('"') ? found.slice(1, -1).replaceAll('""', '"') : found;
-      loaded.set(hash, `${choice} ${what ?? ""}`.trim());
-      decisions.delete(hash);
+      keep(hash, `${choice} ${what ?? ""}`.trim());
     }
-    store(LOADED, loaded);
-    store(OWN, decisions);
     refresh();
   }
   $("save").close();
 }
 
-// Takes what the browser has kept, and what was loaded from a file on another page.
+// Takes what the browser has kept, of other tabs as well.
 function refresh() {
-  const own = new Map([...read(OWN), ...decisions]);
-  loaded = new Map([...read(LOADED), ...loaded]);
-  decisions = new Map([...own].filter(([hash]) => byHash.has(hash)));
-  for (const [hash, decision] of loaded) {
-    if (byHash.has(hash) && !decisions.has(hash)) decisions.set(hash, decision);
+  decisions = kept();
+  for (const [hash, decision] of unkept) {
+    if (decision) decisions.set(hash, decision);
+    else decisions.delete(hash);
   }
-  elsewhere = findElsewhere();
   cards.forEach(show);
   count();
   filter();
@@ -262,7 +250,7 @@ $("save-decisions").addEventListener("click", saveDecisions);
 $("load").addEventListener("change", () => load($("load").files[0]));
 $("least").addEventListener("input", filter);
 $("show").addEventListener("change", () => { filter(); $("show").blur(); });
-addEventListener("storage", (event) => { if (event.key?.startsWith(PREFIX)) { decisions = read(OWN); refresh(); } });
+addEventListener("storage", (event) => { if (event.key?.startsWith(PREFIX)) refresh(); });
 refresh();
 const first = visible().find((card) => !decisions.has(card.dataset.hash));
 if (first) select(first);

@@ -11,6 +11,7 @@ import io
 import json
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -74,6 +75,14 @@ class Plan(NamedTuple):
         count = -(-len(self.dataset) // self.part)
         return [self.folder / f"{number:06}.parquet" for number in range(count)]
 
+    def left(self) -> list[int]:
+        """The parts that are not finished."""
+        return [number for number, path in enumerate(self.paths()) if not path.exists()]
+
+    def rows(self, number: int) -> int:
+        """How many rows a part has."""
+        return min(self.part, len(self.dataset) - number * self.part)
+
 
 def scan(plan: Plan, workers: int) -> Iterator[int]:
     """Checks the parts that are left.
@@ -83,17 +92,15 @@ def scan(plan: Plan, workers: int) -> Iterator[int]:
         workers: Processes.
 
     Returns:
-        The numbers of images in finished parts, those of an earlier run first.
+        The number of images of each part when it is finished.
 
     Raises:
         AuditError: a detector failed, or a process was killed.
+        ShardError: a shard is gone or has changed.
     """
-    left = []
-    for number, path in enumerate(plan.paths()):
-        if path.exists():
-            yield _rows(plan, number)
-        else:
-            left.append(number)
+    left = plan.left()
+    for path in plan.folder.glob("*.part"):  # which a killed process was writing
+        path.unlink()
     if not left:
         return
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process for each core
@@ -109,7 +116,7 @@ def scan(plan: Plan, workers: int) -> Iterator[int]:
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                yield _rows(plan, future.result())
+                yield plan.rows(future.result())
                 running |= {pool.submit(_check_part, number) for number in islice(waiting, 1)}
     except BrokenProcessPool as err:
         raise AuditError(
@@ -118,10 +125,6 @@ def scan(plan: Plan, workers: int) -> Iterator[int]:
         ) from err
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _rows(plan: Plan, number: int) -> int:
-    return min(plan.part, len(plan.dataset) - number * plan.part)
 
 
 _plan: Plan
@@ -134,6 +137,8 @@ def _start(plan: Plan) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    # Ctrl-C goes to all processes of a terminal; what a part lacks is checked again.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     _plan = plan
     _detectors = [
         load_detector(source, person_class=plan.person_class) for source in plan.detectors
@@ -151,7 +156,7 @@ def _check_part(number: int) -> int:
     marked: list[dict[str, Any]] = []
     undecodable: list[str] = []
     begin = number * _plan.part
-    rows = _plan.dataset.select(range(begin, begin + _rows(_plan, number)))
+    rows = _plan.dataset.select(range(begin, begin + _plan.rows(number)))
     for row in rows:
         data = _read(row["image"])
         try:
@@ -196,6 +201,11 @@ def _detect(hash: str, data: bytes, seconds: dict[str, float]) -> dict[str, list
             ) from err
         seconds[detector.name] += time.process_time() - begin
         for *box, score in detections:
+            if not 0 <= score <= 1:
+                raise AuditError(
+                    f"detector {detector.name}: expected scores from 0 to 1, found {score} in "
+                    f"image {hash}. Scale them."
+                )
             if score >= _plan.threshold:
                 found["boxes"].append(box)
                 found["scores"].append(score)

@@ -218,6 +218,32 @@ def test_pages_of_an_audit_share_their_decisions(tmp_path, visit):
     assert sorted(path.name for path in tmp_path.glob("*.html")) == ["review.html"]
 
 
+def test_decisions_stay_when_the_pages_are_cut_anew(tmp_path, visit):
+    *_, last = write_marked(tmp_path, 5, per_page=2)
+    page = visit(last)
+    page.keyboard.press("p")
+    (path,) = write_marked(tmp_path, 5, per_page=10)
+    page.goto(path.as_uri())
+    assert page.locator("#count").inner_text() == "1 of 5 decided"
+    page.keyboard.press("n")
+    page.keyboard.press("End")
+    page.keyboard.press("x")
+    page.reload()
+    assert saved(page, "#save-removals") == []
+    assert [row["hash"] for row in saved(page, "#save-decisions")] == [hash_of(0)]
+
+
+def test_two_tabs_of_a_page_share_their_decisions(tmp_path, visit):
+    (path,) = write_marked(tmp_path, 3)
+    page = visit(path)
+    other = visit(path, context=page.context)
+    page.keyboard.press("p")
+    other.wait_for_function("document.querySelector('#count').textContent.startsWith('1 of 3')")
+    other.keyboard.press("End")
+    other.keyboard.press("u")
+    page.wait_for_function("document.querySelector('#count').textContent.startsWith('2 of 3')")
+
+
 def test_saved_decisions_are_loaded_in_another_browser_on_any_page(tmp_path, visit):
     first, second = write_marked(tmp_path, 4, per_page=2)
     page = visit(first)

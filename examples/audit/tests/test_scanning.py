@@ -77,31 +77,56 @@ def test_a_killed_audit_resumes_with_the_same_results(audited, folder, tmp_path)
     assert {name: after[name] for name in done} == done
 
 
-def test_the_processes_of_a_killed_audit_end_with_it(folder, tmp_path):
-    (tmp_path / "slow.py").write_text(
+def start_slow(folder: Path, cwd: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """An audit whose detector takes a minute for an image; and the process that is in it."""
+    (cwd / "slow.py").write_text(
         "import os, time\n"
         "def make():\n"
         "    def detect(data):\n"
-        f"        open({str(tmp_path / 'worker')!r}, 'w').write(str(os.getpid()))\n"
+        "        with open('worker.part', 'w') as file:\n"
+        "            file.write(str(os.getpid()))\n"
+        "        os.replace('worker.part', 'worker')\n"
         "        time.sleep(60)\n"
         "    return detect\n"
     )
-    out = tmp_path / "audit"
-    arguments = [sys.executable, SCRIPT, folder, "-o", out, "--detector", "slow:make"]
+    options = ["--detector", "slow:make", "--workers", "1"]
+    arguments = [sys.executable, SCRIPT, folder, "-o", cwd / "audit", *options]
     process = subprocess.Popen(
-        [*map(str, arguments), "--workers", "1"], cwd=tmp_path, stderr=subprocess.DEVNULL
+        [*map(str, arguments)], cwd=cwd, stderr=subprocess.PIPE, start_new_session=True
     )
-    worker, deadline = tmp_path / "worker", time.monotonic() + 60
-    while not (worker.exists() and worker.read_text()) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 60
+    while not (cwd / "worker").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
+    return process, int((cwd / "worker").read_text())
+
+
+def ends(process: int) -> bool:
+    """Whether a process ends within 30 seconds, long before its image would."""
+    status, deadline = Path(f"/proc/{process}/stat"), time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            if ") Z " in status.read_text():
+                return True
+        except OSError:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_the_processes_of_a_killed_audit_end_with_it(folder, tmp_path):
+    process, worker = start_slow(folder, tmp_path)
+    process.kill()
     process.wait()
-    while Path(f"/proc/{worker.read_text()}/stat").exists() and time.monotonic() < deadline:
-        if ") Z " in Path(f"/proc/{worker.read_text()}/stat").read_text():
-            break
-        time.sleep(0.01)
-    else:
-        assert not Path(f"/proc/{worker.read_text()}").exists()
+    assert ends(worker)
+
+
+def test_an_audit_that_is_interrupted_ends_at_once_and_says_that_it_resumes(folder, tmp_path):
+    process, worker = start_slow(folder, tmp_path)
+    os.killpg(process.pid, signal.SIGINT)
+    _, printed = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert printed.decode() == "interrupted; run the same command again, and it resumes\n"
+    assert ends(worker)
 
 
 def test_an_audit_is_not_resumed_with_other_options(audited, folder):
@@ -129,6 +154,13 @@ def test_a_users_own_detector_marks_what_it_finds(folder, tmp_path, monkeypatch)
     ]
     assert ours == [0] * len(ours)
     assert counts.seconds.keys() == {"all_bright", "faces"}
+
+
+def test_scores_that_are_no_shares_are_refused(folder, tmp_path, monkeypatch):
+    (tmp_path / "percent.py").write_text("make = lambda: lambda data: [(0, 0, 9, 9, 75)]\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(AuditError, match="expected scores from 0 to 1, found 75 in image"):
+        run(folder, tmp_path / "audit", "--detector", "percent:make")
 
 
 def test_a_detector_that_fails_is_reported_with_the_image(folder, tmp_path, monkeypatch):
