@@ -90,7 +90,9 @@ def find_backbone(path: Path, checkpoint: Mapping[str, Any]) -> Backbone:
     expected = {network: expected_tensors(network, {}) for network in NETWORKS}
     network = min(NETWORKS, key=lambda each: sum(map(len, _differences(expected[each], state))))
     check_fit(path, network, expected[network], state)
-    options = {"dynamic_img_size": True} if network.startswith("vit_") else {}
+    # any image size; and a random network as the authors began with
+    transformer = network.startswith("vit_")
+    options = {"dynamic_img_size": True} if transformer else {"zero_init_last": False}
     return Backbone(layout.name, network, options, state)
 
 
