@@ -23,6 +23,7 @@ def parse(description: str, arguments: list[str] | None) -> argparse.Namespace:
     images.add_argument("--data-dir", help="folder of the shards, or of a subset")
     images.add_argument("--release", default="v3", help="default: v3")
     images.add_argument("--sample", type=int, metavar="N", help="this many images, by seed")
+    images.add_argument("--range-size", type=int, help="bytes of a stream's ranges; 256 MiB")
     images.add_argument("--stream", action="store_true", help="stream the shards")
     add("--seed", type=int, default=0, help="of the sample, the weights and the views; default: 0")
     recipe = parser.add_argument_group("recipe")
@@ -55,12 +56,15 @@ def parse(description: str, arguments: list[str] | None) -> argparse.Namespace:
         except ValueError:
             changes[key] = value
     options.changes = changes
-    if options.data_dir is None and options.sample is None and not options.stream:
-        if not options.smoke:
+    if options.data_dir is None and options.sample is None:
+        if options.smoke:
+            options.data_dir = str(pass_utils.dummy_folder(options.release))
+        elif not options.stream:
             parser.error("expected --data-dir FOLDER, --sample N, --stream or --smoke")
-        options.data_dir = str(pass_utils.dummy_folder(options.release))
     if options.data_dir is not None:
         options.data_dir = os.path.expanduser(options.data_dir)  # noqa: PTH111
+    if options.range_size is None:
+        options.range_size = 4096 if options.smoke else 256 << 20
     options.out = options.out or f"runs/{options.recipe}{'-smoke' if options.smoke else ''}"
     if options.workers is None:
         options.workers = 0 if options.smoke else min(8, max(1, (os.cpu_count() or 2) - 1))

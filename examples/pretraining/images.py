@@ -21,7 +21,8 @@ from pass_utils.selection.record import Selection
 @dataclass(frozen=True)
 class Source:
     """Which images: `data_dir` is the folder of the shards, None for Zenodo and single images by
-    URL; `sample` and `seed` are those of `load_dataset("pass")`.
+    URL; `sample` and `seed` are those of `load_dataset("pass")`. `range_size` is the bytes of a
+    stream's ranges, of which a worker needs ten to be resumed.
     """
 
     release: str = "v3"
@@ -29,6 +30,7 @@ class Source:
     sample: int | None = None
     seed: int = 0
     stream: bool = False
+    range_size: int = 256 << 20
 
     def open(self, **more: Any) -> Any:
         """Opens them, with the bytes of the images not decoded."""
@@ -45,7 +47,8 @@ class Source:
         digest = hashlib.sha256("\n".join(hashes).encode()).hexdigest() if hashes else None
         selection = Selection(release=self.release, sample=self.sample, seed=self.seed).to_json()
         document = {"selection": selection, "images": images, "hashes_sha256": digest}
-        return json.dumps({**document, "stream": self.stream}, sort_keys=True)
+        ranges = self.range_size if self.stream else None
+        return json.dumps({**document, "range_size": ranges}, sort_keys=True)
 
 
 class InPlace:
@@ -123,13 +126,15 @@ class Stream:
 
         while left > 0:
             # a buffer of one row mixes the ranges, and can be resumed
-            stream = self.source.open(streaming=True).shuffle(seed=seed, buffer_size=1)
+            stream = self.source.open(streaming=True, range_size=self.source.range_size)
+            stream = stream.shuffle(seed=seed, buffer_size=1)
             stream.set_epoch(self.epoch)
             self.loader = StatefulDataLoader(
                 split_dataset_by_node(stream, rank=rank, world_size=world),
                 batch_size=recipe.batch_size // world,
                 num_workers=workers,
                 collate_fn=Epoch(Augment(recipe, seed), self.epoch),
+                generator=torch.Generator(),  # as above
                 drop_last=True,
             )
             if self.position is not None:
@@ -152,7 +157,8 @@ class Stream:
 
     def state(self) -> dict[str, Any]:
         """Returns where the stream is."""
-        return {"epoch": self.epoch, "loader": self.loader and self.loader.state_dict()}
+        loader = None if self.loader is None else self.loader.state_dict()
+        return {"epoch": self.epoch, "loader": loader}
 
     def load(self, state: Any) -> None:
         """Goes on where a stream was."""

@@ -43,9 +43,10 @@ class Run:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options, self.fabric = options, make_fabric(options)
         world, first = self.fabric.world_size, self.fabric.is_global_zero
-        where = (options.release, options.data_dir, options.sample, options.seed, options.stream)
+        names = ("release", "data_dir", "sample", "seed", "stream", "range_size")
+        source = Source(**{name: getattr(options, name) for name in names})
         with self.fabric.rank_zero_first():  # which prepares what the others find in the cache
-            self.images = open_images(Source(*where))
+            self.images = open_images(source)
         count = self.images.images
         changes = {"changes": options.changes, "resolution": options.resolution}
         self.recipe = recipe = read_recipe(options.recipe, count, smoke=options.smoke, **changes)
@@ -87,6 +88,7 @@ class Run:
             "selection": self.images.record,
             "recipe": self.recipe.to_json(),
             "steps_per_epoch": self.steps_per_epoch,
+            "workers": self.options.workers if self.options.stream else None,
         }
 
     def _resume(self) -> None:
