@@ -48,6 +48,7 @@ benchmark: .venv/benchmark
 	.venv/bin/python benchmarks/exporting.py
 	.venv/bin/python benchmarks/pushing.py
 	.venv/bin/python benchmarks/splitting.py
+	.venv/bin/python benchmarks/selecting.py
 
 docs: .venv/docs  # the reference of the public names; what pdoc warns of is an error
 	.venv/bin/python docs/reference.py build/docs

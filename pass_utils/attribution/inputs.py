@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from .._datasets import open_splits, stream_tables
 from .._util.text import one_line, readable_all, tidy
 from ..errors import AttributionError, ReleaseError
-from ..hashes import HASH_MEANS, are_hashes
+from ..hashes import HASH_MEANS, Keys, are_hashes
 from ..metadata import read_rows
 from ..releases import METADATA_FILE, WITHHELD_USERNAME, Release
 from ..transfer.folder import release_in
@@ -209,6 +209,19 @@ def _left(batches: Iterable[pa.RecordBatch], excluded: dict[str, str]) -> Iterat
         yield batch.filter(keep)
     for value in sorted(excluded.keys() - met):
         logger.warning("exclude: no image has the hash or the creator %r.", excluded[value])
+
+
+def image_keys(target: Any, release: str | Release | None, *, exclude: Iterable[str]) -> Keys:
+    """The sorted keys of the images that are credited, each once.
+
+    Args:
+        target: As for `find_images`.
+        release: Likewise.
+        exclude: As for `leave_out`.
+    """
+    found = leave_out(find_images(target, release).batches(), exclude)
+    parts = [Keys.of(batch.column("hash")) for batch in found]
+    return Keys.concat([Keys.of(pa.array([], pa.string())), *parts]).unique()
 
 
 def without_names(

@@ -81,6 +81,7 @@ CHOICES = (
     ),
     *("sample", "seed"),
 )
+SAVING = "pass_utils.saving"  # in the context: where `--save-selection` writes, and how
 CHOOSING = ("release", "shards", *CHOICES, *BOUNDS)  # the options that choose images
 
 
@@ -137,6 +138,34 @@ base_url = click.option(
     metavar="URL",
     help="A mirror laid out as Zenodo's /records.  [default: $PASS_BASE_URL, or Zenodo]",
 )
+
+
+def saves_selection(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that write the record of a selection, which `save_selection` reads."""
+
+    @functools.wraps(function)
+    def saving(save_selection: Path | None, save_hashes: bool, **given: Any) -> Any:
+        if save_hashes and save_selection is None:
+            raise click.UsageError("--save-hashes: expected it beside --save-selection FILE.")
+        if save_selection is not None and not save_selection.absolute().parent.is_dir():
+            raise click.UsageError(
+                f"--save-selection: expected the name of a file in a folder that is there, found "
+                f"{save_selection}."
+            )
+        click.get_current_context().meta[SAVING] = (save_selection, save_hashes)
+        return function(**given)
+
+    file = click.option(
+        "--save-selection",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Write which images were chosen, and how, into a JSON file.",
+    )
+    hashes = click.option(
+        "--save-hashes", is_flag=True, help="Write their hashes into it, too, for --include."
+    )
+    decorated: Callable[..., Any] = file(hashes(saving))
+    return decorated
 
 
 def release_of(default: str) -> Callable[[Function], Function]:

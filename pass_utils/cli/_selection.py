@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._options import BOUNDS, CHOICES
+import click
+
+from ._options import BOUNDS, CHOICES, SAVING
 
 if TYPE_CHECKING:
     import datasets
 
+    from ..hashes import Keys
     from ..selection.record import Selection
 
 
@@ -33,6 +36,34 @@ def selection_of(
         bounds=Bounds(**bounds) if bounds else None,
         **{name: filters[name] for name in CHOICES if name in filters and name != "release_list"},
     )
+
+
+def save_selection(
+    selection: Selection, chosen: datasets.Dataset | Callable[[], Keys] | Keys | None
+) -> None:
+    """Writes the record of a selection where `--save-selection` says.
+
+    Args:
+        selection: What the options select.
+        chosen: The images, or what gives their keys; None where they are not known.
+    """
+    import datasets
+
+    from ..hashes import Keys
+    from ..releases import release_of
+    from ..selection.membership import dataset_keys
+    from ..selection.saved import write_selection
+
+    path, hashes = click.get_current_context().meta[SAVING]
+    if path is None:
+        return
+    if not isinstance(chosen, (datasets.Dataset, Keys)) and chosen is not None:
+        chosen = chosen()
+    if isinstance(chosen, datasets.Dataset):
+        release = release_of(chosen)
+        selection = selection.replace(release=selection.release or (release and release.name))
+        chosen = dataset_keys(chosen)
+    write_selection(path, selection, chosen, hashes=hashes)
 
 
 def load(

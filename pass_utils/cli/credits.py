@@ -9,9 +9,17 @@ from typing import Any, TextIO
 import click
 
 from ._framework import command
-from ._options import as_json, changes, filters_of_credits, folder, quiet, selection
+from ._options import (
+    as_json,
+    changes,
+    filters_of_credits,
+    folder,
+    quiet,
+    saves_selection,
+    selection,
+)
 from ._output import print_json
-from ._selection import load
+from ._selection import load, save_selection, selection_of
 
 
 @command(
@@ -23,6 +31,7 @@ from ._selection import load
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 @selection
 @filters_of_credits
+@saves_selection
 @click.option("--group-by", type=click.Choice(["creator"]), help="Sort the images by creator.")
 @changes
 @click.option(
@@ -73,8 +82,10 @@ def credits(
     selection by shards or resolution all images of the CSV are credited, and the shards need not be
     there.
     """
+    from ..attribution.inputs import image_keys
     from ..attribution.overwriting import is_same
     from ..attribution.writing import write_attribution
+    from ..transfer.folder import release_in
 
     if exclude_from is not None and is_same(out, Path(exclude_from.name)):
         raise click.UsageError(
@@ -84,15 +95,21 @@ def credits(
     chosen = shards is not None or bool(filters) or thumbnails is not None
     excluded, unnamed = _read_excluded(exclude)
     target = load(folder, release, shards, filters, quiet=quiet) if chosen else folder
+    excluded += _lines(exclude_from)
     count = write_attribution(
         target,
         out,
         release=release,
-        exclude=[*excluded, *_lines(exclude_from)],
+        exclude=excluded,
         withhold_names=unnamed,
         thumbnails=thumbnails,
         quiet=quiet,
         **options,
+    )
+    listed = {"exclude": names} if (names := _lists_of(exclude)) else {}
+    save_selection(
+        selection_of(release_in(folder, release).name, shards, {**filters, **listed}),
+        lambda: image_keys(target, release, exclude=excluded),
     )
     if as_json:
         print_json({"path": str(out), "credits": count})
@@ -118,6 +135,17 @@ def _read_excluded(values: Iterable[str]) -> tuple[list[str], list[str]]:
         for listed in read_removals(files)
     )
     return [*given, *removed], unnamed
+
+
+def _lists_of(values: Iterable[str]) -> list[str]:
+    """The hashes and files among what is excluded: no names of people, of whom no record is."""
+    import pyarrow as pa
+
+    from ..hashes import are_hashes
+
+    given = list(values)
+    hashes = are_hashes(pa.array(given, pa.string())).to_pylist()
+    return [v for v, is_hash in zip(given, hashes, strict=True) if is_hash or Path(v).is_file()]
 
 
 def _lines(file: TextIO | None) -> list[str]:

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from ._framework import command
-from ._options import as_json, base_url, choices, dry_run, folder, quiet, selection
+from ._options import as_json, base_url, choices, dry_run, folder, quiet, saves_selection, selection
 from ._output import GO_ON, human_bytes, print_json, print_plan
-from ._selection import selection_of
+from ._selection import save_selection, selection_of
 
 
 @command(
@@ -22,6 +22,7 @@ from ._selection import selection_of
 @folder
 @selection
 @choices
+@saves_selection
 @click.option(
     "--from",
     "source",
@@ -58,7 +59,9 @@ def download(
     FOLDER then holds PASS.subset.tar, the CSV of its rows and a manifest, and opens as PASS does.
     Run the command again to resume.
     """
+    from ..selection.manifest import read_subset
     from ..transfer.download import download
+    from ..transfer.folder import release_in
 
     if selection_of(release, None, filters).is_subset and dry_run:
         _print_planned_subset(folder, release, filters, source, as_json=as_json)
@@ -76,6 +79,9 @@ def download(
         quiet=quiet,
         **filters,
     )
+    subset = read_subset(where)
+    chosen = selection_of(release_in(where, release).name, shards, filters)
+    save_selection(chosen, None if subset is None else subset.keys)
     _print_files(folder, where, release, shards, as_json=as_json, allow_missing=allow_missing)
 
 

@@ -9,9 +9,19 @@ from typing import Any
 import click
 
 from ._framework import command
-from ._options import as_json, changes, dry_run, filters, folder, max_shard_size, quiet, selection
+from ._options import (
+    as_json,
+    changes,
+    dry_run,
+    filters,
+    folder,
+    max_shard_size,
+    quiet,
+    saves_selection,
+    selection,
+)
 from ._output import GO_ON, print_files, print_planned_files
-from ._selection import load
+from ._selection import load, save_selection, selection_of
 
 
 @command(
@@ -24,6 +34,7 @@ from ._selection import load
 @click.argument("out", type=click.Path())
 @selection
 @filters
+@saves_selection
 @max_shard_size("500MB of Parquet, 1GB of WebDataset")
 @click.option(
     "--num-proc",
@@ -88,4 +99,5 @@ def export(
         executor = None if scheduler is None else stack.enter_context(cluster(scheduler))
         options = ExportOptions(num_proc, executor, quiet, changes, credits)
         written = write(chosen, ds, out, options, **size)
+    save_selection(selection_of(release, shards, filters), ds)
     print_files(out, len(ds), written, facts)

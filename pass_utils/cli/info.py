@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from ._framework import command
-from ._options import as_json, filters, folder, quiet, selection
+from ._options import as_json, filters, folder, quiet, saves_selection, selection
 from ._output import print_json, print_statistics
-from ._selection import load
+from ._selection import load, save_selection, selection_of
 
 
 @command(
@@ -21,6 +21,7 @@ from ._selection import load
 @folder
 @selection
 @filters
+@saves_selection
 @as_json
 @quiet
 def info(
@@ -43,6 +44,7 @@ def info(
     dataset = load(folder, release, shards, filters, quiet=quiet)
     statistics, of = dataset_statistics([dataset]), release_of(dataset)
     withdrawn = find_withdrawn([dataset], of, csv=folder / METADATA_FILE)
+    save_selection(selection_of(release, shards, filters), dataset)
     if as_json:
         facts: dict[str, Any] = {"release": of and of.name, "release_images": of and of.images}
         licenses = {"dataset": DATASET_SPDX, "photos": SPDX}

@@ -8,9 +8,19 @@ from typing import Any
 import click
 
 from ._framework import command
-from ._options import as_json, changes, dry_run, filters, folder, max_shard_size, quiet, selection
+from ._options import (
+    as_json,
+    changes,
+    dry_run,
+    filters,
+    folder,
+    max_shard_size,
+    quiet,
+    saves_selection,
+    selection,
+)
 from ._output import print_json, print_planned_files
-from ._selection import load, selection_of
+from ._selection import load, save_selection, selection_of
 
 
 @command(
@@ -22,6 +32,7 @@ from ._selection import load, selection_of
 @click.argument("repository")
 @selection
 @filters
+@saves_selection
 @click.option("--private", is_flag=True, help="Make the repository a private one, if it is new.")
 @click.option("--revision", metavar="BRANCH", help="The branch to push to.  [default: main]")
 @click.option(
@@ -68,10 +79,11 @@ def push(
         plan = plan_parquet(ds, **size)
         print_planned_files(repository, plan, facts if as_json else None, local_folders(ds))
         return
-    chosen = selection_of(release, shards, filters).words()
+    chosen = selection_of(release, shards, filters)
     page = push_to_hub(
-        ds, repository, selection=chosen, changes=changes, quiet=quiet, **size, **options
+        ds, repository, selection=chosen.words(), changes=changes, quiet=quiet, **size, **options
     )
+    save_selection(chosen, ds)
     if as_json:
         print_json({**facts, "rows": len(ds), "page": page})
     else:

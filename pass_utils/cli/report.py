@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from ._framework import command
-from ._options import as_json, filters, folder, quiet, selection
+from ._options import as_json, filters, folder, quiet, saves_selection, selection
 from ._output import print_json
-from ._selection import load, selection_of
+from ._selection import load, save_selection, selection_of
 
 
 @command(
@@ -21,6 +21,7 @@ from ._selection import load, selection_of
 @folder
 @selection
 @filters
+@saves_selection
 @click.option(
     "-o",
     "--out",
@@ -61,14 +62,16 @@ def report(
     # when it cannot be drawn, say so before the folder is read, which takes its time
     new_figure(1, 1)
     chosen = selection_of(release, shards, filters)
+    dataset = load(folder, release, shards, filters, quiet=quiet)
     statistics = write_report(
-        load(folder, release, shards, filters, quiet=quiet),
+        dataset,
         out,
         selection=chosen.words(),
         images=images,
         command=f"pass-utils report FOLDER {chosen.command_options()}".rstrip(),
         quiet=quiet,
     )
+    save_selection(chosen, dataset)
     shown = min(images, statistics.images)
     if as_json:
         print_json({"path": str(out), "shown": shown, **statistics.to_json()})

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,6 +24,7 @@ from ..errors import SelectionError
 from ..hashes import HASH_MEANS, Keys, are_hashes
 
 COLUMN = "hash"
+SAVED_KIND = "pass-utils selection"  # of the record of a selection in a file
 _HEAD_BYTES = 1 << 16  # read to learn the format
 _BLOCK_BYTES = 1 << 20
 _DELIMITERS = ",\t;"
@@ -31,7 +32,7 @@ _NO_DELIMITER = "\x01"  # Arrow's CSV reader wants one; no list of hashes has it
 _SUFFIX = ".jpg"
 _FORMATS = (
     "a hash, file name or URL in each line; a CSV, Parquet or JSON lines file with a column "
-    "`hash`; or the manifest of a subset"
+    "`hash`; the manifest of a subset; or a selection saved with its hashes"
 )
 
 
@@ -75,8 +76,8 @@ def read_hashes(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]
         source: The path of a file, a hash, or an iterable of either. A file is text with a hash,
             `<hash>.jpg` or a URL that ends so in each line (empty lines and those that begin
             with `#` do not count); a CSV, Parquet or JSON lines file with a column `hash`, such
-            as the credits of an export or PASS's own CSV; or the manifest of a subset. The format
-            is told by the content.
+            as the credits of an export or PASS's own CSV; the manifest of a subset; or the record
+            of a selection with its hashes. The format is told by the content.
 
     Returns:
         The different hashes.
@@ -99,7 +100,7 @@ def read_hashes(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]
             if manifest is not None:
                 digests.update(manifest.sha256)
                 releases.add(manifest.release)
-                listed = pa.array(manifest.sha256, pa.string())
+                listed = pa.array(manifest.hashes, pa.string())
                 parts += [Keys.of(part) for part in _check(path, [listed], "image")]
             else:
                 parts += [Keys.of(batch) for batch in _batches(path)]
@@ -123,26 +124,48 @@ def _check_path(item: object) -> Path:
 
 
 class _Manifest(NamedTuple):
-    """The SHA-256 of each image by hash, and the release."""
+    """The hashes of images, the SHA-256 of those that have one, and the release."""
 
+    hashes: list[str]
     sha256: dict[str, str]
     release: str | None
 
 
 def _read_manifest(path: Path) -> _Manifest | None:
-    """The manifest of a subset that the file is; None for another file."""
+    """The manifest of a subset, or the saved selection, that the file is; None for another file.
+
+    Raises:
+        SelectionError: it is damaged, or a selection without its hashes.
+    """
     try:
         with path.open("rb") as file:
             if file.readline(_HEAD_BYTES).strip() != b"{":  # a record of JSON lines is complete
                 return None
         document = json.loads(path.read_bytes())
+        release = document["selection"].get("release")
+        if document.get("kind") == SAVED_KIND:
+            return _Manifest(_saved_hashes(path, document), {}, release)
         images = {str(image["hash"]): str(image["sha256"]) for image in document["images"]}
-        return _Manifest(images, document["selection"].get("release"))
+        return _Manifest(list(images), images, release)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as err:
         found = " ".join(f"{type(err).__name__} {err}".split())[:300]
         raise SelectionError(
             f"{path}: expected {_FORMATS}; found {found}.", path=str(path)
         ) from err
+
+
+def _saved_hashes(path: Path, document: dict[str, Any]) -> list[str]:
+    """The hashes of a saved selection."""
+    if "hashes" not in document:
+        raise SelectionError(
+            f"{path}: expected a selection saved with its hashes, found one without. Save it again "
+            "with `--save-selection FILE --save-hashes`.",
+            path=str(path),
+        )
+    hashes = [str(hash) for hash in document["hashes"]]
+    if len(hashes) != document["count"]:
+        raise ValueError(f"{len(hashes):,} hashes of {document['count']}")
+    return hashes
 
 
 def _batches(path: Path) -> Iterator[pa.StringArray]:

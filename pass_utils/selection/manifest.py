@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
 from .._util.atomic import atomic_write
 from ..errors import SelectionError
+from ..hashes import Keys
 from ..releases import File
 from .record import Selection
 
@@ -57,6 +60,11 @@ class Manifest:
     missing: tuple[Missing, ...]
     source: str
     created: str
+
+    @property
+    def keys(self) -> Keys:
+        """The keys of the images, sorted."""
+        return Keys.of(pa.array([image.hash for image in self.images], pa.string())).unique()
 
     def write(self, path: Path) -> None:
         """Writes it to a file, atomically."""

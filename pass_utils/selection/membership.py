@@ -128,6 +128,17 @@ def filter_keys(
     return None if splits.streamed else lists, filtered
 
 
+def dataset_keys(dataset: datasets.Dataset) -> Keys:
+    """Returns the keys of the hashes of a dataset's rows, sorted, each once.
+
+    Args:
+        dataset: With a column `hash`.
+    """
+    chunks = (chunk.take(pa.array(rows)) for chunk, rows, _ in stored_chunks(dataset, HASH))
+    parts = [_keys(chunk)[1] for chunk in chunks]
+    return Keys.concat([Keys.of(pa.array([], pa.string())), *parts]).unique()
+
+
 def has_hashes(features: datasets.Features) -> bool:
     """Whether there is a column `hash` of text."""
     return getattr(features.get(HASH), "dtype", None) in ("string", "large_string")
