@@ -18,6 +18,7 @@ import pytest
 from datasets import load_dataset
 from findings import open_marked
 from PIL import Image
+from playwright import sync_api as playwright
 from review import Facts, write_pages
 from scanning import SCHEMA
 
@@ -38,10 +39,8 @@ def chromium() -> Iterator[Any]:
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("no chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
 
@@ -238,10 +237,10 @@ def test_two_tabs_of_a_page_share_their_decisions(tmp_path, visit):
     page = visit(path)
     other = visit(path, context=page.context)
     page.keyboard.press("p")
-    other.wait_for_function("document.querySelector('#count').textContent.startsWith('1 of 3')")
+    playwright.expect(other.locator("#count")).to_contain_text("1 of 3")
     other.keyboard.press("End")
     other.keyboard.press("u")
-    page.wait_for_function("document.querySelector('#count').textContent.startsWith('2 of 3')")
+    playwright.expect(page.locator("#count")).to_contain_text("2 of 3")
 
 
 def test_saved_decisions_are_loaded_in_another_browser_on_any_page(tmp_path, visit):
@@ -263,7 +262,7 @@ def test_saved_decisions_are_loaded_in_another_browser_on_any_page(tmp_path, vis
     other = visit(second)
     assert other.locator("#count").inner_text() == "0 of 2 decided, 0 of 4 on all pages"
     other.set_input_files("#load", kept)
-    other.wait_for_function("document.querySelector('#count').textContent.includes('2 of 4')")
+    playwright.expect(other.locator("#count")).to_contain_text("2 of 4")
     assert saved(other, "#save-decisions") == rows
     again = visit(first, context=other.context)
     assert again.locator("#count").inner_text() == "2 of 2 decided, 2 of 4 on all pages"

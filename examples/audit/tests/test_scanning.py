@@ -89,7 +89,7 @@ def start_slow(folder: Path, cwd: Path) -> tuple[subprocess.Popen[bytes], int]:
         "        time.sleep(60)\n"
         "    return detect\n"
     )
-    options = ["--detector", "slow:make", "--workers", "1"]
+    options = ["--detector", "slow:make", "--workers", "1", "--part", "4"]
     arguments = [sys.executable, SCRIPT, folder, "-o", cwd / "audit", *options]
     process = subprocess.Popen(
         [*map(str, arguments)], cwd=cwd, stderr=subprocess.PIPE, start_new_session=True
