@@ -39,16 +39,7 @@ dist: .venv/dist  # sdist and wheel in dist/, checked, and opened from an empty 
 	.venv/bin/python tests/dist.py
 
 benchmark: .venv/benchmark
-	.venv/bin/python benchmarks/opening.py
-	.venv/bin/python benchmarks/streaming.py
-	.venv/bin/python benchmarks/downloading.py
-	.venv/bin/python benchmarks/fetching.py
-	.venv/bin/python benchmarks/resolution.py
-	.venv/bin/python benchmarks/crediting.py
-	.venv/bin/python benchmarks/exporting.py
-	.venv/bin/python benchmarks/pushing.py
-	.venv/bin/python benchmarks/splitting.py
-	.venv/bin/python benchmarks/selecting.py
+	.venv/bin/python benchmarks/run_all.py --output docs/measurements.md
 
 docs: .venv/docs  # the reference of the public names; what pdoc warns of is an error
 	.venv/bin/python docs/reference.py build/docs

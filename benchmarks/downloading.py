@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from goals import report
 from make_input import make_input
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
@@ -196,6 +197,7 @@ def main() -> None:
             f"{served['sent'] / needed - 1:>15.3%}",
             flush=True,
         )
+    report("download: curl and sha256sum", max(rates["ours"]) / max(rates["curl, sha256sum"]))
     print(
         "\nspeed, ours : curl and sha256sum"
         f"{max(rates['ours']) / max(rates['curl, sha256sum']):>10.2f}"

@@ -26,6 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from goals import report
 from make_input import input_parser, make_input
 
 MANY = "100MB"  # files of this size, where several workers are to get some each
@@ -194,6 +195,18 @@ RATIOS = (
     ("imagefolder : loop", "imagefolder", "loop over rows"),
 )
 
+GOALS = (
+    ("export to Parquet: cat and fsync", "parquet, in place", "cat with fsync (limit)"),
+    ("export to Parquet: `to_parquet`", "parquet, in place", "datasets' to_parquet, embedded"),
+    ("export to WebDataset: webdataset library", "webdataset", "webdataset library"),
+    ("export to an image folder: loop", "imagefolder", "loop over rows"),
+    (
+        "export by two processes: one",
+        "parquet, 100 MB, 2 processes",
+        "parquet, 100 MB, 1 process",
+    ),
+)
+
 
 def measure(way: str, setting: Setting) -> None:
     """Export in this process, and print the figures as JSON."""
@@ -275,6 +288,9 @@ def main() -> None:
     for text, one, other in RATIOS:
         if one in median and other in median:
             print(f"speed, {text:<34}{median[other] / median[one]:>8.2f}")
+    for name, one, other in GOALS:
+        if one in median and other in median:
+            report(name, median[other] / median[one])
 
 
 def warm(folder: Path) -> None:

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from goals import report
 from historical import historical_rows
 from make_input import input_parser, make_input
 
@@ -149,6 +150,11 @@ def main() -> None:
                 if title == "in place, first time"
                 else figures.written
             )
+            if title == "in place, first time":
+                report("open in place, first time", figures.seconds)
+                report("open in place, written of the tars", rows_only / tars)
+            elif title == "in place, from the cache":
+                report("open in place, again", figures.seconds)
             print(
                 f"{title:<28}{figures.seconds:>9.2f}{figures.rows:>9,}{figures.peak / 1e6:>9,.0f}"
                 f"{rows_only / 1e6:>12,.1f}{rows_only / tars:>13.2%}"

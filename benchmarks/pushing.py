@@ -27,6 +27,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from goals import report
 from make_input import make_input
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
@@ -193,6 +194,7 @@ def main() -> None:
             flush=True,
         )
     shutil.rmtree(cache)
+    report("push: `push_to_hub`", min(seconds["datasets"]) / min(seconds["ours"]))
     print(f"\nseconds, datasets : ours{min(seconds['datasets']) / min(seconds['ours']):>10.2f}")
 
 

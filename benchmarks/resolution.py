@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+from goals import report
 from make_input import image_hash, input_parser, make_input, write_metadata
 
 import pass_utils
@@ -125,6 +126,18 @@ def main() -> None:
             )
         print(
             f"{'the filter costs of the stream':<44}{1 - rates['streaming, filtered'] / rates['streaming, all rows']:>12.1%}"  # noqa: E501
+        )
+        report(
+            "filter by resolution, not known yet: decoding",
+            rates["in place, sizes not known"] / rates["decoding"],
+        )
+        report(
+            "filter by resolution, known: decoding",
+            rates["in place, sizes known"] / rates["decoding"],
+        )
+        report(
+            "filter by resolution, stream: without the filter",
+            rates["streaming, filtered"] / rates["streaming, all rows"],
         )
         whole = load(folder=headers)
         first = best(lambda: choose(whole), forget)

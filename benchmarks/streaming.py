@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from goals import report
 from historical import historical_rows
 from make_input import input_parser, make_input
 
@@ -204,6 +205,20 @@ WAYS: dict[str, Callable[[Setting], Counts]] = {
 }
 
 
+GOALS = (
+    ("stream Python rows: webdataset library", "ours, raw rows", "webdataset library"),
+    ("stream Arrow tables: plain reading", "ours, raw tables", "plain read (limit)"),
+    ("stream over HTTP: requests", "ours, raw tables, http", "requests alone (http limit)"),
+    ("stream decoded rows: Pillow", "ours, decoded", "Pillow in a loop (limit)"),
+    ("stream Python rows: historical loader", "ours, raw rows", "historical loader"),
+)
+PEAKS = (
+    ("of Python rows", "ours, raw rows"),
+    ("of Arrow tables", "ours, raw tables"),
+    ("over HTTP", "ours, raw tables, http"),
+)
+
+
 def describe(folder: Path) -> Any:
     """The folder as a release; checksums of the shards are not needed to stream them."""
     from pass_utils.releases import File, Release
@@ -374,6 +389,12 @@ def main() -> None:
     ):
         if one in figures and other in figures:
             print(f"{text:<40}{figures[one][key] / figures[other][key]:>8.2f}")
+    for name, one, other in GOALS:
+        if one in figures and other in figures:
+            report(name, figures[one]["rows_per_second"] / figures[other]["rows_per_second"])
+    for name, way in PEAKS:
+        if way in figures:
+            report(f"peak memory of a stream {name}", figures[way]["peak_megabytes"])
     if options.json:
         options.json.write_text(json.dumps(list(figures.values()), indent=2) + "\n")
 
