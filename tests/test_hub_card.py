@@ -129,3 +129,12 @@ def test_other_facts_in_the_yaml_stay():
 )
 def test_sizes_are_called_as_on_the_hub(rows, category):
     assert _size_category(rows) == category
+
+
+def test_the_card_says_how_a_removal_is_asked_for_and_what_happens_then():
+    card = write()
+    section = card[card.index("\n## Removals\n") :]
+    assert "(https://huggingface.co/datasets/me/pass/discussions) and name the photo by" in section
+    assert '"name withheld at the creator\'s request" in place' in section
+    assert "`pass-utils push --exclude FILE`" in section
+    assert "## Removals" not in write(release=None)

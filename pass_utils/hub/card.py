@@ -20,6 +20,7 @@ from ..releases import (
     LICENSE,
     LICENSE_URL,
     SPDX,
+    WITHHELD_CREATOR,
     Release,
     script,
 )
@@ -190,6 +191,7 @@ def write_card(
             credits=credits,
             citation=script.CITATION,
             homepage=script.HOMEPAGE,
+            withheld=WITHHELD_CREATOR,
             licences=_LICENCES,
         )
     )
