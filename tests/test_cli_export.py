@@ -8,10 +8,12 @@ import sys
 import pytest
 from datasets import load_dataset
 
-from pass_utils import ExportError
+from pass_utils import ExportError, ImageError, split_by_creator
 from pass_utils.cli.export import export
+from pass_utils.export.exporting import KINDS
+from pass_utils.export.resume import STATE_FILE
 from pass_utils.export.workers import cluster
-from pass_utils.export.writing import KINDS
+from pass_utils.images.resizing import Resize
 from pass_utils.releases import FEATURES, dummy_folder
 
 FOLDER = dummy_folder("v2")
@@ -142,3 +144,73 @@ def test_without_dask_its_installation_is_named(monkeypatch):
         cluster("tcp://127.0.0.1:9"),
     ):
         pass
+
+
+def test_images_are_resized_columns_dropped_and_rows_split_as_asked_for(tmp_path, run):
+    out = tmp_path / "out"
+    options = [
+        *("--resize", "64", "--quality", "80", "--on-error", "skip", "--drop-columns"),
+        *("gps, date_taken", "--label-column", "label", "--test-size", "0.3", "--seed", "0"),
+        *("--per-creator", "3"),
+    ]
+    planned = run("export", "parquet", FOLDER, out, *options, "--dry-run", "--json")
+    assert planned.code == 0
+    names = ["train-00000-of-00001.parquet", "test-00000-of-00001.parquet"]
+    assert [file["name"] for file in json.loads(planned.out)["files"]] == names
+    done = run("export", "parquet", FOLDER, out, *options)
+    assert (done.code, done.err) == (0, "")
+    rows = json.loads(planned.out)["rows"]
+    assert done.out.startswith(f"{out}: {rows} rows, ")
+    assert done.out.endswith(f" kB, as {names[0]} to {names[1]}\n")
+    back = load_dataset(str(out))
+    limited = load_dataset("pass", data_dir=str(FOLDER), split="train", per_creator=3, seed=0)
+    for split, part in split_by_creator(limited, 0.3, seed=0).items():
+        assert back[split]["hash"][:] == part["hash"][:] != []
+        assert list(back[split].features) == ["image", "creator_username", "hash", "label"]
+        assert {min(row["image"].size) for row in back[split]} == {64}
+    state = json.loads((out / STATE_FILE).read_text())
+    assert state["selection"] == {"per_creator": 3, "test_size": 0.3, "seed": 0}
+    assert (out / "CREDITS.csv").read_text().count(
+        "resized to a shorter side of at most 64"
+    ) == rows
+
+
+def test_what_is_left_out_is_counted(tmp_path, run, monkeypatch):
+    first = load_dataset("pass", data_dir=str(FOLDER), split="train")["hash"][0]
+    real = Resize.jpeg
+
+    def fail(self, data):
+        monkeypatch.setattr(Resize, "jpeg", real)
+        raise ImageError("expected an image file, found none. Leave it out.")
+
+    monkeypatch.setattr(Resize, "jpeg", fail)
+    options = ["--resize", "64", "--on-error", "skip"]
+    done = run("export", "parquet", FOLDER, tmp_path, *options)
+    assert done.code == 0
+    assert done.out.startswith(f"{tmp_path}: 23 rows, 1 left out, ")
+    printed = json.loads(run("export", "parquet", FOLDER, tmp_path, *options, "--json").out)
+    assert (printed["rows"], printed["skipped"]) == (23, 1)
+    assert printed["files"][0]["skipped"] == [first]
+    monkeypatch.setattr(Resize, "jpeg", fail)
+    done = run("export", "parquet", FOLDER, tmp_path / "b", "--resize", "64")
+    assert (done.code, done.out) == (1, "")
+    assert f"image {first}: expected an image file" in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "found"),
+    [
+        (["--drop-columns", "gps,,hash"], 2, "expected names such as gps,date_taken"),
+        (["--drop-columns", "hash"], 1, "found hash, which is the key of a row"),
+        (["--quality", "0", "--resize", "9"], 2, "Invalid value for '--quality'"),
+        (["--quality", "80"], 1, "quality: expected none without resize"),
+        (["--resize", "0"], 2, "Invalid value for '--resize'"),
+        (["--test-size", "1"], 2, "Invalid value for '--test-size'"),
+        (["--on-error", "ignore"], 2, "Invalid value for '--on-error'"),
+    ],
+)
+def test_options_of_rewriting_that_make_no_sense_are_refused(tmp_path, run, options, code, found):
+    done = run("export", "parquet", FOLDER, tmp_path / "out", *options)
+    assert (done.code, done.out) == (code, "")
+    assert found in done.err
+    assert not (tmp_path / "out").exists()

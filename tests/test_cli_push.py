@@ -103,7 +103,7 @@ def test_ctrl_c_tells_how_to_go_on(push, monkeypatch):
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pushing, "push_to_hub", interrupt)
+    monkeypatch.setattr(pushing, "push", interrupt)
     assert push(dummy_folder("v2"), "me/pass") == (
         130,
         "",

@@ -81,6 +81,15 @@ def test_torchvision_reads_the_pictures(folder, tmp_path, monkeypatch):
     assert {picture.size for picture, _ in whole} == {row["image"].size for row in ds}
 
 
+def test_torchvision_reads_the_constant_label(folder, tmp_path, monkeypatch):
+    read = image_folder(monkeypatch)
+    ds = load_dataset("pass", data_dir=str(folder([range(17)])), shards=[0], split="train")
+    write_imagefolder(ds, tmp_path / "out", label_column="label")
+    whole = read(tmp_path / "out" / "train")
+    assert whole.classes == ["pass"]
+    assert [label for _, label in whole.samples] == [0] * 17
+
+
 def test_the_metadata_are_in_the_order_of_the_rows(folder, tmp_path):
     ds = load_dataset("pass", data_dir=str(folder([range(17)])), shards=[0], split="train").shuffle(
         seed=1

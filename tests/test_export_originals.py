@@ -117,7 +117,7 @@ def test_changes_allow_new_bytes_and_stand_in_credits_and_state(ds, tmp_path):
     assert load_dataset(str(tmp_path), split="train")[0]["image"].size == (32, 32)
     assert (tmp_path / "CREDITS.csv").read_text().count("resized to 32 x 32") == 24
     assert '"changes": "resized to 32 x 32"' in (tmp_path / ".pass-utils-export.json").read_text()
-    with pytest.raises(ExportError, match="found another changes"):
+    with pytest.raises(ExportError, match="found other changes"):
         write_parquet(mapped, tmp_path, changes="resized")
 
 

@@ -146,6 +146,7 @@ def test_write_file_returns_what_it_wrote_and_reports_bytes(folder, tmp_path):
         9,
         len(data),
         hashlib.sha256(data).hexdigest(),
+        (),
     )
     assert len(seen) == 5
     assert 0 < sum(seen) < len(data)

@@ -38,7 +38,7 @@ def test_a_task_pickles_without_the_bytes_of_its_images(folder, embed, shuffle):
     sent = pickle.dumps(task)
     assert b"JFIF" not in sent
     assert len(sent) < 40 * task.rows + 8000 < task.size / 3
-    tables = list(pickle.loads(sent).content.tables())
+    tables = list(pickle.loads(sent).content.tables([]))
     first = task.content.first
     hashes = [hash for table in tables for hash in table["hash"].to_pylist()]
     assert hashes == ds[first : first + task.rows]["hash"]
@@ -53,7 +53,7 @@ def test_a_task_of_a_dataset_in_memory_pickles_with_its_own_rows_only():
     task = plan_parquet(ds, row_group_rows=1, max_shard_size=20_500)[3]
     assert len(pickle.dumps(task)) < 30_000
     assert [
-        row["bytes"][0] for table in task.content.tables() for row in table["image"].to_pylist()
+        row["bytes"][0] for table in task.content.tables([]) for row in table["image"].to_pylist()
     ] == [6, 7]
 
 
@@ -85,7 +85,7 @@ def test_the_fingerprint_is_that_of_the_rows(folder):
 
 def test_a_dataset_without_rows_is_one_task_without_tables():
     plan = plan_parquet(Dataset.from_dict({name: [] for name in FEATURES}, features=FEATURES))
-    assert [(task.name, task.rows, list(task.content.tables())) for task in plan] == [
+    assert [(task.name, task.rows, list(task.content.tables([]))) for task in plan] == [
         ("train-00000-of-00001.parquet", 0, [])
     ]
 
@@ -104,7 +104,7 @@ def test_images_in_lists_are_embedded_too(tmp_path):
     path = {"bytes": None, "path": str(tmp_path / "a.jpg")}
     features = Features({"image": Image(), "more": [Image()]})
     ds = Dataset.from_dict({"image": [path], "more": [[path, path]]}, features=features)
-    (table,) = plan_parquet(ds)[0].content.tables()
+    (table,) = plan_parquet(ds)[0].content.tables([])
     assert [image["bytes"] for image in table["more"][0].as_py()] == [jpeg("a")] * 2
     assert table.schema.equals(features.arrow_schema)
     assert isinstance(table, pa.Table)

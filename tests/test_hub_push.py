@@ -23,8 +23,16 @@ from filelock import FileLock
 from PIL import Image
 from support.hub import TOKEN, Fault, Hub, Repository, connect
 
-from pass_utils import DatasetError, ExportError, RemoteError, push_to_hub
+from pass_utils import (
+    DatasetError,
+    ExportError,
+    ImageError,
+    RemoteError,
+    push_to_hub,
+    split_by_creator,
+)
 from pass_utils.hub import retrying
+from pass_utils.images.resizing import Resize
 from pass_utils.releases import FEATURES, dummy_folder
 
 ID = "me/pass"
@@ -625,3 +633,49 @@ def test_a_branch_and_privacy_are_as_asked_for(hub, ds):
     assert set(hub.files(ID)) == {".gitattributes"}
     assert len(shards(hub, revision="draft")) == 5
     assert front(hub, "draft")["dataset_info"]["splits"][0]["num_examples"] == 24
+
+
+def test_card_and_credits_say_that_images_were_resized_and_nothing_says_where_they_were_taken(
+    hub, ds
+):
+    how = {"resize": 64, "quality": 80, "drop_columns": ["gps"], "label_column": "label"}
+    push(split_by_creator(ds, 0.3), "me/pass", **how, changes="cropped")
+    changes = (
+        "cropped; resized to a shorter side of at most 64 pixels, re-encoded as JPEG at quality 80"
+    )
+    assert f"The images were changed: {changes}.\n" in text(hub)
+    assert "| shorter side | 64 | 64 | 64 | 64 | 64 | 64 | 64 |" in text(hub)
+    lines = hub.files("me/pass")["CREDITS.csv"].decode().splitlines()
+    assert [line.count(changes) for line in lines] == [0, *[1] * len(ds)]
+    info = front(hub)["dataset_info"]
+    names = ["image", "creator_username", "hash", "date_taken", "label"]
+    assert [feature["name"] for feature in info["features"]] == names
+    back = load_dataset("me/pass")
+    assert list(back["train"].features) == names
+    for split, part in split_by_creator(ds, 0.3).items():
+        assert back[split]["hash"][:] == part["hash"][:] != []
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_rows_that_were_left_out_are_neither_counted_nor_credited(
+    hub, ds, caplog, monkeypatch, streaming
+):
+    broken = ds["hash"][:][3]
+    names = iter(ds["hash"][:])
+    real = Resize.jpeg
+
+    def fail(self, data):
+        if next(names) == broken:
+            raise ImageError("expected an image file, found none. Leave it out.")
+        return real(self, data)
+
+    monkeypatch.setattr(Resize, "jpeg", fail)
+    rows = ds.to_iterable_dataset() if streaming else ds
+    push(rows, "me/pass", resize=64, on_error="skip", changes="none")
+    assert (
+        f"me/pass: left out a row of the split train, whose image cannot be decoded: {broken}."
+        in (caplog.messages)
+    )
+    assert broken not in hub.files("me/pass")["CREDITS.csv"].decode()
+    assert front(hub)["dataset_info"]["splits"][0]["num_examples"] == len(ds) - 1
+    assert len(load_dataset("me/pass", split="train")) == len(ds) - 1

@@ -25,6 +25,7 @@ EVERYTHING = Selection(
     per_creator=2,
     bounds=Bounds(min_side=375, max_aspect=1.5),
     sample=3000,
+    test_size=0.05,
     seed=51,
 )
 
@@ -34,7 +35,7 @@ def test_a_selection_is_described_for_people():
         f"from shards 0 and 3; in a list of 1 hash ({LISTED.digest[:12]}); not in a list of 0 "
         "hashes (e3b0c44298fc); with a location; taken from 2004-01-02 to 2011-12-31; at most 2 "
         "of each creator; shorter side at least 375 pixels; width by height at most 1.5; a sample "
-        "of 3,000 with seed 51"
+        "of 3,000 with seed 51; split by creator, 0.05 of them in test, with seed 51"
     )
 
 
@@ -68,6 +69,7 @@ def test_json_holds_lists_by_digest_and_gives_the_same_selection_back():
         "min_side": 375,
         "max_aspect": 1.5,
         "sample": 3000,
+        "test_size": 0.05,
         "seed": 51,
     }
     back = Selection.from_json(document)
@@ -86,7 +88,7 @@ def test_the_digest_changes_with_every_part_and_with_no_seed_that_is_not_used():
         for name in EVERYTHING.__dataclass_fields__.keys() - {"seed"}
     ]
     changed.append(EVERYTHING.replace(seed=52))
-    assert len({each.digest for each in [EVERYTHING, *changed]}) == 12
+    assert len({each.digest for each in [EVERYTHING, *changed]}) == 13
     assert Selection("v2", seed=7).digest == Selection("v2").digest
 
 
@@ -99,7 +101,7 @@ def test_options_ask_for_the_same_and_name_no_file():
     assert EVERYTHING.command_options() == (
         "--release v3 --shards 0,3 --include FILE --exclude FILE --has-gps --min-date 2004-01-02 "
         "--max-date 2011-12-31 --per-creator 2 --min-side 375 --max-aspect 1.5 --sample 3000 "
-        "--seed 51"
+        "--test-size 0.05 --seed 51"
     )
 
 

@@ -117,6 +117,24 @@ class ShardNumbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return numbers
 
 
+# generic since click 8.4
+class ColumnNames(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Names of columns as people write them: `gps,date_taken`."""
+
+    name = "names"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[str]:
+        """`"gps,date_taken"` as `["gps", "date_taken"]`."""
+        if isinstance(value, list):
+            return value
+        names = [name.strip() for name in str(value).split(",")]
+        if not all(names):
+            self.fail(f"expected names such as gps,date_taken, found {value!r}.", param, ctx)
+        return names
+
+
 folder = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 shards = click.option(
     "--shards", type=ShardNumbers(), help="Shards by number, such as 0,3-5.  [default: all]"
@@ -230,23 +248,72 @@ _CHOICE_OPTIONS = {
         help="A sample of N images, the same on every machine, before any bound on the size.",
     ),
     "seed": click.option(
-        "--seed", type=int, metavar="N", help="Of the sample and of --per-creator.  [default: 0]"
+        "--seed",
+        type=int,
+        metavar="N",
+        help="Of --sample, --per-creator and --test-size.  [default: 0]",
     ),
 }
 
 
-def _gathered(
-    function: Callable[..., Any], options: Mapping[str, Callable[[Any], Any]]
-) -> Callable[..., Any]:
-    """The function with these options, which it gets as its argument `filters`, as far as they
-    were given.
+_REWRITING = {
+    "resize": click.option(
+        "--resize",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Write images as JPEGs whose shorter side has N pixels at most.",
+    ),
+    "quality": click.option(
+        "--quality",
+        type=click.IntRange(1, 100),
+        metavar="N",
+        help="Of the JPEGs of --resize.  [default: 90]",
+    ),
+    "on_error": click.option(
+        "--on-error",
+        type=click.Choice(["raise", "skip"]),
+        help="What to do about an image that --resize cannot decode: stop, or leave its row out."
+        "  [default: raise]",
+    ),
+    "drop_columns": click.option(
+        "--drop-columns",
+        type=ColumnNames(),
+        help="Columns to leave out, such as gps,date_taken; gps stands for both of the location.",
+    ),
+    "label_column": click.option(
+        "--label-column",
+        metavar="NAME",
+        help="Add a column of this name with the label 0, for frameworks that want labels.",
+    ),
+}
+test_size = click.option(
+    "--test-size",
+    type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Split by creator: this share of the creators, such as 0.05, into test, the others into "
+    "train.",
+)
+
+
+def rewriting(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how rows are rewritten on their way into files, which the function gets
+    as its argument `rewriting`.
     """
+    return _gathered(function, _REWRITING, "rewriting")
+
+
+def _gathered(
+    function: Callable[..., Any],
+    options: Mapping[str, Callable[[Any], Any]],
+    argument: str = "filters",
+) -> Callable[..., Any]:
+    """The function with these options, which it gets as one argument, as far as they were given."""
 
     @functools.wraps(function)
     def gathered(**given: Any) -> Any:
         values = {name: given.pop(name) for name in options}
         chosen = {name: value for name, value in values.items() if value not in (None, ())}
-        return function(filters=chosen, **given)
+        return function(**{argument: chosen}, **given)
 
     decorated: Callable[..., Any] = gathered
     for option in reversed(list(options.values())):

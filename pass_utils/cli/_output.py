@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,30 +31,43 @@ def span(names: Sequence[str]) -> str:
 def print_files(
     out: str, rows: int, written: Sequence[Written], facts: Mapping[str, Any] | None
 ) -> None:
-    """What was exported to `out`: in a line, or as JSON that begins with the facts."""
+    """What was exported to `out`, of so many rows: in a line, or as JSON that begins with the
+    facts.
+    """
     size = sum(file.size for file in written)
+    skipped = sum(len(file.skipped) for file in written)
+    rows -= skipped
     if facts is not None:
-        print_json(
-            {**facts, "rows": rows, "bytes": size, "files": [file._asdict() for file in written]}
-        )
-    else:
-        click.echo(
-            f"{out}: {rows:,} rows, {human_bytes(size)}, as {span([file.name for file in written])}"
-        )
+        files = [file._asdict() for file in written]
+        left = {"skipped": skipped} if skipped else {}
+        print_json({**facts, "rows": rows, **left, "bytes": size, "files": files})
+        return
+    also = f", {skipped:,} left out" if skipped else ""
+    names = span([file.name for file in written])
+    click.echo(f"{out}: {rows:,} rows{also}, {human_bytes(size)}, as {names}")
 
 
 def print_planned_files(
-    out: str, plan: ExportPlan, facts: Mapping[str, Any] | None, folders: Sequence[str] = ()
+    out: str,
+    plans: Collection[ExportPlan],
+    facts: Mapping[str, Any] | None,
+    folders: Sequence[str] = (),
 ) -> None:
     """What would be written to `out`, and from which folders besides shards: in lines, or as JSON
     that begins with the facts; sizes are about right.
     """
+    rows, size = sum(plan.rows for plan in plans), sum(plan.bytes for plan in plans)
+    files = [
+        {"name": name, "size": plan.size(index)}
+        for plan in plans
+        for index, name in enumerate(plan.names)
+    ]
     if facts is not None:
-        files = [{"name": name, "size": plan.size(index)} for index, name in enumerate(plan.names)]
         found = {"folders": list(folders)} if folders else {}
-        print_json({**facts, "rows": plan.rows, "bytes": plan.bytes, "files": files, **found})
+        print_json({**facts, "rows": rows, "bytes": size, "files": files, **found})
         return
-    click.echo(f"{out}: {plan.rows:,} rows, about {human_bytes(plan.bytes)}, as {span(plan.names)}")
+    names = span([str(file["name"]) for file in files])
+    click.echo(f"{out}: {rows:,} rows, about {human_bytes(size)}, as {names}")
     for folder in folders:
         click.echo(f"with files of {folder}")
 

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def selection_of(
-    release: str | None, shards: Iterable[int] | None, filters: Mapping[str, Any]
+    release: str | None,
+    shards: Iterable[int] | None,
+    filters: Mapping[str, Any],
+    test_size: float | None = None,
 ) -> Selection:
     """Returns the record of what the options select; lists are read.
 
@@ -34,6 +37,7 @@ def selection_of(
         release=release,
         shards=None if shards is None else tuple(shards),
         bounds=Bounds(**bounds) if bounds else None,
+        test_size=test_size,
         **{name: filters[name] for name in CHOICES if name in filters and name != "release_list"},
     )
 
@@ -64,6 +68,15 @@ def save_selection(
         selection = selection.replace(release=selection.release or (release and release.name))
         chosen = dataset_keys(chosen)
     write_selection(path, selection, chosen, hashes=hashes)
+
+
+def split(ds: datasets.Dataset, test_size: float | None, filters: Mapping[str, Any]) -> Any:
+    """The rows as they are, or in two splits if so asked."""
+    if test_size is None:
+        return ds
+    from ..selection.creators import split_by_creator
+
+    return split_by_creator(ds, test_size, seed=filters.get("seed", 0))
 
 
 def load(

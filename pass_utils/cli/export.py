@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,18 @@ from ._options import (
     folder,
     max_shard_size,
     quiet,
+    rewriting,
     saves_selection,
     selection,
+    test_size,
 )
 from ._output import GO_ON, print_files, print_planned_files
-from ._selection import load, save_selection, selection_of
+from ._selection import load, save_selection, selection_of, split
 
 
 @command(
     "pass-utils export parquet ~/pass ~/pass-parquet --num-proc 4",
+    "pass-utils export parquet ~/pass ~/pass-256 --resize 256 --drop-columns gps --test-size 0.05",
     "pass-utils export webdataset ~/pass ~/pass-tars --min-side 375 --dry-run",
     interrupted=GO_ON,
 )
@@ -35,6 +39,8 @@ from ._selection import load, save_selection, selection_of
 @selection
 @filters
 @saves_selection
+@test_size
+@rewriting
 @max_shard_size("500MB of Parquet, 1GB of WebDataset")
 @click.option(
     "--num-proc",
@@ -64,6 +70,8 @@ def export(
     release: str | None,
     shards: list[int] | None,
     filters: dict[str, Any],
+    test_size: float | None,
+    rewriting: dict[str, Any],
     max_shard_size: str | None,
     num_proc: int,
     scheduler: str | None,
@@ -78,10 +86,10 @@ def export(
     KIND is parquet, webdataset or imagefolder. The images of FOLDER go to OUT, a folder or a URL.
     Run it again to go on after a break.
     """
-    from ..export.originals import check_dataset, local_folders
+    from ..export.exporting import KINDS, ExportOptions, plan_export
+    from ..export.exporting import export as write
+    from ..export.originals import local_folders
     from ..export.workers import cluster
-    from ..export.writing import KINDS, ExportOptions
-    from ..export.writing import export as write
 
     chosen = KINDS[kind]
     if max_shard_size is not None and "max_shard_size" not in chosen.options:
@@ -91,13 +99,24 @@ def export(
     size: dict[str, Any] = {} if max_shard_size is None else {"max_shard_size": max_shard_size}
     ds = load(folder, release, shards, filters, quiet=quiet)
     facts = {"kind": kind, "out": out} if as_json else None
+    rows = split(ds, test_size, filters)
+    record = selection_of(release, shards, filters, test_size)
+    options = ExportOptions(
+        num_proc=num_proc,
+        quiet=quiet,
+        changes=changes,
+        credits=credits,
+        selection=record,
+        **rewriting,
+    )
     if dry_run:
-        check_dataset(ds, changes)
-        print_planned_files(out, chosen.plan(ds, **size), facts, local_folders(ds))
+        planned = plan_export(chosen, rows, options, **size)
+        print_planned_files(out, planned.plans.values(), facts, local_folders(ds))
         return
     with contextlib.ExitStack() as stack:
-        executor = None if scheduler is None else stack.enter_context(cluster(scheduler))
-        options = ExportOptions(num_proc, executor, quiet, changes, credits)
-        written = write(chosen, ds, out, options, **size)
-    save_selection(selection_of(release, shards, filters), ds)
+        if scheduler is not None:
+            executor = stack.enter_context(cluster(scheduler))
+            options = dataclasses.replace(options, executor=executor)
+        written = write(chosen, rows, out, options, **size)
+    save_selection(record, ds)
     print_files(out, len(ds), written, facts)

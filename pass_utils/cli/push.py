@@ -16,11 +16,13 @@ from ._options import (
     folder,
     max_shard_size,
     quiet,
+    rewriting,
     saves_selection,
     selection,
+    test_size,
 )
 from ._output import print_json, print_planned_files
-from ._selection import load, save_selection, selection_of
+from ._selection import load, save_selection, selection_of, split
 
 
 @command(
@@ -33,6 +35,8 @@ from ._selection import load, save_selection, selection_of
 @selection
 @filters
 @saves_selection
+@test_size
+@rewriting
 @click.option("--private", is_flag=True, help="Make the repository a private one, if it is new.")
 @click.option("--revision", metavar="BRANCH", help="The branch to push to.  [default: main]")
 @click.option(
@@ -55,6 +59,8 @@ def push(
     release: str | None,
     shards: list[int] | None,
     filters: dict[str, Any],
+    test_size: float | None,
+    rewriting: dict[str, Any],
     max_shard_size: str | None,
     changes: str | None,
     dry_run: bool,
@@ -67,24 +73,25 @@ def push(
     The images of FOLDER go to REPOSITORY, such as me/pass-large, with a card and their credits.
     Run it again to go on after a break.
     """
-    from ..export.originals import check_dataset, local_folders
-    from ..export.parquet import plan_parquet
-    from ..hub.push import push_to_hub
+    from ..export.exporting import ExportOptions, plan_export
+    from ..export.originals import local_folders
+    from ..export.parquet import PARQUET
+    from ..hub.push import push as push_rows
 
     ds = load(folder, release, shards, filters, quiet=quiet)
     size: dict[str, Any] = {} if max_shard_size is None else {"max_shard_size": max_shard_size}
     facts = {"repository": repository}
+    rows = split(ds, test_size, filters)
+    how = ExportOptions(changes=changes, quiet=quiet, **rewriting)
     if dry_run:
-        check_dataset(ds, changes)
-        plan = plan_parquet(ds, **size)
-        print_planned_files(repository, plan, facts if as_json else None, local_folders(ds))
+        planned = plan_export(PARQUET, rows, how, **size)
+        plans = planned.plans.values()
+        print_planned_files(repository, plans, facts if as_json else None, local_folders(ds))
         return
-    chosen = selection_of(release, shards, filters)
-    page = push_to_hub(
-        ds, repository, selection=chosen.words(), changes=changes, quiet=quiet, **size, **options
-    )
+    chosen = selection_of(release, shards, filters, test_size)
+    pushed = push_rows(rows, repository, how, selection=chosen.words(), **size, **options)
     save_selection(chosen, ds)
     if as_json:
-        print_json({**facts, "rows": len(ds), "page": page})
+        print_json({**facts, "rows": pushed.rows, "page": pushed.page})
     else:
-        click.echo(page)
+        click.echo(pushed.page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datasets
+import numpy as np
 
 from ..errors import ExportError
 from ..images.files import ByteCounts
@@ -80,3 +81,16 @@ def cut_groups(sizes: ByteCounts, rows: int, limit: int) -> list[int]:
             groups[-1] += 1
             total += size
     return groups
+
+
+def group_loads(stored: ByteCounts, written: ByteCounts, limit: int) -> ByteCounts:
+    """What each row counts towards a row group's limit: its bytes in the file, or more where
+    `GROUP_BYTES` of rows as they are stored, which are in memory together, would be fewer rows.
+
+    Args:
+        stored: Bytes of each row as it is stored.
+        written: Bytes of each row in the file.
+        limit: Bytes of a row group in the file, at most `GROUP_BYTES`.
+    """
+    loads: ByteCounts = np.maximum(written, stored * limit // GROUP_BYTES)
+    return loads

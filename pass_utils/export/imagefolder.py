@@ -4,7 +4,8 @@
     <folder>/train/00000/<hash>.jpg    a thousand images in each of the folders 00000, 00001, ...
 
 torchvision takes the numbered folders for classes, which PASS does not have; `datasets` does not,
-since there is metadata.
+since there is metadata. Where there are labels, the numbered folders are in the folder of the only
+class, `<folder>/train/pass/00000/<hash>.jpg`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from .kinds import Kind, OnBytes, ignore
 from .outputs import Output
 from .planning import ExportPlan, FileTask
 from .resume import Written
+from .rewriting import LABEL, Rewriting
 from .samples import check_keys, read_samples, single_image_column, to_json
 
 METADATA_FILE = "metadata.jsonl"
@@ -27,16 +29,20 @@ _FOLDER_METADATA_FILE = ".metadata.jsonl"
 # columns that `datasets` replaces by the content of such files
 _FILE_COLUMN = re.compile(r"(.+_)?file_names?", re.DOTALL)
 _GROUP_ROWS = 100
+_AS_IT_IS = Rewriting()
 _FOLDER_ROWS = 1000
 _FOLDER_BYTES = 1 << 62
 
 
-def plan_imagefolder(dataset: datasets.Dataset, *, split: str = "train") -> ExportPlan:
+def plan_imagefolder(
+    dataset: datasets.Dataset, *, split: str = "train", rewriting: Rewriting = _AS_IT_IS
+) -> ExportPlan:
     """Plan the folders of images of a dataset, without reading an image.
 
     Args:
         dataset: Opened in place or embedded, with one column of images.
         split: Its name, which is that of the folder above.
+        rewriting: What is done to the rows.
 
     Returns:
         A task for each folder of images.
@@ -46,7 +52,7 @@ def plan_imagefolder(dataset: datasets.Dataset, *, split: str = "train") -> Expo
         ExportError: it has several, one whose name an image folder needs, or a hash twice.
     """
     image = single_image_column(dataset.features)
-    for name in dataset.features:
+    for name in rewriting.features(dataset.features):
         if _FILE_COLUMN.fullmatch(name) or (name == "image" and name != image):
             raise ExportError(
                 f"dataset: expected no column {name}, which readers of an image folder take for "
@@ -54,12 +60,14 @@ def plan_imagefolder(dataset: datasets.Dataset, *, split: str = "train") -> Expo
                 f'`ds.rename_column("{name}", "source")`.'
             )
     check_keys(dataset)
+    above = split if rewriting.label is None else f"{split}/{LABEL.names[0]}"
     return ExportPlan(
         dataset,
-        lambda index, _: f"{split}/{index:05}",
+        lambda index, _: f"{above}/{index:05}",
         group_rows=_GROUP_ROWS,
         max_rows=_FOLDER_ROWS,
         max_bytes=_FOLDER_BYTES,
+        rewriting=rewriting,
     )
 
 
@@ -80,18 +88,19 @@ def write_folder(task: FileTask, output: Output, on_bytes: OnBytes = ignore) -> 
     lines = bytearray()
     digest = hashlib.sha256()
     size = 0
+    skipped: list[str] = []
     with output.create_folder(task.name) as put:
-        for sample in read_samples(task.content):
+        for sample in read_samples(task.content, skipped):
             file = f"{sample.key}.{sample.suffix}"
             put(file, sample.image)
-            row = {"file_name": f"{task.name.rpartition('/')[2]}/{file}", **sample.row}
+            row = {"file_name": f"{task.name.partition('/')[2]}/{file}", **sample.row}
             lines += to_json(row) + b"\n"
             digest.update(sample.image)
             size += len(sample.image)
             on_bytes(len(sample.image))
         put(_FOLDER_METADATA_FILE, lines)
     digest.update(lines)
-    return Written(task.name, task.rows, size + len(lines), digest.hexdigest())
+    return task.written(size + len(lines), digest.hexdigest(), skipped)
 
 
 def write_metadata(output: Output, split: str, plan: ExportPlan) -> Written:
@@ -109,10 +118,13 @@ def write_metadata(output: Output, split: str, plan: ExportPlan) -> Written:
         ExportError: it cannot be written.
     """
     name = f"{split}/{METADATA_FILE}"
+    rows = 0
     with output.create(name) as sink:
         for folder in plan.names:
-            sink.write(output.read(f"{folder}/{_FOLDER_METADATA_FILE}"))
-    return Written(name, plan.rows, sink.size, sink.sha256)
+            lines = output.read(f"{folder}/{_FOLDER_METADATA_FILE}")
+            rows += lines.count(b"\n")
+            sink.write(lines)
+    return Written(name, rows, sink.size, sink.sha256)
 
 
 IMAGEFOLDER = Kind(

@@ -51,7 +51,8 @@ class Kind:
 
     Attributes:
         name: As in `pass-utils export NAME` and in the export's state.
-        plan: Plans the files of a split; takes the dataset, `split`, and the kind's options.
+        plan: Plans the files of a split; takes the dataset, `split`, `rewriting`, and the kind's
+            options.
         write_file: Carries out one task of the plan.
         options: The options of `plan` with their defaults, such as `max_shard_size`.
         finish: Called when all files of a split are complete, with the folder, the split and the

@@ -20,10 +20,12 @@ from .kinds import Kind, OnBytes, OnTable, ignore, observed
 from .outputs import Output
 from .planning import ExportPlan, FileTask
 from .resume import Written
+from .rewriting import Rewriting
 from .sink import Sink
 
 MAX_SHARD_SIZE = "500MB"
 ROW_GROUP_ROWS = 100
+_AS_IT_IS = Rewriting()
 # the first pyarrow that cuts pages by content
 _PAGES_FIT_CONTENT = int(pa.__version__.partition(".")[0]) >= 21
 
@@ -34,6 +36,7 @@ def plan_parquet(
     split: str = "train",
     max_shard_size: str | int = MAX_SHARD_SIZE,
     row_group_rows: int = ROW_GROUP_ROWS,
+    rewriting: Rewriting = _AS_IT_IS,
 ) -> ExportPlan:
     """Plan the Parquet files of a dataset, without reading an image.
 
@@ -43,6 +46,7 @@ def plan_parquet(
         max_shard_size: Bytes of a file, or text such as `500MB`; a file has whole row groups, as
             many as fit and at least one.
         row_group_rows: Rows of a row group.
+        rewriting: What is done to the rows.
 
     Returns:
         A task for each file.
@@ -56,6 +60,7 @@ def plan_parquet(
         lambda index, count: file_name(split, index, count),
         group_rows=row_group_rows,
         max_bytes=parse_size(max_shard_size),
+        rewriting=rewriting,
     )
 
 
@@ -76,10 +81,11 @@ def write_file(
     Raises:
         PassError: an image is gone or has changed, or the file cannot be written.
     """
+    skipped: list[str] = []
     with output.create(task.name) as sink:
-        tables = observed(task.content.tables(), on_table)
+        tables = observed(task.content.tables(skipped), on_table)
         write_tables(sink, tables, task.content.features, on_bytes)
-    return Written(task.name, task.rows, sink.size, sink.sha256)
+    return task.written(sink.size, sink.sha256, skipped)
 
 
 PARQUET = Kind(

@@ -21,16 +21,20 @@ from .._datasets import image_columns, images_in_memory, stored_indices, stored_
 from ..images.files import ByteCounts, stored_sizes
 from .embedding import embed_table
 from .fingerprint import update_digest
-from .groups import GROUP_BYTES, ROW_BYTES, check_rows, cut_groups
+from .groups import GROUP_BYTES, ROW_BYTES, check_rows, cut_groups, group_loads
+from .resume import Written
+from .rewriting import Rewriting
 
 _ROWS_AT_A_TIME = 10_000
+_AS_IT_IS = Rewriting()
 
 
 class FileRows:
     """The rows of one output file, read a row group at a time; pickles small.
 
     Attributes:
-        features: Of the rows.
+        features: Of the rows as the file has them.
+        rewriting: How they get so.
         groups: The number of rows of each row group.
         first: The index of the first row in the dataset.
     """
@@ -41,23 +45,29 @@ class FileRows:
         features: datasets.Features,
         groups: Sequence[int],
         first: int,
+        rewriting: Rewriting,
     ) -> None:
         self._rows = rows
-        self.features = features
+        self._stored = features
+        self.features = rewriting.features(features)
+        self.rewriting = rewriting
         self.groups = tuple(groups)
         self.first = first
 
     def __len__(self) -> int:
         return sum(self.groups)
 
-    def tables(self) -> Iterator[pa.Table]:
+    def tables(self, skipped: list[str]) -> Iterator[pa.Table]:
         """Read the row groups.
+
+        Args:
+            skipped: Gets the rows that are left out, by hash.
 
         Yields:
             A table for each, with the bytes of its images.
 
         Raises:
-            PassError: an image is gone or has changed.
+            PassError: an image is gone or has changed, or cannot be decoded.
         """
         begin = 0
         for count in self.groups:
@@ -66,7 +76,10 @@ class FileRows:
                 if isinstance(self._rows, pa.Table)
                 else self._rows[begin : begin + count]
             )
-            yield embed_table(part, self.features)
+            table = embed_table(part, self._stored)
+            rewritten = self.rewriting.apply(table, self._stored, self.first + begin)
+            skipped += rewritten.skipped
+            yield rewritten.table
             begin += count
 
     def __getstate__(self) -> dict[str, Any]:
@@ -100,6 +113,16 @@ class FileTask(NamedTuple):
     size: int
     content: FileRows
 
+    def written(self, size: int, sha256: str, skipped: Sequence[str]) -> Written:
+        """The file that was written.
+
+        Args:
+            size: Its bytes.
+            sha256: Of these, in hex.
+            skipped: The rows that were left out, by hash.
+        """
+        return Written(self.name, self.rows - len(skipped), size, sha256, tuple(skipped))
+
 
 class ExportPlan(Sequence[FileTask]):
     """The tasks that write a dataset, each made when it is asked for.
@@ -113,6 +136,11 @@ class ExportPlan(Sequence[FileTask]):
         max_rows: Rows of a file, at most; None for any number.
         max_bytes: Bytes of a file, at most; a file has at least one row group.
         row_bytes: What a row takes beside its images, in bytes.
+        rewriting: What is done to the rows.
+
+    Attributes:
+        features: Of the rows as the files have them.
+        groups: The number of rows of each row group.
 
     Raises:
         DatasetError: the dataset has no column of images.
@@ -128,16 +156,20 @@ class ExportPlan(Sequence[FileTask]):
         max_rows: int | None = None,
         max_bytes: int,
         row_bytes: int = ROW_BYTES,
+        rewriting: Rewriting = _AS_IT_IS,
     ) -> None:
         check_rows(group_rows)
-        self.features: datasets.Features = dataset.features
-        self._images = image_columns(self.features)
+        self._rewriting = rewriting
+        self._stored: datasets.Features = dataset.features
+        self.features = rewriting.features(self._stored)
+        self._images = image_columns(self._stored)
         self._dataset = dataset.with_format("arrow")
         self._name = name
-        self._sizes, self._without_bytes = self._measure(row_bytes)
-        self.groups = cut_groups(self._sizes, group_rows, min(max_bytes, GROUP_BYTES))
+        self._sizes, written, self._without_bytes = self._measure(row_bytes)
+        limit = min(max_bytes, GROUP_BYTES)
+        self.groups = cut_groups(group_loads(self._sizes, written, limit), group_rows, limit)
         ends = np.cumsum(self.groups, dtype=np.int64)
-        totals = np.concatenate([[0], np.cumsum(self._sizes)])
+        totals = np.concatenate([[0], np.cumsum(written)])
         self._starts = [0]  # the index of each file's first row group
         for index, end in enumerate(ends.tolist()):
             first = int(ends[self._starts[-1] - 1]) if self._starts[-1] else 0
@@ -149,19 +181,24 @@ class ExportPlan(Sequence[FileTask]):
         self._rows = [0, *(int(ends[start - 1]) for start in self._starts[1:]), len(self._sizes)]
         self._totals = totals
 
-    def _measure(self, row_bytes: int) -> tuple[ByteCounts, bool]:
-        """The bytes of each row, and whether no image has its bytes with it."""
+    def _measure(self, row_bytes: int) -> tuple[ByteCounts, ByteCounts, bool]:
+        """The bytes of each row as it is stored, and about those in the file; and whether no image
+        has its bytes with it.
+        """
         stored, indices = stored_table(self._dataset), stored_indices(self._dataset)
         sizes = np.full(len(self._dataset), row_bytes, dtype=np.int64)
+        written = sizes.copy()
         without = True
         for name in self._images:
             column = stored.column(name)
-            sizes += stored_sizes(column, indices)
+            images = stored_sizes(column, indices)
+            sizes += images
+            written += self._rewriting.estimate(images)
             without &= all(
                 chunk.flatten()[chunk.type.get_field_index("bytes")].null_count == len(chunk)
                 for chunk in column.chunks
             )
-        return sizes, without
+        return sizes, written, without
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -173,7 +210,8 @@ class ExportPlan(Sequence[FileTask]):
         part = self._dataset.select(range(begin, end))
         if (self._without_bytes or not self._dataset.cache_files) and end > begin:
             part = part[:].combine_chunks()  # a table: it pickles without what it was cut from
-        content = FileRows(part, self.features, self.groups[self._starts[index] : last], begin)
+        groups = self.groups[self._starts[index] : last]
+        content = FileRows(part, self._stored, groups, begin, self._rewriting)
         return FileTask(self.names[index], end - begin, self.size(index), content)
 
     @property
@@ -207,9 +245,9 @@ class ExportPlan(Sequence[FileTask]):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of features and rows, in hex; images with bytes count by their length only."""
-        digest = hashlib.sha256(repr((self.features, self._images)).encode())
+        digest = hashlib.sha256(repr((self._stored, self._images)).encode())
         digest.update(self._sizes.tobytes())
-        rest = [name for name in self.features if name not in self._images]
+        rest = [name for name in self._stored if name not in self._images]
         columns = rest + (self._images if self._without_bytes else [])
         part = self._dataset.select_columns(columns)
         for begin in range(0, self.rows if columns else 0, _ROWS_AT_A_TIME):

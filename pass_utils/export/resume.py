@@ -17,7 +17,9 @@ _DIFFERENCES = {
     "input": "other rows",
     "kind": "another kind of files",
     "features": "other columns",
+    "changes": "other changes",
 }
+_CONSEQUENCES = {"changes": {"resize", "quality"}}  # what differs because of something else
 
 
 class Written(NamedTuple):
@@ -29,12 +31,21 @@ class Written(NamedTuple):
         size: Its bytes; those of all its files for a folder.
         sha256: Of these bytes, in hex; for a folder, of its images and its metadata, one after
             the other.
+        skipped: The rows that were left out, since their image cannot be decoded, by hash;
+            `row 12` of a dataset without hashes. Always empty where images keep their bytes.
     """
 
     name: str
     rows: int
     size: int
     sha256: str
+    skipped: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, recorded: Any) -> Written:
+        """The file as the state has it."""
+        name, rows, size, sha256, *skipped = recorded
+        return cls(name, rows, size, sha256, *map(tuple, skipped))
 
 
 def exported_splits(output: Output) -> list[str]:
@@ -62,7 +73,7 @@ def recorded_credits(output: Output) -> Written | None:
     """
     state = output.read_json(STATE_FILE)
     credits = state.get("credits") if isinstance(state, dict) else None
-    return Written(*credits) if isinstance(credits, list) and len(credits) == 4 else None
+    return Written.of(credits) if isinstance(credits, list) and len(credits) in (4, 5) else None
 
 
 def record_credits(output: Output, credits: Written) -> None:
@@ -74,6 +85,18 @@ def record_credits(output: Output, credits: Written) -> None:
     """
     state = output.read_json(STATE_FILE)
     output.write_json(STATE_FILE, {**state, "credits": list(credits)})
+
+
+def record_selection(output: Output, selection: Mapping[str, Any]) -> None:
+    """Save which rows were exported, for people who find the folder.
+
+    Args:
+        output: The folder, whose splits are complete.
+        selection: The record, as JSON.
+    """
+    state = output.read_json(STATE_FILE)
+    if state.get("selection") != selection:
+        output.write_json(STATE_FILE, {**state, "selection": selection})
 
 
 class ExportState:
@@ -99,20 +122,25 @@ class ExportState:
         try:
             if split not in state["splits"]:
                 self._check_unused(split)
-            kinds = {known["facts"]["kind"] for known in state["splits"].values()}
+            kinds = {other["facts"]["kind"] for other in state["splits"].values()}
             entry = state["splits"].setdefault(
                 split, {"facts": dict(facts), "files": [], "state": {}}
             )
             self._entry = entry
-            self.files = {file.name: file for file in (Written(*each) for each in entry["files"])}
+            self.files = {file.name: file for file in map(Written.of, entry["files"])}
             self.extra: dict[str, Any] = entry["state"]
-            changed = [key for key in facts if entry["facts"].get(key) != facts[key]]
-        except (TypeError, KeyError, AttributeError) as err:
+            known = entry["facts"]
+            changed = [key for key in facts if known.get(key) != facts[key]]
+        except (TypeError, KeyError, AttributeError, ValueError) as err:
             raise self._refused(
                 f"{STATE_FILE} as this version writes it", f"another content ({err!r})"
             ) from err
         if state.get("format") != _FORMAT or kinds - {facts["kind"]} or changed:
-            differences = [_DIFFERENCES.get(key, f"another {key}") for key in changed]
+            differences = [
+                _DIFFERENCES.get(key, f"another {key} ({known.get(key)})")
+                for key in changed
+                if not _CONSEQUENCES.get(key, set()) & set(changed)
+            ]
             raise self._refused(
                 "an export of the same rows with the same options",
                 ", ".join(differences) or _DIFFERENCES["kind"],

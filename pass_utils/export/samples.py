@@ -94,22 +94,23 @@ def check_keys(dataset: datasets.Dataset) -> None:
         )
 
 
-def read_samples(content: FileRows) -> Iterator[Sample]:
+def read_samples(content: FileRows, skipped: list[str]) -> Iterator[Sample]:
     """Read the rows of one output file as samples.
 
     Args:
         content: The rows.
+        skipped: Gets the rows that are left out, by hash.
 
     Yields:
-        A sample for each; its key is the row's `hash` where that can be part of a file name, else
-        the index of the row.
+        A sample for each of the others; its key is the row's `hash` where that can be part of a
+        file name, else the index of the row, less how many of the file were left out before it.
 
     Raises:
         PassError: an image is gone or has changed; a row has none.
     """
     column = single_image_column(content.features)
     index = content.first
-    for table in content.tables():
+    for table in content.tables(skipped):
         images = table[column].combine_chunks()
         images = images.chunk(0) if hasattr(images, "chunk") else images
         data, names = images.flatten()

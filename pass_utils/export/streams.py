@@ -23,12 +23,16 @@ from ..images.files import stored_sizes
 from ..releases import release_of
 from .embedding import embed_table
 from .fingerprint import update_digest
-from .groups import GROUP_BYTES, ROW_BYTES, check_rows, cut_groups, parse_size
+from .groups import GROUP_BYTES, ROW_BYTES, check_rows, cut_groups, group_loads, parse_size
 from .kinds import OnBytes, OnTable, ignore, observed
 from .originals import check_table
 from .outputs import Output
 from .parquet import MAX_SHARD_SIZE, ROW_GROUP_ROWS, file_name, write_tables
 from .resume import ExportState, Written
+from .rewriting import Rewriting
+from .skipping import without
+
+_AS_IT_IS = Rewriting()
 
 
 class RowGroup(NamedTuple):
@@ -36,13 +40,15 @@ class RowGroup(NamedTuple):
 
     Attributes:
         table: The rows.
-        size: About how many bytes they will take in a file.
+        size: Their bytes as they are stored, images and 200 for the rest of each row.
         file: The index of the file that they go into.
+        first: The index of the first of them in the stream.
     """
 
     table: pa.Table
     size: int
     file: int
+    first: int
 
 
 class StreamFile(NamedTuple):
@@ -59,7 +65,12 @@ class StreamFile(NamedTuple):
 
 
 def read_groups(
-    stream: datasets.IterableDataset, *, rows: int, max_bytes: int, changes: str | None = None
+    stream: datasets.IterableDataset,
+    *,
+    rows: int,
+    max_bytes: int,
+    changes: str | None = None,
+    rewriting: Rewriting = _AS_IT_IS,
 ) -> Iterator[RowGroup]:
     """Read a stream in the row groups and files in which `ExportPlan` has those of a dataset.
 
@@ -68,6 +79,7 @@ def read_groups(
         rows: Rows of a row group.
         max_bytes: Bytes of a file, at most; a file has at least one row group.
         changes: What was done to the images; None for nothing.
+        rewriting: What is done to the rows as they are written, for how many fit into a file.
 
     Yields:
         The row groups, in order.
@@ -77,20 +89,27 @@ def read_groups(
     """
     features: datasets.Features = stream.features
     images, release = image_columns(features), release_of(stream)
-    file = file_rows = file_size = 0
+    file = file_rows = file_size = first = 0
+    limit = min(max_bytes, GROUP_BYTES)
     for table in stream_tables(stream, rows=rows):
         check_table(table, features, release, changes)
         sizes = np.full(len(table), ROW_BYTES, dtype=np.int64)
+        written = sizes.copy()
         for name in images:
-            sizes += stored_sizes(table[name])
+            stored = stored_sizes(table[name])
+            sizes += stored
+            written += rewriting.estimate(stored)
         begin = 0
-        for count in cut_groups(sizes, rows, min(max_bytes, GROUP_BYTES)):
-            size = int(sizes[begin : begin + count].sum())
+        for count in cut_groups(group_loads(sizes, written, limit), rows, limit):
+            rows_of_group = slice(begin, begin + count)
+            size = int(written[rows_of_group].sum())
             if file_rows and file_size + size > max_bytes:
                 file, file_rows, file_size = file + 1, 0, 0
             file_rows, file_size = file_rows + count, file_size + size
-            yield RowGroup(table.slice(begin, count), size, file)
+            stored_size = int(sizes[rows_of_group].sum())
+            yield RowGroup(table.slice(begin, count), stored_size, file, first + begin)
             begin += count
+        first += begin
 
 
 def write_files(
@@ -103,6 +122,7 @@ def write_files(
     complete: Sequence[StreamFile] = (),
     ended: bool = False,
     changes: str | None = None,
+    rewriting: Rewriting = _AS_IT_IS,
     on_start: Callable[[], object] = lambda: None,
     on_bytes: OnBytes = ignore,
     on_table: OnTable = ignore,
@@ -119,9 +139,11 @@ def write_files(
             and not written.
         ended: Whether these are all files, after which no row may come.
         changes: What was done to the images; None for nothing.
+        rewriting: What is done to the rows as they are written.
         on_start: Called before anything is written, when the first rows were read and checked.
         on_bytes: Called with the bytes of each row group that was written.
-        on_table: Called with each row group; one that is written has the bytes of its images.
+        on_table: Called with each row group, without the rows that are left out; one that is
+            written is as the file has it.
 
     Yields:
         Each file that is complete, the earlier ones among them; at least one, also of a stream
@@ -134,40 +156,52 @@ def write_files(
     """
     check_rows(row_group_rows)
     features: datasets.Features = stream.features
-    images = image_columns(features)
+    images, new_features = image_columns(features), rewriting.features(features)
     digest = hashlib.sha256()
 
-    def digested(groups: Iterable[RowGroup]) -> Iterator[pa.Table]:
+    def digested(groups: Iterable[RowGroup]) -> Iterator[RowGroup]:
         for group in groups:
             digest.update(group.size.to_bytes(8, "big"))
             for column in group.table.drop_columns(images).columns:
                 update_digest(digest, column)
-            yield group.table
+            yield group
 
     def write(index: int, groups: Iterable[RowGroup]) -> StreamFile:
         name, rows = file_name(split, index), 0
+        skipped: list[str] = []
 
-        def embedded() -> Iterator[pa.Table]:
+        def rewritten() -> Iterator[pa.Table]:
             nonlocal rows
-            for table in digested(groups):
-                rows += len(table)
-                yield embed_table(table, features)
+            for group in digested(groups):
+                table = embed_table(group.table, features)
+                made = rewriting.apply(table, features, group.first)
+                rows += len(made.table)
+                skipped.extend(made.skipped)
+                yield made.table
 
         with output.create(name) as sink:
-            write_tables(sink, observed(embedded(), on_table), features, on_bytes)
-        return StreamFile(Written(name, rows, sink.size, sink.sha256), digest.hexdigest())
+            write_tables(sink, observed(rewritten(), on_table), new_features, on_bytes)
+        written = Written(name, rows, sink.size, sink.sha256, tuple(skipped))
+        return StreamFile(written, digest.hexdigest())
 
     groups = read_groups(
-        stream, rows=row_group_rows, max_bytes=parse_size(max_shard_size), changes=changes
+        stream,
+        rows=row_group_rows,
+        max_bytes=parse_size(max_shard_size),
+        changes=changes,
+        rewriting=rewriting,
     )
     first = list(islice(groups, 1))
     on_start()
     count = 0
     for index, of_file in groupby(chain(first, groups), key=lambda group: group.file):
         if index < len(complete):
-            rows = sum(map(len, observed(digested(of_file), on_table)))
-            file = complete[index]
-            if (rows, digest.hexdigest()) != (file.written.rows, file.rows_digest):
+            file, rows = complete[index], 0
+            for group in digested(of_file):
+                rows += len(group.table)
+                on_table(without(group.table, file.written.skipped))
+            all_rows = file.written.rows + len(file.written.skipped)
+            if (rows, digest.hexdigest()) != (all_rows, file.rows_digest):
                 raise other_rows(output, file.written.name)
             yield file
         elif ended:
@@ -175,7 +209,7 @@ def write_files(
         else:
             yield write(index, of_file)
         count += 1
-    if count == 0 and (not complete or complete[0].written.rows == 0):
+    if count == 0 and (not complete or complete[0].rows_digest == digest.hexdigest()):
         yield complete[0] if complete else write(0, ())
         count += 1
     if count < len(complete):
@@ -202,6 +236,9 @@ def write_stream(
     split: str,
     options: dict[str, Any],
     facts: dict[str, Any],
+    *,
+    changes: str | None = None,
+    rewriting: Rewriting = _AS_IT_IS,
     on_bytes: OnBytes = ignore,
     on_table: OnTable = ignore,
 ) -> list[Written]:
@@ -212,7 +249,9 @@ def write_stream(
         output: The export's folder.
         split: The name of the split.
         options: `max_shard_size` and `row_group_rows` of `write_files`.
-        facts: For the export's state, `changes` among them.
+        facts: For the export's state.
+        changes: As in `write_files`.
+        rewriting: As in `write_files`.
         on_bytes: Called with the bytes of each row group that was written.
         on_table: Called with each row group.
 
@@ -236,7 +275,8 @@ def write_stream(
         **options,
         complete=complete,
         ended=count is not None,
-        changes=facts["changes"],
+        changes=changes,
+        rewriting=rewriting,
         on_start=state.save,
         on_bytes=on_bytes,
         on_table=on_table,

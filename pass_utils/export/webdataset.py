@@ -1,4 +1,6 @@
-"""WebDataset tars: `<key>.jpg` and `<key>.json` of each row, side by side."""
+"""WebDataset tars: `<key>.jpg` and `<key>.json` of each row side by side, and `<key>.cls` where
+there are labels.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +15,21 @@ from .kinds import Kind, OnBytes, ignore
 from .outputs import Output
 from .planning import ExportPlan, FileTask
 from .resume import Written
+from .rewriting import Rewriting
 from .samples import check_keys, read_samples, single_image_column, to_json
 from .sink import Sink
 
 MAX_SHARD_SIZE = "1GB"
 _GROUP_ROWS = 100
+_AS_IT_IS = Rewriting()
 
 
 def plan_webdataset(
-    dataset: datasets.Dataset, *, split: str = "train", max_shard_size: str | int = MAX_SHARD_SIZE
+    dataset: datasets.Dataset,
+    *,
+    split: str = "train",
+    max_shard_size: str | int = MAX_SHARD_SIZE,
+    rewriting: Rewriting = _AS_IT_IS,
 ) -> ExportPlan:
     """Plan the tars of a dataset, without reading an image.
 
@@ -29,6 +37,7 @@ def plan_webdataset(
         dataset: Opened in place or embedded, with one column of images.
         split: Its name, with which file names begin.
         max_shard_size: Bytes of a tar, or text such as `1GB`.
+        rewriting: What is done to the rows.
 
     Returns:
         A task for each tar.
@@ -44,7 +53,8 @@ def plan_webdataset(
         lambda index, _: f"{split}-{index:06}.tar",
         group_rows=_GROUP_ROWS,
         max_bytes=parse_size(max_shard_size),
-        row_bytes=4 * BLOCK,
+        row_bytes=(4 if rewriting.label is None else 6) * BLOCK,
+        rewriting=rewriting,
     )
 
 
@@ -62,13 +72,17 @@ def write_file(task: FileTask, output: Output, on_bytes: OnBytes = ignore) -> Wr
     Raises:
         PassError: an image is gone or has changed, or the file cannot be written.
     """
+    skipped: list[str] = []
+    label = task.content.rewriting.label
     with output.create(task.name) as sink:
-        for sample in read_samples(task.content):
+        for sample in read_samples(task.content, skipped):
             _add_member(sink, f"{sample.key}.{sample.suffix}", sample.image)
             _add_member(sink, f"{sample.key}.json", memoryview(to_json(sample.row)))
+            if label is not None:
+                _add_member(sink, f"{sample.key}.cls", memoryview(b"%d" % sample.row[label]))
             on_bytes(len(sample.image))
         sink.write(END_OF_ARCHIVE)
-    return Written(task.name, task.rows, sink.size, sink.sha256)
+    return task.written(sink.size, sink.sha256, skipped)
 
 
 WEBDATASET = Kind(

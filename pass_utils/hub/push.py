@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import datasets
 import pyarrow as pa
@@ -21,21 +21,21 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined,unused-ignore]
     enable_progress_bars,
 )
 
-from .._datasets import Splits, open_splits
 from .._util.cache import cache_dir
 from .._util.files import hash_file
 from .._util.lock import LockedError, file_lock
 from .._util.progress import Progress, is_quiet
-from ..attribution.inputs import check_changes
 from ..errors import ExportError
 from ..export.credits import CREDITS_FILE, StreamedColumns, write_credits
-from ..export.originals import check_dataset
+from ..export.exporting import ExportOptions, OnError, Planned, plan_export
 from ..export.outputs import Output
-from ..export.parquet import MAX_SHARD_SIZE, file_name, plan_parquet, write_file
+from ..export.parquet import MAX_SHARD_SIZE, PARQUET, file_name, write_file
 from ..export.resume import Written
+from ..export.skipping import warn_skipped
 from ..export.splits import CARD_FILE
 from ..export.streams import write_files
 from ..export.writing import AnyDataset
+from ..images.resizing import QUALITY
 from ..transfer.withdrawn import warn_of_withdrawn
 from .card import Card, read_card, write_card
 from .contents import Contents
@@ -64,6 +64,11 @@ def push_to_hub(
     config_name: str = "default",
     selection: str | None = None,
     changes: str | None = None,
+    resize: int | None = None,
+    quality: int = QUALITY,
+    on_error: OnError = "raise",
+    drop_columns: str | Iterable[str] = (),
+    label_column: str | None = None,
     quiet: bool | None = None,
 ) -> str:
     """Push a dataset to the Hub, with a card and the credits of its images.
@@ -86,8 +91,14 @@ def push_to_hub(
         config_name: What the dataset is called beside others in the repository.
         selection: How the rows were chosen, for the card, such as "shorter side of at least 375
             pixels".
-        changes: What was done to the images, such as "resized to 256 pixels", for the card and the
-            credits; rows of PASS whose images are not the original bytes are refused without it.
+        changes: What was done to the images before, such as "cropped to a square", for the card
+            and the credits; rows of PASS whose images are not the original bytes are refused
+            without it.
+        resize: As in `write_parquet`; card and credits say so.
+        quality: As in `write_parquet`.
+        on_error: As in `write_parquet`.
+        drop_columns: As in `write_parquet`.
+        label_column: As in `write_parquet`.
         quiet: Whether to show no progress; None for what the progress bars of `datasets` do.
 
     Returns:
@@ -95,27 +106,90 @@ def push_to_hub(
 
     Raises:
         DatasetError: this is no dataset of images.
-        ExportError: images were re-encoded or cannot be read, or another process pushes to the same
-            repository.
+        ExportError: images were re-encoded or cannot be read, an option makes no sense, or another
+            process pushes to the same repository.
+        ImageError: an image cannot be decoded to be resized.
         ShardError: a shard is gone or has changed.
         RemoteError: the Hub refuses, cannot be reached, or fails for long.
+    """
+    options = ExportOptions(
+        quiet=quiet,
+        changes=changes,
+        resize=resize,
+        quality=quality,
+        on_error=on_error,
+        drop_columns=drop_columns,
+        label_column=label_column,
+    )
+    return push(
+        dataset,
+        repo_id,
+        options,
+        private=private,
+        token=token,
+        revision=revision,
+        create_pr=create_pr,
+        max_shard_size=max_shard_size,
+        config_name=config_name,
+        selection=selection,
+    ).page
+
+
+class Pushed(NamedTuple):
+    """What was pushed.
+
+    Attributes:
+        page: The address of the repository's page, or of the pull request.
+        rows: How many rows.
+    """
+
+    page: str
+    rows: int
+
+
+def push(
+    dataset: Any,
+    repo_id: str,
+    options: ExportOptions,
+    *,
+    private: bool = False,
+    token: str | None = None,
+    revision: str | None = None,
+    create_pr: bool = False,
+    max_shard_size: str | int = MAX_SHARD_SIZE,
+    config_name: str = "default",
+    selection: str | None = None,
+) -> Pushed:
+    """Push a dataset to the Hub, as `push_to_hub` does.
+
+    Args:
+        dataset: As in `push_to_hub`.
+        repo_id: As in `push_to_hub`.
+        options: How rows are rewritten, what was done to the images, and whether to be quiet.
+        private: As in `push_to_hub`.
+        token: As in `push_to_hub`.
+        revision: As in `push_to_hub`.
+        create_pr: As in `push_to_hub`.
+        max_shard_size: As in `push_to_hub`.
+        config_name: As in `push_to_hub`.
+        selection: As in `push_to_hub`.
+
+    Raises:
+        ExportError: as `push_to_hub`, which raises the other errors as well.
     """
     if not _NAME.fullmatch(config_name) or config_name in _RESERVED:
         raise ExportError(
             "config_name: expected letters, digits, `_`, `.` and `-`, and no name that is taken, "
             f"{', '.join(_RESERVED)}, found {config_name!r}."
         )
-    splits = open_splits(dataset)
-    splits.image_columns  # noqa: B018  (raises where there are none)
-    release, changes = splits.release, check_changes(changes)
-    for part in splits.parts.values():
-        if isinstance(part, datasets.Dataset):
-            check_dataset(part, changes)
-    if not splits.streamed:
-        warn_of_withdrawn(splits.parts.values(), release)
+    planned = plan_export(PARQUET, dataset, options, max_shard_size=max_shard_size)
+    features = planned.rewriting.features(planned.splits.features)
+    release, changes = planned.splits.release, planned.rewriting.changes(planned.changes)
+    if not planned.splits.streamed:
+        warn_of_withdrawn(planned.splits.parts.values(), release)
     repository = Repository(repo_id, token=token, revision=revision, create_pr=create_pr)
     folder = _DEFAULT_FOLDER if config_name == "default" else config_name
-    quiet = is_quiet(quiet)
+    quiet = is_quiet(options.quiet)
     prefix = "" if config_name == "default" else f"{folder}/"
     with _work_folder(repo_id) as work, _client_progress(quiet):
         repository.open(private=private)
@@ -130,14 +204,12 @@ def push_to_hub(
             changes=changes,
         )
         # a card that cannot be changed is an error before anything is sent
-        make_card(
-            read_card(repository.card(head, work)), contents=Contents(splits.features), credits=None
-        )
+        make_card(read_card(repository.card(head, work)), contents=Contents(features), credits=None)
         session = UploadSession(repository, head, work)
         contents, columns = _upload_files(
-            session, splits, work, folder, max_shard_size, changes, quiet
+            session, planned, Contents(features), work, folder, max_shard_size, quiet
         )
-        if splits.streamed:
+        if planned.splits.streamed:
             warn_of_withdrawn(filter(None, columns.values()), release)
         credits = work / CREDITS_FILE
         credited = write_credits(columns, credits, release=release, changes=changes)
@@ -161,16 +233,17 @@ def push_to_hub(
             rf"{re.escape(folder)}/\w+(\.\w+)*-\d{{5}}-of-\d{{5}}(-\w+)?\.parquet"
             rf"|{re.escape(prefix)}CREDITS\.(csv|parquet)"
         )
-        return session.commit(card, config_name, ours, message=f"Push {contents.rows:,} images")
+        page = session.commit(card, config_name, ours, message=f"Push {contents.rows:,} images")
+        return Pushed(page, contents.rows)
 
 
 def _upload_files(
     session: UploadSession,
-    splits: Splits,
+    planned: Planned,
+    contents: Contents,
     work: Path,
     folder: str,
     max_shard_size: str | int,
-    changes: str | None,
     quiet: bool,
 ) -> tuple[Contents, dict[str, datasets.Dataset | None]]:
     """Write the Parquet files of all splits, count their rows, and upload them.
@@ -178,17 +251,11 @@ def _upload_files(
     Returns:
         What was written, and for each split the rows that its credits are made of.
     """
-    contents = Contents(splits.features)
     columns: dict[str, datasets.Dataset | None] = {}
-    output = Output(work)
-    plans = {
-        split: plan_parquet(part, max_shard_size=max_shard_size, split=split)
-        for split, part in splits.parts.items()
-        if isinstance(part, datasets.Dataset)
-    }
+    output, plans = Output(work), planned.plans
     total = sum(plan.bytes for plan in plans.values())
     with Progress(total, title=folder, quiet=quiet) as progress:
-        for split, part in splits.parts.items():
+        for split, part in planned.splits.parts.items():
             with StreamedColumns(part.features, work / f"{split}.arrow") as streamed:
                 on_table = partial(_observe, contents, split, streamed)
                 if split in plans:
@@ -203,14 +270,17 @@ def _upload_files(
                             output,
                             split=split,
                             max_shard_size=max_shard_size,
-                            changes=changes,
+                            changes=planned.changes,
+                            rewriting=planned.rewriting,
                             on_table=on_table,
                         )
                     )
                 unnamed: list[Upload] = []
+                done: list[Written] = []
                 for index, written in enumerate(_one_ahead(files)):
                     progress.start(written.name, written.size)
                     contents.add_file(split, written.size)
+                    done.append(written)
                     file = f"{folder}/{written.name}", work / written.name, written.sha256
                     if split in plans:
                         session.upload(*file)
@@ -222,6 +292,7 @@ def _upload_files(
                 for index, upload in enumerate(unnamed):  # now it is known how many they are
                     name = file_name(split, index, len(unnamed))
                     upload.addition.path_in_repo = f"{folder}/{name}"
+                warn_skipped(session.repo_id, split, done)
                 columns[split] = streamed.dataset()
     return contents, columns
 

@@ -28,6 +28,11 @@ class UploadSession:
         self._uploads: list[Upload] = []
         self._unchanged: dict[str, str] = {}
 
+    @property
+    def repo_id(self) -> str:
+        """The name of the repository."""
+        return self._repository.repo_id
+
     def upload(self, path: str, file: Path, sha256: str) -> None:
         """Upload a file, unless the last commit has it, and delete it here.
 

@@ -41,17 +41,24 @@ def open_image(data: bytes | bytearray | memoryview) -> Image.Image:
     return Image.open(io.BytesIO(data), formats=_formats())
 
 
-def decode_image(data: bytes | bytearray | memoryview) -> Image.Image:
+def decode_image(
+    data: bytes | bytearray | memoryview, *, min_side: int | None = None
+) -> Image.Image:
     """Decode an image file of a raster format, upright, as `datasets.Image` does.
 
     Args:
         data: All bytes of the file.
+        min_side: Pixels of the shorter side that are enough: a large JPEG is decoded at a half, a
+            quarter or an eighth of its resolution, with no fewer pixels, in a fraction of the time.
 
     Raises:
         ImageError: it is no image of these formats, or a broken one.
     """
     try:
         image = open_image(data)
+        if min_side is not None and min_side < min(image.size):
+            scale = min_side / min(image.size)
+            image.draft(None, (round(image.width * scale), round(image.height * scale)))
         image.load()
         if image.getexif().get(ExifTags.Base.Orientation) is not None:
             image = ImageOps.exif_transpose(image)

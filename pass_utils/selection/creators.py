@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from numbers import Integral, Real
 from typing import Any, cast
 
 import datasets
@@ -28,6 +27,7 @@ from .._datasets import (
 )
 from ..errors import DatasetError, SelectionError
 from ..releases import WITHHELD_USERNAME
+from .record import check_seed, check_test_size, is_whole
 from .sample import Mask, Ranks, first_of_each, hash_ranks
 
 CREATOR, HASH = "creator_username", "hash"
@@ -62,7 +62,7 @@ def split_by_creator(
         SelectionError: `test_size` is no number between 0 and 1, or `seed` no whole number.
     """
     share = check_test_size(test_size)
-    _check_seed(seed)
+    check_seed(seed)
     (name, part), *others = open_splits(dataset).parts.items()
     if others:
         raise DatasetError(
@@ -110,9 +110,9 @@ def limit_per_creator(dataset: AnyDataset, count: int, *, seed: int = 0) -> AnyD
         DatasetError: it is no dataset, a stream, or lacks a column.
         SelectionError: `count` is less than one, or `seed` no whole number.
     """
-    if not _is_whole(count) or count < 1:
+    if not is_whole(count) or count < 1:
         raise SelectionError(f"count: expected a number, at least 1, found {count!r}.")
-    _check_seed(seed)
+    check_seed(seed)
     splits = open_splits(dataset, resolve=False)
     if splits.streamed:
         raise DatasetError(
@@ -127,35 +127,6 @@ def _limit_one(dataset: datasets.Dataset, count: int, seed: int) -> datasets.Dat
     _check_columns(dataset.column_names)
     ranks = hash_ranks(_column(dataset, HASH), seed)
     return select_rows(dataset, first_of_each(_column(dataset, CREATOR), ranks, count))
-
-
-def check_test_size(test_size: object) -> float:
-    """Check a share of creators.
-
-    Args:
-        test_size: What was asked for.
-
-    Raises:
-        SelectionError: it is no number above 0 and below 1.
-    """
-    if (
-        isinstance(test_size, bool)
-        or not isinstance(test_size, Real)
-        or not 0 < float(test_size) < 1
-    ):
-        raise SelectionError(
-            f"test_size: expected a share above 0 and below 1, such as 0.05, found {test_size!r}."
-        )
-    return float(test_size)
-
-
-def _check_seed(seed: object) -> None:
-    if not _is_whole(seed):
-        raise SelectionError(f"seed: expected a whole number, found {seed!r}.")
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _check_columns(names: list[str]) -> None:

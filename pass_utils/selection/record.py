@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -57,7 +57,8 @@ class Selection:
         bounds: Bounds on the width and height.
         sample: How many images at most: those with the smallest SHA-256 of `"<seed>:<hash>"` among
             all that the rest leaves.
-        seed: The key of `sample` and `per_creator`.
+        test_size: The share of creators in the split `test`, where the rows were split in two.
+        seed: The key of `sample`, `per_creator` and `test_size`.
     """
 
     release: str | None = None
@@ -72,15 +73,17 @@ class Selection:
     per_creator: int | None = None
     bounds: Bounds | None = None
     sample: int | None = None
+    test_size: float | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("per_creator", "sample"):
             number = getattr(self, name)
-            if number is not None and (not _is_whole(number) or number < 1):
+            if number is not None and (not is_whole(number) or number < 1):
                 raise SelectionError(f"{name}: expected a number, at least 1, found {number!r}.")
-        if not _is_whole(self.seed):
-            raise SelectionError(f"seed: expected a whole number, found {self.seed!r}.")
+        if self.test_size is not None:
+            check_test_size(self.test_size)
+        check_seed(self.seed)
         if self.has_gps is not None and not isinstance(self.has_gps, bool):
             raise SelectionError(f"has_gps: expected True or False, found {self.has_gps!r}.")
         if self.include is not None and not isinstance(self.include, HashList):
@@ -127,6 +130,10 @@ class Selection:
         said = [*self._metadata_words(), *self._bounds_words()]
         if self.sample is not None:
             said.append(f"a sample of {self.sample:,} with seed {self.seed}")
+        if self.test_size is not None:
+            said.append(
+                f"split by creator, {self.test_size} of them in test, with seed {self.seed}"
+            )
         return "; ".join(said) or None
 
     def _metadata_words(self) -> Iterable[str]:
@@ -196,7 +203,9 @@ class Selection:
                 bounds = {} if value is None else asdict(value)
                 document |= {name: bound for name, bound in bounds.items() if bound is not None}
             elif each.name == "seed":
-                if self.sample is not None or self.per_creator is not None:
+                if any(
+                    each is not None for each in (self.sample, self.per_creator, self.test_size)
+                ):
                     document["seed"] = value
             elif value is not None:
                 document[each.name] = _as_json(value, hashes=hashes)
@@ -250,7 +259,35 @@ class Selection:
         return replace(self, **changes)
 
 
-def _is_whole(value: object) -> bool:
+def check_test_size(test_size: object) -> float:
+    """Checks a share of creators.
+
+    Raises:
+        SelectionError: it is no number above 0 and below 1.
+    """
+    if (
+        isinstance(test_size, bool)
+        or not isinstance(test_size, Real)
+        or not 0 < float(test_size) < 1
+    ):
+        raise SelectionError(
+            f"test_size: expected a share above 0 and below 1, such as 0.05, found {test_size!r}."
+        )
+    return float(test_size)
+
+
+def check_seed(seed: object) -> None:
+    """Checks the key of keyed hashes.
+
+    Raises:
+        SelectionError: it is no whole number.
+    """
+    if not is_whole(seed):
+        raise SelectionError(f"seed: expected a whole number, found {seed!r}.")
+
+
+def is_whole(value: object) -> bool:
+    """Whether a value is a whole number by type, and no boolean."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
@@ -278,7 +315,9 @@ def _as_json(value: Any, *, hashes: bool) -> Any:
         return value.isoformat()
     if isinstance(value, tuple):
         return list(value)
-    return value if isinstance(value, (str, bool)) else int(value)
+    if isinstance(value, (str, bool)):
+        return value
+    return int(value) if isinstance(value, Integral) else float(value)
 
 
 def _list_of(name: str, value: Any) -> HashList:
