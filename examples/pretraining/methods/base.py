@@ -62,7 +62,7 @@ def make_network(recipe: Recipe, drop_path: float) -> nn.Module:
     except (RuntimeError, TypeError, ValueError) as err:
         raise PretrainingError(
             f"network: expected the name of a timm network that takes {sorted(options)}, found "
-            f"{recipe.network!r} ({err}). Give others by --set network_options.NAME=VALUE."
+            f"{recipe.network!r} ({err}). Give its own by --set 'network_options={{NAME=VALUE}}'."
         ) from err
     return network
 
