@@ -39,7 +39,7 @@ def raw(dataset) -> list[dict]:
 @pytest.mark.parametrize("kind", range(6))
 def test_the_rows_of_a_list_stay_with_all_that_they_had(kind, tmp_path):
     name, ds = list(open_all().items())[kind]
-    rows = raw(ds)
+    rows = raw(list(open_all().values())[kind])  # another: 2.21 reads some streams once
     wanted = {row["hash"] for row in rows[3:9]}
     listed = tmp_path / "list.txt"
     listed.write_text("\n".join(wanted))
@@ -47,7 +47,9 @@ def test_the_rows_of_a_list_stay_with_all_that_they_had(kind, tmp_path):
     assert type(kept) is type(ds), name
     assert kept.features == ds.features
     assert raw(kept) == rows[3:9]
+    ds = list(open_all().values())[kind]
     assert raw(filter_hashes(ds, exclude=wanted)) == [*rows[:3], *rows[9:]]
+    ds = list(open_all().values())[kind]
     both = filter_hashes(ds, include=listed, exclude=rows[4]["hash"])
     assert raw(both) == [rows[3], *rows[5:9]]
 
@@ -98,8 +100,7 @@ def test_rows_without_a_hash_are_in_no_list():
 
 @pytest.mark.parametrize("kind", range(6))
 def test_names_are_withheld_and_images_removed_by_a_csv_of_removals(kind, tmp_path, caplog):
-    _, ds = list(open_all().items())[kind]
-    rows = raw(ds)
+    rows, ds = raw(list(open_all().values())[kind]), list(open_all().values())[kind]
     removals = tmp_path / "removals.csv"
     removals.write_text(
         f"hash,action,reason\n{rows[2]['hash']},remove,asked by mail\n"
@@ -109,7 +110,8 @@ def test_names_are_withheld_and_images_removed_by_a_csv_of_removals(kind, tmp_pa
     rows[5]["creator_username"] = WITHHELD_USERNAME
     assert raw(kept) == [*rows[:2], *rows[3:]]
     assert not caplog.records
-    named = [credit.creator for credit in credits(kept)]
+    again = filter_hashes(list(open_all().values())[kind], exclude=removals)
+    named = [credit.creator for credit in credits(again)]
     assert named[4] == WITHHELD_CREATOR
     assert named.count(WITHHELD_CREATOR) == 1
 

@@ -211,7 +211,10 @@ _CHOICE_OPTIONS = {
         "--include", metavar="FILE", multiple=True, help=f"Only these images: {_LISTS}"
     ),
     "exclude": click.option(
-        "--exclude", metavar="FILE", multiple=True, help=f"Not these images: {_LISTS}"
+        "--exclude",
+        metavar="FILE",
+        multiple=True,
+        help=f"Not these images: {_LISTS.replace('manifest', 'manifest, removals')}",
     ),
     "drop_withdrawn": click.option(
         "--drop-withdrawn",

@@ -38,7 +38,7 @@ from ._selection import load, save_selection, selection_of
     "--exclude",
     metavar="TEXT",
     multiple=True,
-    help="Not these images: a hash, a creator, or a file of hashes; may be repeated.",
+    help="Not these images: a hash, a creator, a file of hashes or of removals; may be repeated.",
 )
 @click.option(
     "--exclude-from",
