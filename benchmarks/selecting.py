@@ -46,11 +46,16 @@ def make_releases(folder: Path, rows: int, withdrawn: int) -> None:
     with (v2 / METADATA_FILE).open() as lines, (v3 / METADATA_FILE).open("w") as left:
         left.writelines(line for line in lines if line.split(",")[4] not in gone)
     for shard in range(SHARDS):
+        member = tarfile.TarInfo("")
+        member.size = len(IMAGE)
+        empty, data = member.tobuf(tarfile.USTAR_FORMAT), IMAGE.ljust(512, b"\0")
+        total = sum(empty[:148]) + 8 * 32 + sum(empty[156:])
         with (v2 / f"PASS.{shard}.tar").open("wb") as tar:
             for number in range(shard, rows, SHARDS):
-                member = tarfile.TarInfo(f"PASS_dataset/{shard}/{image_hash(number)}.jpg")
-                member.size = len(IMAGE)
-                tar.write(member.tobuf(tarfile.USTAR_FORMAT) + IMAGE.ljust(512, b"\0"))
+                name = f"PASS_dataset/{shard}/{image_hash(number)}.jpg".encode()
+                checksum = b"%06o\0 " % (total + sum(name))
+                header = name.ljust(100, b"\0") + empty[100:148] + checksum + empty[156:]
+                tar.write(header + data)
             tar.write(bytes(1024))
 
 

@@ -16,7 +16,7 @@ from ..selection.manifest import MANIFEST_FILE, Manifest
 from ..selection.record import Hashes, Selection
 from ..selection.sample import choose_hashes
 from .fetch import fetch
-from .folder import folder_path, release_in
+from .folder import downloads_folder, folder_path, release_in
 from .planning import chosen_files
 from .subset import fetch_subset, find_tars
 from .withdrawn import check_release_list, still_there
@@ -225,6 +225,6 @@ def fetch_metadata(
         cache_root: The cache, None for that of `datasets`.
         quiet: Show no progress; None for what `datasets`' progress bars do.
     """
-    folder = cache_dir(cache_root).parent / "downloads" / f"pass-{release.record}"
+    folder = downloads_folder(release, cache_root)
     files = [release.metadata]
     return fetch(release, files, folder, base_url=base_url, quiet=quiet, wait=True) / METADATA_FILE

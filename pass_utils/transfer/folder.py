@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from .._util.cache import cache_dir
 from .._util.stamp import FileStamp
 from ..errors import DownloadError, ReleaseError
 from ..releases import (
@@ -40,6 +41,16 @@ def folder_path(folder: str | os.PathLike[str]) -> Path:
     if "\0" in str(where):
         raise ReleaseError(f"folder: expected a path, found {str(folder)!r} with a NUL in it.")
     return where
+
+
+def downloads_folder(release: Release, cache_root: str | os.PathLike[str] | None = None) -> Path:
+    """Returns the folder in the cache that keeps fetched files of a release.
+
+    Args:
+        release: The release.
+        cache_root: The cache, None for that of `datasets`.
+    """
+    return cache_dir(cache_root).parent / "downloads" / f"pass-{release.record}"
 
 
 def release_in(

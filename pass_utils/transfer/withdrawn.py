@@ -29,7 +29,7 @@ from ..selection.lists import read_hashes
 from ..selection.membership import filter_keys, has_hashes
 from ..selection.record import Hashes, Selection
 from .fetch import fetch
-from .folder import folder_path
+from .folder import downloads_folder, folder_path
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def read_release_list(
             folder = fetch(
                 release,
                 [file],
-                _downloads(release, cache_root),
+                downloads_folder(release, cache_root),
                 base_url=base_url,
                 quiet=quiet,
                 wait=True,
@@ -133,7 +133,7 @@ def known_release_list(
     if csv is not None and miniature_of(folder_path(csv)) is not None:
         return _read(dummy_folder(release) / METADATA_FILE, cache_root)
     for file in _files(release):
-        path = _downloads(release, cache_root) / file.name
+        path = downloads_folder(release, cache_root) / file.name
         if path.is_file() and path.stat().st_size == file.size:
             keys = _read(path, cache_root)
             if len(keys) == release.images:
@@ -187,11 +187,6 @@ def _files(release: Release) -> list[File]:
     """The files that list the images of a release, the best first."""
     listed = URL_LISTS.get(release.name)
     return [release.metadata, *([] if listed is None else [listed.file])]
-
-
-def _downloads(release: Release, cache_root: _Path | None) -> Path:
-    """Where fetched files of a release are kept."""
-    return cache_dir(cache_root).parent / "downloads" / f"pass-{release.record}"
 
 
 def _is_miniature(path: _Path, release: Release) -> bool:
