@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
+
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pass_utils import RemoteError
-from pass_utils.hub.card import _put, _size_category, other_patterns, read_card, write_card
+from pass_utils.hub.card import (
+    CardFacts,
+    _put,
+    _size_category,
+    other_patterns,
+    read_card,
+    write_card,
+)
 from pass_utils.hub.contents import Contents, SplitContents
 from pass_utils.releases import FEATURES, RELEASES
+
+DAY = date(2026, 11, 25)
 
 
 def write(before: str | bytes = b"", config: str = "default", **options) -> str:
@@ -18,12 +30,13 @@ def write(before: str | bytes = b"", config: str = "default", **options) -> str:
     content = before if isinstance(before, bytes) else before.encode()
     given = {
         "release": RELEASES["v3"],
-        "selection": None,
         "credits": "CREDITS.csv",
         "contents": Contents(FEATURES, {"train": SplitContents(1000, 2, 300, 400)}),
         **options,
     }
-    return write_card(read_card(content), repo_id="me/pass", config=config, folder="data", **given)
+    facts = CardFacts(config, "data", **given)
+    url = "https://hub.example/datasets/me/pass"
+    return write_card(read_card(content), repo_id="me/pass", url=url, facts=facts, day=DAY)
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\r"))
@@ -46,9 +59,15 @@ def test_a_selection_cannot_leave_its_line(selection):
     """No heading, no tag, no end of our comment, and no more of the card than its own sentence."""
     plain = write(selection="x").splitlines()
     lines = write(selection=f"x{selection}").splitlines()
-    (index,) = [number for number, line in enumerate(plain) if line == "They were chosen: x."]
-    assert lines[:index] + lines[index + 1 :] == plain[:index] + plain[index + 1 :]
-    assert "<" not in lines[index]
+    said = [
+        number
+        for number, line in enumerate(plain)
+        if line == "They were chosen: x." or line.endswith("; x")
+    ]
+    assert len(said) == 2  # in its own sentence, and in the changelog
+    assert len(lines) == len(plain)
+    for number, (line, other) in enumerate(zip(lines, plain, strict=True)):
+        assert "<" not in line if number in said else line == other
 
 
 @pytest.mark.parametrize(
@@ -95,7 +114,8 @@ def test_other_patterns_are_those_of_other_configs():
         b"---\nconfigs:\n- {config_name: a, data_files: 'a/*'}\n- {config_name: b, data_files: "
         b"[{split: x, path: [b, c]}, d]}\n- {config_name: c, data_files: {path: e}}\n---\n"
     )
-    assert other_patterns(card, "a") == ["b", "c", "d", "e"]
+    assert other_patterns(card, ["a"]) == ["b", "c", "d", "e"]
+    assert other_patterns(card, ["a", "b"]) == ["e"]
 
 
 def test_writing_again_changes_nothing():
@@ -134,7 +154,30 @@ def test_sizes_are_called_as_on_the_hub(rows, category):
 def test_the_card_says_how_a_removal_is_asked_for_and_what_happens_then():
     card = write()
     section = card[card.index("\n## Removals\n") :]
-    assert "(https://huggingface.co/datasets/me/pass/discussions) and name the photo by" in section
+    assert "(https://hub.example/datasets/me/pass/discussions) and name the photo by" in section
     assert '"name withheld at the creator\'s request" in place' in section
     assert "`pass-utils push --exclude FILE`" in section
     assert "## Removals" not in write(release=None)
+
+
+def changelog(card: str) -> list[str]:
+    return [line for line in card.splitlines() if re.match(r"- \d{4}-\d\d-\d\d: ", line)]
+
+
+def test_the_changelog_grows_with_each_other_push():
+    first = write(digest="a" * 64)
+    assert changelog(first) == ["- 2026-11-25: 1,000 images of release v3; hashes `aaaaaaaaaaaa`"]
+    assert write(first, digest="a" * 64) == first
+    second = write(first, digest="b" * 64, changes="cropped")
+    assert changelog(second) == [
+        "- 2026-11-25: 1,000 images of release v3; hashes `bbbbbbbbbbbb`; changed: cropped",
+        *changelog(first),
+    ]
+    other = write(second, config="ten")
+    assert changelog(other)[:2] == changelog(second)
+    assert len(changelog(other)) == 3
+
+
+def test_what_people_wrote_in_the_block_is_no_changelog():
+    card = write().replace("# pass\n", "# pass\n\n- 2020-01-01: mine\n", 1)
+    assert len(changelog(write(card, digest="c" * 64))) == 2

@@ -38,6 +38,7 @@ from pass_utils.releases import FEATURES, dummy_folder
 ID = "me/pass"
 WAIT = (("Retry-After", "1"),)
 SMALL = 100_000  # bytes of a file: the miniature has five
+SENT = 12  # large files: these five, the metadata, and six images for the card
 
 
 @pytest.fixture
@@ -70,6 +71,13 @@ def raw(dataset) -> list[dict]:
 def front(hub: Hub, revision: str = "main") -> dict:
     """The YAML of the card."""
     return yaml.safe_load(hub.files(ID, revision)["README.md"].decode().split("---\n")[1])
+
+
+def info(hub: Hub, config: str = "default", revision: str = "main") -> dict:
+    """What the YAML says of a config."""
+    known = front(hub, revision)["dataset_info"]
+    known = known if isinstance(known, list) else [known]
+    return next(each for each in known if each.get("config_name", "default") == config)
 
 
 def text(hub: Hub, revision: str = "main") -> str:
@@ -115,15 +123,16 @@ def test_the_card_has_yaml_for_the_hub(hub, ds):
     push(ds, ID)
     card = front(hub)
     sizes = [len(data) for path, data in hub.files(ID).items() if path.startswith("data/")]
-    assert card["dataset_info"]["download_size"] == sum(sizes)
-    assert card["dataset_info"]["splits"][0] | {"num_bytes": 0} == {
+    known = info(hub)
+    assert known["download_size"] == sum(sizes)
+    assert known["splits"][0] | {"num_bytes": 0} == {
         "name": "train",
         "num_bytes": 0,
         "num_examples": 24,
     }
-    assert datasets.Features._from_yaml_list(card["dataset_info"]["features"]) == FEATURES
+    assert datasets.Features._from_yaml_list(known["features"]) == FEATURES
     files = [{"split": "train", "path": "data/train-*.parquet"}]
-    assert card["configs"] == [{"config_name": "default", "data_files": files}]
+    assert card["configs"][0] == {"config_name": "default", "data_files": files}
     assert (card["license"], card["size_categories"]) == (["cc-by-4.0", "cc-by-2.0"], ["n<1K"])
     assert card["source_datasets"] == ["extended|yffc100M"]
 
@@ -163,18 +172,18 @@ def test_a_stream_gives_the_same_repository(hub, ds):
     push(ds, ID)
     stream = load_dataset("pass", data_dir=str(dummy_folder("v2")), split="train", streaming=True)
     push(stream, "me/streamed")
-    names = {"README.md"}
+    names = {"README.md", "croissant.json"}  # which have the address of the repository
     once, again = (
         {path: data for path, data in hub.files(repo_id).items() if path not in names}
         for repo_id in (ID, "me/streamed")
     )
     assert once == again
-    assert len(hub.uploads) == 5  # what the Hub has is not sent again for another name
+    assert len(hub.uploads) == SENT  # what the Hub has is not sent again for another name
 
 
 def test_splits_are_files_of_their_own(hub, ds):
     push(DatasetDict(train=ds.select(range(20)), test=ds.select(range(20, 24))), ID)
-    assert [split["num_examples"] for split in front(hub)["dataset_info"]["splits"]] == [20, 4]
+    assert [split["num_examples"] for split in info(hub)["splits"]] == [20, 4]
     back = load_dataset(ID)
     assert raw(back["train"]) + raw(back["test"]) == raw(ds)
 
@@ -208,7 +217,7 @@ def test_push_commits_once_and_keeps_two_files_on_disk(hub, ds, cache):
 
     hub.always = look
     push(ds, ID)
-    assert len(seen) == 5
+    assert len(seen) == SENT
     assert {frozenset(files) for files, _ in seen} == {frozenset({".gitattributes"})}
     assert max(count for _, count in seen) <= 2
     assert hub.log(ID) == ["initial commit", "Push 24 images"]
@@ -232,7 +241,9 @@ def test_push_replaces_the_files_of_its_config_only(hub, ds):
     push(ds.select(range(5)), ID)
     assert len(shards(hub)) == 1
     assert len(shards(hub, "ten")) > 1
-    assert [config["config_name"] for config in front(hub)["configs"]] == ["default", "ten"]
+    assert [config["config_name"] for config in front(hub)["configs"]] == [
+        *("default", "metadata", "sample", "ten", "ten-metadata", "ten-sample")
+    ]
     assert [len(load_dataset(ID, name, split="train")) for name in ("default", "ten")] == [5, 10]
     assert text(hub).count("# pass\n") == 2
     assert "| train | 24 |" not in text(hub)
@@ -290,7 +301,7 @@ def test_a_push_killed_ten_times_uploads_each_file_once(hub, tmp_path, cache):
         start()
         assert int(pusher.stdout.readline()) == 0
         pusher.stdin.close()
-    assert len(hub.uploads) == len(set(hub.uploads)) == len(shards(hub))
+    assert len(hub.uploads) == len(set(hub.uploads)) == len(shards(hub)) + SENT - 5
     assert len(shards(hub)) > 10
     assert hub.log(ID) == ["initial commit", "Push 24 images"]
     ds = load_dataset("pass", data_dir=str(dummy_folder("v2")), split="train")
@@ -351,7 +362,7 @@ def test_a_commit_that_comes_between_is_built_upon(hub, ds):
     push(ds, ID)
     assert hub.log(ID) == ["initial commit", "between", "Push 24 images"]
     assert hub.files(ID)["x.txt"] == b"x"
-    assert len(hub.uploads) == 5
+    assert len(hub.uploads) == SENT
 
 
 def test_push_fails_when_others_keep_committing(hub, ds):
@@ -632,7 +643,7 @@ def test_a_branch_and_privacy_are_as_asked_for(hub, ds):
     assert hub.repositories[ID].private
     assert set(hub.files(ID)) == {".gitattributes"}
     assert len(shards(hub, revision="draft")) == 5
-    assert front(hub, "draft")["dataset_info"]["splits"][0]["num_examples"] == 24
+    assert info(hub, revision="draft")["splits"][0]["num_examples"] == 24
 
 
 def test_card_and_credits_say_that_images_were_resized_and_nothing_says_where_they_were_taken(
@@ -647,9 +658,8 @@ def test_card_and_credits_say_that_images_were_resized_and_nothing_says_where_th
     assert "| shorter side | 64 | 64 | 64 | 64 | 64 | 64 | 64 |" in text(hub)
     lines = hub.files("me/pass")["CREDITS.csv"].decode().splitlines()
     assert [line.count(changes) for line in lines] == [0, *[1] * len(ds)]
-    info = front(hub)["dataset_info"]
     names = ["image", "creator_username", "hash", "date_taken", "label"]
-    assert [feature["name"] for feature in info["features"]] == names
+    assert [feature["name"] for feature in info(hub)["features"]] == names
     back = load_dataset("me/pass")
     assert list(back["train"].features) == names
     for split, part in split_by_creator(ds, 0.3).items():
@@ -677,5 +687,5 @@ def test_rows_that_were_left_out_are_neither_counted_nor_credited(
         in (caplog.messages)
     )
     assert broken not in hub.files("me/pass")["CREDITS.csv"].decode()
-    assert front(hub)["dataset_info"]["splits"][0]["num_examples"] == len(ds) - 1
+    assert info(hub)["splits"][0]["num_examples"] == len(ds) - 1
     assert len(load_dataset("me/pass", split="train")) == len(ds) - 1

@@ -38,9 +38,19 @@ from ._selection import load, save_selection, selection_of, split
 @test_size
 @rewriting
 @click.option("--private", is_flag=True, help="Make the repository a private one, if it is new.")
-@click.option("--revision", metavar="BRANCH", help="The branch to push to.  [default: main]")
 @click.option(
-    "--create-pr", is_flag=True, help="Open a pull request instead of changing the branch."
+    "--branch",
+    "--revision",
+    "revision",
+    metavar="BRANCH",
+    help="The branch to push to.  [default: main]",
+)
+@click.option(
+    "--pull-request",
+    "--create-pr",
+    "create_pr",
+    is_flag=True,
+    help="Open a pull request instead of changing the branch.",
 )
 @click.option(
     "--config-name",
@@ -89,7 +99,7 @@ def push(
         print_planned_files(repository, plans, facts if as_json else None, local_folders(ds))
         return
     chosen = selection_of(release, shards, filters, test_size)
-    pushed = push_rows(rows, repository, how, selection=chosen.words(), **size, **options)
+    pushed = push_rows(rows, repository, how, selection=chosen, **size, **options)
     save_selection(chosen, ds)
     if as_json:
         print_json({**facts, "rows": pushed.rows, "page": pushed.page})

@@ -131,18 +131,24 @@ def _open_writer(sink: Sink, features: datasets.Features) -> pq.ParquetWriter:
     schema: pa.Schema = features.arrow_schema
     images = {f"{name}.bytes" for name in image_columns(features)}
     small = [leaf for leaf in _leaves(schema) if leaf not in images]
-    options: dict[str, Any] = (
-        {"use_content_defined_chunking": True} if _PAGES_FIT_CONTENT else {"write_batch_size": 8}
-    )
     return pq.ParquetWriter(
         pa.PythonFile(sink, mode="w"),
         schema,
         compression={**dict.fromkeys(small, "zstd"), **dict.fromkeys(images, "none")},
         use_dictionary=small,
         write_statistics=small,
-        write_page_index=True,
-        **options,
+        **parquet_options(),
     )
+
+
+def parquet_options() -> dict[str, Any]:
+    """The options of all Parquet files: with a page index, and pages cut by content, so that the
+    Hub keeps what two files share once.
+    """
+    pages: dict[str, Any] = (
+        {"use_content_defined_chunking": True} if _PAGES_FIT_CONTENT else {"write_batch_size": 8}
+    )
+    return {"write_page_index": True, **pages}
 
 
 def _leaves(schema: pa.Schema) -> Iterator[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
+from datetime import date
 from typing import Any, NamedTuple
 
 import datasets
@@ -10,6 +12,7 @@ import yaml
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 
+from .. import datasheet
 from .._util.text import plain_line
 from ..errors import RemoteError
 from ..pages.markdown import environment, inline
@@ -20,12 +23,17 @@ from ..releases import (
     LICENSE,
     LICENSE_URL,
     SPDX,
+    UNKNOWN_CREATOR,
     WITHHELD_CREATOR,
     Release,
     script,
 )
+from ..statement.distribution import distribution_words
 from ..statistics import quantiles
-from .contents import Contents
+from .changelog import HEADING, grow_changelog
+from .contents import Config, Contents
+from .images import CardImage
+from .sample import ROWS, SEED
 
 _FACTS: dict[str, Any] = {  # of PASS, for a card that does not say so yet
     "annotations_creators": ["no-annotation"],
@@ -98,49 +106,77 @@ def _refused(expected: str, found: str) -> RemoteError:
     )
 
 
-def other_patterns(card: Card, config: str) -> list[str]:
+def other_patterns(card: Card, configs: Collection[str]) -> list[str]:
     """The patterns of the files that a card gives to other configs.
 
     Args:
         card: Of the repository.
-        config: The name of the config that they do not belong to.
+        configs: The names of those that they do not belong to.
     """
     patterns: list[str] = []
     for other in card.data.get("configs") or ():
-        files = other.get("data_files", ()) if other.get("config_name") != config else ()
+        files = other.get("data_files", ()) if other.get("config_name") not in configs else ()
         for entry in [files] if isinstance(files, (str, dict)) else files:
             paths = entry.get("path", ()) if isinstance(entry, dict) else entry
             patterns += map(str, paths) if isinstance(paths, (list, tuple)) else [str(paths)]
     return patterns
 
 
-def write_card(
-    before: Card,
-    *,
-    repo_id: str,
-    config: str,
-    folder: str,
-    contents: Contents,
-    release: Release | None,
-    selection: str | None,
-    credits: str | None,
-    changes: str | None = None,
-) -> str:
+class CardFacts(NamedTuple):
+    """What is pushed, as a card describes it.
+
+    Attributes:
+        config: The name of the config.
+        folder: Which holds its files.
+        contents: What was written of it.
+        release: Which the rows come from, None where that is not known.
+        selection: How they were chosen, for people.
+        changes: What was done to the images, for people.
+        digest: Of the hashes of the images; empty where not each has one.
+        credits: The path of the credit list, None where there is none.
+        record: The path of the record, None where there is none.
+        sample: The config with a sample, None where there is none.
+        metadata: The config without images, None where there is none.
+        images: Some that are shown.
+    """
+
+    config: str
+    folder: str
+    contents: Contents
+    release: Release | None = None
+    selection: str | None = None
+    changes: str | None = None
+    digest: str = ""
+    credits: str | None = None
+    record: str | None = None
+    sample: Config | None = None
+    metadata: Config | None = None
+    images: Sequence[CardImage] = ()
+
+    @property
+    def main(self) -> Config:
+        """The config with the images."""
+        files = {split: f"{self.folder}/{split}-*.parquet" for split in self.contents.parts}
+        return Config(self.config, self.contents.features, files, self.contents.parts)
+
+    @property
+    def configs(self) -> list[Config]:
+        """All configs, that with the images first."""
+        return [self.main, *(each for each in (self.sample, self.metadata) if each is not None)]
+
+
+def write_card(before: Card, *, repo_id: str, url: str, facts: CardFacts, day: date) -> str:
     """Write what is pushed into the README.md of its repository.
 
     Kept is what speaks of something else: what the YAML says of other configs and of the dataset,
-    and the text but for what an earlier push wrote of this config.
+    and the text but for what an earlier push wrote of this config, whose changelog goes on.
 
     Args:
         before: The card that was there.
         repo_id: The name of the repository.
-        config: The name of the config that is pushed.
-        folder: Which holds its files.
-        contents: What was pushed.
-        release: Which the rows come from, None where that is not known.
-        selection: How they were chosen, for people.
-        credits: The path of the credit list, None where there is none.
-        changes: What was done to the images, for people.
+        url: The address of its page.
+        facts: What is facts.
+        day: When.
 
     Returns:
         The text of the new README.md.
@@ -148,63 +184,93 @@ def write_card(
     Raises:
         RemoteError: the card cannot be written as the Hub takes it.
     """
-    data = before.data
+    data, contents, release = before.data, facts.contents, facts.release
     if release is not None:
         for key, value in _FACTS.items():
             if data.get(key) is None:
                 data[key] = value
     data["size_categories"] = [_size_category(contents.rows)]
-    splits = datasets.SplitDict()
-    for name, part in contents.parts.items():
-        splits.add(datasets.SplitInfo(name=name, num_bytes=part.row_bytes, num_examples=part.rows))
-    info = datasets.DatasetInfo(
-        features=contents.features,
-        splits=splits,
-        download_size=sum(part.file_bytes for part in contents.parts.values()),
-        dataset_size=sum(part.row_bytes for part in contents.parts.values()),
-    )
-    files = [{"split": name, "path": f"{folder}/{name}-*.parquet"} for name in contents.parts]
     try:
-        datasets.info.DatasetInfosDict({config: info}).to_dataset_card_data(data)
-        MetadataConfigs({config: {"data_files": files}}).to_dataset_card_data(data)
+        for each in facts.configs:
+            _write_config(data, each)
     except (ValueError, TypeError, KeyError, AttributeError) as err:
         raise _refused("configs and dataset_info as the Hub has them", repr(err)) from err
     statistics = contents.statistics
     resolutions = statistics.resolutions
-    text = (
-        environment()
-        .get_template("card.md.jinja")
-        .render(
-            name=repo_id.rpartition("/")[2],
-            repo_id=repo_id,
-            config=config,
-            first_split=next(iter(contents.parts), "train"),
-            contents=contents,
-            sides={
-                "shorter": quantiles(resolutions.shorter_sides, _QUANTILES),
-                "longer": quantiles(resolutions.longer_sides, _QUANTILES),
-            },
-            years=statistics.year,
-            release=release,
-            selection=inline(selection),
-            changes=inline(changes),
-            credits=credits,
-            citation=script.CITATION,
-            homepage=script.HOMEPAGE,
-            withheld=WITHHELD_CREATOR,
-            licences=_LICENCES,
-        )
+    template = environment().get_template("card.md.jinja")
+    text = template.render(
+        name=repo_id.rpartition("/")[2],
+        repo_id=repo_id,
+        url=url,
+        **facts._asdict()
+        | {"selection": inline(facts.selection), "changes": inline(facts.changes)},
+        first_split=next(iter(contents.parts), "train"),
+        sides={
+            "shorter": quantiles(resolutions.shorter_sides, _QUANTILES),
+            "longer": quantiles(resolutions.longer_sides, _QUANTILES),
+        },
+        years=statistics.year,
+        biases=[*datasheet.BIASES, *distribution_words(statistics), *datasheet.LIMITATIONS],
+        changelog=grow_changelog(_block(before.text, facts.config), _entry(facts), day),
+        changelog_heading=HEADING,
+        sample_rows=ROWS,
+        sample_seed=SEED,
+        citation=script.CITATION,
+        homepage=script.HOMEPAGE,
+        withheld=WITHHELD_CREATOR,
+        licences=_LICENCES,
+        unknown_creator=UNKNOWN_CREATOR,
+        inline=inline,
     )
-    return f"---\n{data.to_yaml()}\n---\n{_put(before.text, config, text.strip())}"
+    return f"---\n{data.to_yaml()}\n---\n{_put(before.text, facts.config, text.strip())}"
+
+
+def _write_config(data: Any, config: Config) -> None:
+    splits = datasets.SplitDict()
+    for name, part in config.parts.items():
+        splits.add(datasets.SplitInfo(name=name, num_bytes=part.row_bytes, num_examples=part.rows))
+    info = datasets.DatasetInfo(
+        features=config.features,
+        splits=splits,
+        download_size=sum(part.file_bytes for part in config.parts.values()),
+        dataset_size=sum(part.row_bytes for part in config.parts.values()),
+    )
+    files = [{"split": name, "path": path} for name, path in config.files.items()]
+    datasets.info.DatasetInfosDict({config.name: info}).to_dataset_card_data(data)
+    MetadataConfigs({config.name: {"data_files": files}}).to_dataset_card_data(data)
+
+
+def _entry(facts: CardFacts) -> str:
+    """What a changelog says of a push."""
+    parts = [f"{facts.contents.rows:,} image{'' if facts.contents.rows == 1 else 's'}"]
+    parts[0] += f" of release {facts.release.name}" if facts.release else ""
+    if facts.digest:
+        parts.append(f"hashes `{facts.digest[:12]}`")
+    if facts.selection:
+        parts.append(inline(facts.selection))
+    if facts.changes:
+        parts.append(f"changed: {inline(facts.changes)}")
+    return "; ".join(parts)
+
+
+def _marks(config: str) -> tuple[str, str]:
+    begin, end = (
+        f"<!-- {mark} of what pass-utils writes of {config} -->" for mark in ("begin", "end")
+    )
+    return begin, end
+
+
+def _block(text: str, config: str) -> str:
+    """What an earlier push wrote of a config; empty where none did."""
+    begin, end = _marks(config)
+    return text.partition(begin)[2].partition(end)[0]
 
 
 def _put(text: str, config: str, ours: str) -> str:
     """The text with what is ours in place of what an earlier push wrote of this config, or at its
     end.
     """
-    begin, end = (
-        f"<!-- {mark} of what pass-utils writes of {config} -->" for mark in ("begin", "end")
-    )
+    begin, end = _marks(config)
     block = f"{begin}\n{ours}\n{end}\n"
     found = re.search(f"{re.escape(begin)}.*?{re.escape(end)}\n?", text, re.DOTALL)
     if found:

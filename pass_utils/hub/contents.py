@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import datasets
 import pyarrow as pa
@@ -25,6 +27,22 @@ class SplitContents:
     files: int = 0
     file_bytes: int = 0
     row_bytes: int = 0
+
+
+class Config(NamedTuple):
+    """A config of a repository.
+
+    Attributes:
+        name: Its name.
+        features: Of its rows.
+        files: The pattern of its files by split.
+        parts: What was written, by split.
+    """
+
+    name: str
+    features: datasets.Features
+    files: Mapping[str, str]
+    parts: Mapping[str, SplitContents]
 
 
 @dataclass

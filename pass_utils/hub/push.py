@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -21,10 +22,13 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined,unused-ignore]
     enable_progress_bars,
 )
 
+from .._datasets import Splits
 from .._util.cache import cache_dir
 from .._util.files import hash_file
 from .._util.lock import LockedError, file_lock
 from .._util.progress import Progress, is_quiet
+from ..croissant.document import Selected
+from ..croissant.repository import repository_jsonld
 from ..errors import ExportError
 from ..export.credits import CREDITS_FILE, StreamedColumns, write_credits
 from ..export.exporting import ExportOptions, OnError, Planned, plan_export
@@ -36,9 +40,17 @@ from ..export.splits import CARD_FILE
 from ..export.streams import write_files
 from ..export.writing import AnyDataset
 from ..images.resizing import QUALITY
+from ..selection.lists import HashList
+from ..selection.manifest import read_subset
+from ..selection.record import Selection
+from ..selection.selected import Steps, hash_list, selection_steps, shard_folder
+from ..statement.distribution import distribution_words
 from ..transfer.withdrawn import warn_of_withdrawn
-from .card import Card, read_card, write_card
+from .card import Card, CardFacts, read_card, write_card
 from .contents import Contents
+from .extras import METADATA, SAMPLE, Extras, extra_name
+from .images import FOLDER as IMAGES
+from .record import RECORD_FILE, json_bytes, push_record
 from .repository import Repository, Upload
 from .uploading import UploadSession
 
@@ -49,7 +61,11 @@ Item = TypeVar("Item")
 _NAME = re.compile(r"\w[\w.-]*")
 _DEFAULT_FOLDER = "data"  # as `datasets` has it
 _OLD_CREDITS_FILE = "CREDITS.parquet"  # of earlier pushes, which is deleted
-_RESERVED = (_DEFAULT_FOLDER, CREDITS_FILE, _OLD_CREDITS_FILE, CARD_FILE)
+CROISSANT_FILE = "croissant.json"
+_RESERVED = (
+    *(_DEFAULT_FOLDER, CREDITS_FILE, _OLD_CREDITS_FILE, CARD_FILE),
+    *(SAMPLE, METADATA, IMAGES, RECORD_FILE, CROISSANT_FILE),
+)
 
 
 def push_to_hub(
@@ -62,7 +78,7 @@ def push_to_hub(
     create_pr: bool = False,
     max_shard_size: str | int = MAX_SHARD_SIZE,
     config_name: str = "default",
-    selection: str | None = None,
+    selection: Selection | str | None = None,
     changes: str | None = None,
     resize: int | None = None,
     quality: int = QUALITY,
@@ -89,8 +105,8 @@ def push_to_hub(
         create_pr: Whether to open a pull request instead of changing the branch.
         max_shard_size: Bytes of a file, or text, as in `write_parquet`.
         config_name: What the dataset is called beside others in the repository.
-        selection: How the rows were chosen, for the card, such as "shorter side of at least 375
-            pixels".
+        selection: How the rows were chosen, for the card: a record, or words such as "shorter side
+            of at least 375 pixels".
         changes: What was done to the images before, such as "cropped to a square", for the card
             and the credits; rows of PASS whose images are not the original bytes are refused
             without it.
@@ -158,7 +174,7 @@ def push(
     create_pr: bool = False,
     max_shard_size: str | int = MAX_SHARD_SIZE,
     config_name: str = "default",
-    selection: str | None = None,
+    selection: Selection | str | None = None,
 ) -> Pushed:
     """Push a dataset to the Hub, as `push_to_hub` does.
 
@@ -197,18 +213,28 @@ def push(
         make_card = partial(
             write_card,
             repo_id=repository.repo_id,
-            config=config_name,
-            folder=folder,
+            url=repository.url,
+            day=datetime.now(timezone.utc).date(),
+        )
+        steps = _selection_steps(planned.splits, selection)
+        facts = CardFacts(
+            config_name,
+            folder,
+            Contents(features),
             release=release,
-            selection=selection,
+            selection=steps.words,
             changes=changes,
         )
         # a card that cannot be changed is an error before anything is sent
-        make_card(read_card(repository.card(head, work)), contents=Contents(features), credits=None)
+        make_card(read_card(repository.card(head, work)), facts=facts)
         session = UploadSession(repository, head, work)
-        contents, columns = _upload_files(
-            session, planned, Contents(features), work, folder, max_shard_size, quiet
-        )
+        with Extras(features, work, facts.main, changes=changes) as extras:
+            extras.possible &= release is not None
+            contents, columns = _upload_files(
+                session, planned, Contents(features), work, folder, max_shard_size, quiet, extras
+            )
+            facts = facts._replace(contents=contents)
+            extras.upload(session, facts.main, prefix=prefix)
         if planned.splits.streamed:
             warn_of_withdrawn(filter(None, columns.values()), release)
         credits = work / CREDITS_FILE
@@ -223,18 +249,89 @@ def push(
                 repo_id,
             )
 
-        def card(before: Card) -> Upload:
-            path = f"{prefix}{CREDITS_FILE}" if credited else None
-            text = make_card(before, contents=contents, credits=path)
-            return Upload.small(CARD_FILE, text.encode())
-
-        # The end is a digest that `datasets` once added to names.
-        ours = re.compile(
-            rf"{re.escape(folder)}/\w+(\.\w+)*-\d{{5}}-of-\d{{5}}(-\w+)?\.parquet"
-            rf"|{re.escape(prefix)}CREDITS\.(csv|parquet)"
+        hashes = hash_list({name: part for name, part in columns.items() if part is not None})
+        facts = facts._replace(
+            digest=hashes.digest if hashes is not None and None not in columns.values() else "",
+            credits=f"{prefix}{CREDITS_FILE}" if credited else None,
+            record=f"{prefix}{RECORD_FILE}" if release is not None else None,
+            sample=extras.sample,
+            metadata=extras.metadata,
+            images=extras.images,
         )
-        page = session.commit(card, config_name, ours, message=f"Push {contents.rows:,} images")
+        for image in extras.images:
+            session.add(Upload.small(image.path, image.data))
+        if release is not None:
+            _add_descriptions(session, repository, facts, steps, hashes)
+
+        def card(before: Card) -> Upload:
+            return Upload.small(CARD_FILE, make_card(before, facts=facts).encode())
+
+        page = session.commit(
+            card,
+            [each.name for each in facts.configs],
+            _our_files(folder, prefix, config_name),
+            message=f"Push {contents.rows:,} images",
+        )
         return Pushed(page, contents.rows)
+
+
+def _selection_steps(splits: Splits, selection: Selection | str | None) -> Steps:
+    """How the rows were chosen; the manifest of their folder is asked, where they are in one."""
+    parts = {
+        name: part for name, part in splits.parts.items() if isinstance(part, datasets.Dataset)
+    }
+    folder = shard_folder(parts) if len(parts) == len(splits.parts) else None
+    return selection_steps(None if folder is None else read_subset(folder), selection)
+
+
+def _add_descriptions(
+    session: UploadSession,
+    repository: Repository,
+    facts: CardFacts,
+    steps: Steps,
+    hashes: HashList | None,
+) -> None:
+    """Add the record of the push and the Croissant description to what is committed."""
+    contents, release, prefix = facts.contents, facts.release, ""
+    if release is None or facts.record is None:
+        return
+    prefix = facts.record.removesuffix(RECORD_FILE)
+    record = push_record(
+        release=release,
+        steps=steps,
+        rows={name: part.rows for name, part in contents.parts.items()},
+        hashes=hashes if facts.digest else None,
+        changes=facts.changes,
+    )
+    described = repository_jsonld(
+        release,
+        url=repository.url,
+        revision=repository.revision or "main",
+        configs={each.name: ([*each.files.values()], each.features) for each in facts.configs},
+        selected=Selected(
+            images=contents.rows,
+            words=steps.words,
+            hashes=hashes if facts.digest else None,
+            changes=facts.changes,
+            distribution=distribution_words(contents.statistics),
+        ),
+    )
+    session.add(Upload.small(facts.record, json_bytes(record)))
+    session.add(Upload.small(f"{prefix}{CROISSANT_FILE}", json_bytes(described)))
+
+
+def _our_files(folder: str, prefix: str, config: str) -> re.Pattern[str]:
+    """Matches the paths of the files of a config and of those beside it."""
+    folders = "|".join(
+        map(re.escape, (folder, extra_name(config, SAMPLE), extra_name(config, METADATA)))
+    )
+    # The end is a digest that `datasets` once added to names.
+    return re.compile(
+        rf"({folders})/\w+(\.\w+)*-\d{{5}}-of-\d{{5}}(-\w+)?\.parquet"
+        rf"|{re.escape(prefix)}CREDITS\.(csv|parquet)"
+        rf"|{re.escape(prefix)}{IMAGES}/[0-9a-f]{{16,32}}\.jpg"
+        rf"|{re.escape(prefix)}({re.escape(RECORD_FILE)}|{re.escape(CROISSANT_FILE)})"
+    )
 
 
 def _upload_files(
@@ -245,6 +342,7 @@ def _upload_files(
     folder: str,
     max_shard_size: str | int,
     quiet: bool,
+    extras: Extras,
 ) -> tuple[Contents, dict[str, datasets.Dataset | None]]:
     """Write the Parquet files of all splits, count their rows, and upload them.
 
@@ -257,7 +355,7 @@ def _upload_files(
     with Progress(total, title=folder, quiet=quiet) as progress:
         for split, part in planned.splits.parts.items():
             with StreamedColumns(part.features, work / f"{split}.arrow") as streamed:
-                on_table = partial(_observe, contents, split, streamed)
+                on_table = partial(_observe, contents, extras, split, streamed)
                 if split in plans:
                     files: Iterable[Written] = (
                         write_file(task, output, on_table=on_table) for task in plans[split]
@@ -297,8 +395,11 @@ def _upload_files(
     return contents, columns
 
 
-def _observe(contents: Contents, split: str, columns: StreamedColumns, table: pa.Table) -> None:
+def _observe(
+    contents: Contents, extras: Extras, split: str, columns: StreamedColumns, table: pa.Table
+) -> None:
     contents.add_table(split, table)
+    extras.add(split, table)
     columns.add(table)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -64,14 +64,27 @@ class UploadSession:
         file.unlink()
         return upload
 
+    def add(self, upload: Upload) -> None:
+        """Add a small file to the commit.
+
+        Args:
+            upload: The file.
+        """
+        self._uploads.append(upload)
+
     def commit(
-        self, card: Callable[[Card], Upload], config: str, ours: re.Pattern[str], *, message: str
+        self,
+        card: Callable[[Card], Upload],
+        configs: Collection[str],
+        ours: re.Pattern[str],
+        *,
+        message: str,
     ) -> str:
         """Commit all files together with the card, on top of the last commit.
 
         Args:
             card: Makes the card, from that of this commit.
-            config: The name of what is pushed, whose files that are no longer there are deleted.
+            configs: The names of what is pushed, whose files that are no longer there are deleted.
             ours: Matches the paths of its files; those that the card gives to other configs stay.
             message: The title of the commit.
 
@@ -85,7 +98,7 @@ class UploadSession:
         for _ in range(_ATTEMPTS):
             head = self._repository.head()
             before = read_card(self._repository.card(head, self._work))
-            others = other_patterns(before, config)
+            others = other_patterns(before, configs)
             uploads = [*self._uploads, card(before)]
             kept = {*self._unchanged, *(upload.addition.path_in_repo for upload in uploads)}
             outdated = [
