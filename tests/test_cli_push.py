@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 from conftest import Ended
+from datasets import load_dataset
 from support.hub import TOKEN, Fault, Hub, connect
 
 from pass_utils.hub import push as pushing
@@ -55,20 +56,41 @@ def test_it_pushes_what_the_options_choose_and_the_card_says_so(push, hub):
     assert hub.repositories["me/pass"].private
 
 
-def test_a_dry_run_asks_nobody(push, hub):
+def test_a_dry_run_changes_nothing(push, hub):
     code, out, err = push(dummy_folder("v2"), "me/pass", "--max-shard-size", "100kB", "--dry-run")
     assert (code, err) == (0, "")
     assert re.fullmatch(
         r"me/pass: 24 rows, about \d+\.\d kB, as train-00000-of-00005.parquet to "
-        r"train-00004-of-.*\n",
+        r"train-00004-of-.*\n"
+        r"to send: 24 images, about \d+\.\d kB; there already: 0; to remove: 0\n",
         out,
     )
     told = json.loads(
         push(dummy_folder("v2"), "me/pass", "--max-shard-size", "100kB", "--dry-run", "--json").out
     )
     assert (told["repository"], told["rows"], len(told["files"])) == ("me/pass", 24, 5)
-    assert told["bytes"] == sum(file["size"] for file in told["files"])
-    assert hub.requests == []
+    assert told["bytes"] == sum(file["size"] for file in told["files"]) == told["bytes_to_send"]
+    assert (told["new"], told["kept"], told["removed"]) == (24, 0, 0)
+    assert {request.method for request in hub.requests} == {"GET"}
+    assert hub.repositories == {}
+
+
+def test_a_dry_run_says_which_images_are_there_already(push, hub):
+    folder = dummy_folder("v2")
+    push(folder, "me/pass", "--shards", "0-4", "-q")
+    there = len(load_dataset("me/pass", "metadata", split="train"))
+
+    def compared(*options: str) -> tuple[int, ...]:
+        told = json.loads(push(folder, "me/pass", *options, "--dry-run", "--json").out)
+        return told["new"], told["kept"], told["removed"]
+
+    commits = hub.log("me/pass")
+    assert compared() == (24 - there, there, 0)
+    assert compared("--shards", "3-9")[2] > 0
+    assert sum(compared("--shards", "3-9")[1:]) == there
+    assert compared("--resize", "64") == (24, 0, 0)
+    assert compared("--config-name", "other") == (24, 0, 0)
+    assert hub.log("me/pass") == commits
 
 
 def test_programs_are_told_the_page(push, hub):

@@ -21,7 +21,7 @@ from ._options import (
     selection,
     test_size,
 )
-from ._output import print_json, print_planned_files
+from ._output import human_bytes, print_json, print_planned_files
 from ._selection import load, save_selection, selection_of, split
 
 
@@ -86,17 +86,27 @@ def push(
     from ..export.exporting import ExportOptions, plan_export
     from ..export.originals import local_folders
     from ..export.parquet import PARQUET
+    from ..hub.push import compare
     from ..hub.push import push as push_rows
 
     ds = load(folder, release, shards, filters, quiet=quiet)
     size: dict[str, Any] = {} if max_shard_size is None else {"max_shard_size": max_shard_size}
-    facts = {"repository": repository}
+    facts: dict[str, Any] = {"repository": repository}
     rows = split(ds, test_size, filters)
     how = ExportOptions(changes=changes, quiet=quiet, **rewriting)
     if dry_run:
         planned = plan_export(PARQUET, rows, how, **size)
         plans = planned.plans.values()
+        names = {name: options[name] for name in ("config_name", "revision")}
+        found = compare(planned, repository, **names)
+        total = sum(plan.bytes for plan in plans) * found.new // max(len(ds), 1)
+        facts |= {**found._asdict(), "bytes_to_send": total} if as_json else {}
         print_planned_files(repository, plans, facts if as_json else None, local_folders(ds))
+        if not as_json:
+            click.echo(
+                f"to send: {found.new:,} images, about {human_bytes(total)}; there already: "
+                f"{found.kept:,}; to remove: {found.removed:,}"
+            )
         return
     chosen = selection_of(release, shards, filters, test_size)
     pushed = push_rows(rows, repository, how, selection=chosen, **size, **options)

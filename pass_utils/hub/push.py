@@ -7,6 +7,7 @@ import logging
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
@@ -48,6 +49,7 @@ from ..statement.distribution import distribution_words
 from ..transfer.withdrawn import warn_of_withdrawn
 from .card import Card, CardFacts, read_card, write_card
 from .contents import Contents
+from .difference import Difference, find_difference
 from .extras import METADATA, SAMPLE, Extras, extra_name
 from .images import FOLDER as IMAGES
 from .record import RECORD_FILE, json_bytes, push_record
@@ -273,6 +275,36 @@ def push(
             message=f"Push {contents.rows:,} images",
         )
         return Pushed(page, contents.rows)
+
+
+def compare(
+    planned: Planned, repo_id: str, *, config_name: str = "default", revision: str | None = None
+) -> Difference:
+    """Compare what would be pushed with what its repository has; nothing is changed there.
+
+    Args:
+        planned: What would be pushed, no stream.
+        repo_id: As in `push_to_hub`.
+        config_name: As in `push_to_hub`.
+        revision: As in `push_to_hub`.
+
+    Raises:
+        RemoteError: the Hub refuses, cannot be reached, or fails for long.
+    """
+    parts = {
+        name: part
+        for name, part in planned.splits.parts.items()
+        if isinstance(part, datasets.Dataset)
+    }
+    changes = planned.rewriting.changes(planned.changes)
+    with tempfile.TemporaryDirectory() as folder:
+        return find_difference(
+            Repository(repo_id, revision=revision),
+            config_name,
+            parts,
+            Path(folder),
+            changes=changes,
+        )
 
 
 def _selection_steps(splits: Splits, selection: Selection | str | None) -> Steps:

@@ -176,17 +176,28 @@ class Repository:
             head: The commit.
             folder: Where it is downloaded to.
         """
-        if CARD_FILE not in head.files:
-            return b""
-        path = self._calls.call(
-            lambda: self._api.hf_hub_download(
-                **self._where,
-                filename=CARD_FILE,
-                revision=head.commit,
-                local_dir=folder / head.commit,
+        return (
+            self.download(head, CARD_FILE, folder).read_bytes() if CARD_FILE in head.files else b""
+        )
+
+    def download(self, head: Head, path: str, folder: Path) -> Path:
+        """Download a file of a commit.
+
+        Args:
+            head: The commit, which has the file.
+            path: In the repository.
+            folder: Where it is downloaded to.
+        """
+        return Path(
+            self._calls.call(
+                lambda: self._api.hf_hub_download(
+                    **self._where,
+                    filename=path,
+                    revision=head.commit,
+                    local_dir=folder / head.commit,
+                )
             )
         )
-        return Path(path).read_bytes()
 
     def upload(self, path: str, file: Path, sha256: str) -> Upload:
         """Upload a file, which may be deleted then; what the Hub has is not sent again.
