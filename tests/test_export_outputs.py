@@ -120,10 +120,11 @@ def test_it_travels_as_its_url(output, tmp_path, monkeypatch):
 
 def test_json_that_is_not_there_is_none_and_damaged_json_is_refused(output):
     assert output.read_json("x.json") is None
-    with output.create("x.json") as sink:
-        sink.write(b'{"a": ')
-    with pytest.raises(ExportError, match=r"x\.json: expected JSON, found.*Delete it"):
-        output.read_json("x.json")
+    for damaged in (b'{"a": ', b"[" * 100_000):
+        with output.create("x.json") as sink:
+            sink.write(damaged)
+        with pytest.raises(ExportError, match=r"x\.json: expected JSON, found.*Delete it"):
+            output.read_json("x.json")
 
 
 def test_files_are_renamed(output):

@@ -4,6 +4,8 @@ what is refused.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import re
 import tarfile
 from datetime import datetime
@@ -20,6 +22,7 @@ from pass_utils import MetadataError, ShardError
 from pass_utils.loading import rows
 from pass_utils.loading.rows import SCHEMA, Join, read_images
 from pass_utils.metadata import open_metadata
+from pass_utils.shards import tar as shards
 from pass_utils.shards.images import ShardImage, list_images, range_images, walk_images
 from pass_utils.shards.places import Place
 from pass_utils.shards.source import ShardFile
@@ -397,6 +400,37 @@ def test_shards_without_a_common_image_share_a_join(tmp_path, metadata, reader):
             column(read(reader, write_shard(tmp_path / f"PASS.{number}.tar", hashes), join), "hash")
             == hashes
         )
+
+
+@either_way
+@pytest.mark.parametrize("known", [False, True], ids=["of other images", "of images of the CSV"])
+def test_a_stream_over_a_tar_in_a_large_image_ends_in_an_error(
+    tmp_path, metadata, monkeypatch, reader, known
+):
+    """Ranges that begin in the image take the members in it for those of the shard. Without a row
+    in the CSV none of them gets out; with one, the range that holds the image raises, whichever
+    comes first.
+    """
+    monkeypatch.setattr(shards, "LOOKBACK", 4096)
+    inner_hashes = HASHES[6:] if known else [image_hash(number) for number in range(90, 110)]
+    inner = make_tar(
+        [(f"PASS_dataset/0/{hash}.jpg", bytes(700)) for hash in inner_hashes], end=False
+    )
+    files = [(f"PASS_dataset/0/{hash}.jpg", bytes(600)) for hash in HASHES[:6]]
+    large = (files[3][0], inner)
+    path = tmp_path / "a.tar"
+    path.write_bytes(make_tar([*files[:3], large, *files[4:]]))
+    bounds = [*range(0, path.stat().st_size, 1024), path.stat().st_size]
+    ranges = list(itertools.pairwise(bounds))
+    for order in (ranges, ranges[::-1]):
+        join = Join(metadata)
+        with ShardFile(path) as source, pytest.raises((MetadataError, ShardError)):
+            for start, end in order:
+                list(reader(source, join, start, end))
+    for start, end in ranges:  # each read by a process of its own
+        with ShardFile(path) as source, contextlib.suppress(MetadataError, ShardError):
+            hashes = column(reader(source, Join(metadata), start, end), "hash")
+            assert known or set(hashes) <= set(HASHES[:6])
 
 
 @either_way

@@ -313,6 +313,7 @@ class TestSecrets:
             ("http://me:SECRET@no-such-host.invalid/a?token=SECRET", Fault()),
             ("https://me:SECRET@[::1", Fault()),
             ("ftp://me:SECRET@host/a", Fault()),
+            ("http://me:SECRET@a..b/a", Fault()),
             ("https://me:SEC/SECRET@host/a", Fault()),
             ("me:SECRET@host/a", Fault()),
         ]:

@@ -98,6 +98,13 @@ def test_shards_on_this_machine_give_the_same_files_as_the_bucket(online, tmp_pa
     assert [made.source for made in manifests] == [online.template, "shards"]
 
 
+def test_the_manifest_names_its_source_without_secrets(online, tmp_path, monkeypatch):
+    monkeypatch.setenv("PASS_IMAGE_URL", f"{online.template}?token=SECRET")
+    folder = download(tmp_path / "few", "v2", sample=3, seed=51)
+    assert Manifest.read(folder / "PASS.subset.json").source == f"{online.template}?..."
+    assert not [path for path in folder.iterdir() if b"SECRET" in path.read_bytes()]
+
+
 def test_every_way_to_a_sample_gives_the_same_hashes(online, tmp_path):
     options = {"sample": 6, "seed": 3}
     folder = download(tmp_path / "few", "v2", **options)
