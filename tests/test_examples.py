@@ -126,7 +126,7 @@ def test_the_training_example_goes_on_after_a_break_with_the_same_batches(
     assert [sorted(first), sorted(second)] == [rows, rows]
     assert first != second
     assert {(tuple(batch["shape"][1:]), batch["dtype"]) for batch in whole} == {
-        ((3, 224, 224), "torch.float32")
+        ((3, 224, 224), "torch.uint8")
     }
     assert [batch["shape"][0] for batch in whole] == [len(batch["hash"]) for batch in whole]
     assert (len(stopped), stopped) == (3, whole[:3])

@@ -292,15 +292,15 @@ EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 31 7\n%%EndComments\nshowpag
 
 
 def test_formats_that_are_programs_are_never_opened(monkeypatch):
-    def run(*arguments, **options):
-        raise AssertionError("a program was started")
-
-    monkeypatch.setattr("subprocess.Popen", run)
+    opened = []
+    monkeypatch.setattr("PIL.EpsImagePlugin.EpsImageFile._open", opened.append)
+    monkeypatch.setattr("subprocess.Popen", lambda *arguments, **options: opened.append(arguments))
     for data in (EPS, EPS + exif(6), b"%PDF-1.4\n" + bytes(100), b"<svg xmlns='x' width='9'/>"):
         with pytest.raises(ImageError, match="expected an image file, found"):
             image_size(data)
         with pytest.raises(ImageError, match="expected an image file, found"):
             decode_image(data)
+    assert opened == []
 
 
 def agrees_with_pillow(data: bytes) -> None:
