@@ -293,7 +293,7 @@ EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 31 7\n%%EndComments\nshowpag
 
 def test_formats_that_are_programs_are_never_opened(monkeypatch):
     opened = []
-    monkeypatch.setattr("PIL.EpsImagePlugin.EpsImageFile._open", opened.append)
+    monkeypatch.setattr("PIL.EpsImagePlugin.EpsImageFile._open", lambda file: opened.append(file))
     monkeypatch.setattr("subprocess.Popen", lambda *arguments, **options: opened.append(arguments))
     for data in (EPS, EPS + exif(6), b"%PDF-1.4\n" + bytes(100), b"<svg xmlns='x' width='9'/>"):
         with pytest.raises(ImageError, match="expected an image file, found"):
