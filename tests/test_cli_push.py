@@ -42,11 +42,11 @@ def test_it_pushes_what_the_options_choose_and_the_card_says_so(push, hub):
         "--config-name",
         "large",
     ]
-    assert push(dummy_folder("v3"), "me/pass", *options) == (
-        0,
-        f"{hub.host}/datasets/me/pass\n",
-        "",
-    )
+    code, out, err = push(dummy_folder("v3"), "me/pass", *options)
+    assert (code, err) == (0, "")
+    page, sent = out.splitlines()
+    assert page == f"{hub.host}/datasets/me/pass"
+    assert re.fullmatch(r"files that changed: \d+\.\d kB; that were there: 0 B", sent)
     card = hub.files("me/pass")["README.md"].decode()
     assert (
         "They were chosen: from shards 0, 3, 4 and 5; shorter side at least 200 pixels.\n" in card
@@ -96,11 +96,19 @@ def test_a_dry_run_says_which_images_are_there_already(push, hub):
 def test_programs_are_told_the_page(push, hub):
     code, out, err = push(dummy_folder("v2"), "me/pass", "--json", "-q")
     assert (code, err) == (0, "")
-    assert json.loads(out) == {
+    told = json.loads(out)
+    files = hub.files("me/pass")
+    names = ("data/train-00000-of-00001", "metadata/train-00000-of-00001")
+    size = sum(len(files[f"{name}.parquet"]) for name in names) + len(files["CREDITS.csv"])
+    assert told == {
         "repository": "me/pass",
         "rows": 24,
         "page": f"{hub.host}/datasets/me/pass",
+        "changed_bytes": size,
+        "unchanged_bytes": 0,
     }
+    again = json.loads(push(dummy_folder("v2"), "me/pass", "--json", "-q").out)
+    assert (again["changed_bytes"], again["unchanged_bytes"]) == (0, size)
 
 
 @pytest.mark.parametrize(

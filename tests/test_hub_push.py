@@ -272,7 +272,8 @@ def test_what_others_wrote_into_the_card_stays(hub, ds):
 
 
 @pytest.mark.slow
-def test_a_push_killed_ten_times_uploads_each_file_once(hub, tmp_path, cache):
+@pytest.mark.parametrize("failing", [False, True], ids=["", "with one request in ten failing"])
+def test_a_push_killed_ten_times_uploads_each_file_once(hub, tmp_path, cache, failing):
     environment = {
         **os.environ,
         **hub.environment,
@@ -280,7 +281,15 @@ def test_a_push_killed_ten_times_uploads_each_file_once(hub, tmp_path, cache):
         "HF_DATASETS_CACHE": str(cache),
     }
     command = [sys.executable, str(Path(__file__).parent / "support" / "pushing.py")]
-    hub.always = lambda request: Fault(silence=0.01) if request.method == "PUT" else None
+    kinds = itertools.cycle([Fault(status=500), Fault(cut=20), Fault(status=503)])
+    count = itertools.count(1)
+
+    def answer(request):
+        if failing and next(count) % 10 == 0:
+            return next(kinds)
+        return Fault(silence=0.01) if request.method == "PUT" else None
+
+    hub.always = answer
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
     ) as pusher:
@@ -301,11 +310,14 @@ def test_a_push_killed_ten_times_uploads_each_file_once(hub, tmp_path, cache):
         start()
         assert int(pusher.stdout.readline()) == 0
         pusher.stdin.close()
+    hub.always = lambda request: None
     assert len(hub.uploads) == len(set(hub.uploads)) == len(shards(hub)) + SENT - 5
     assert len(shards(hub)) > 10
     assert hub.log(ID) == ["initial commit", "Push 24 images"]
     ds = load_dataset("pass", data_dir=str(dummy_folder("v2")), split="train")
     assert raw(load_dataset(ID, split="train")) == raw(ds)
+    for config in ("metadata", "sample"):
+        assert load_dataset(ID, config, split="train")["hash"][:] == ds["hash"][:]
 
 
 # --- a Hub in trouble

@@ -112,6 +112,7 @@ def push(
     pushed = push_rows(rows, repository, how, selection=chosen, **size, **options)
     save_selection(chosen, ds)
     if as_json:
-        print_json({**facts, "rows": pushed.rows, "page": pushed.page})
+        print_json({**facts, **pushed._asdict()})
     else:
-        click.echo(pushed.page)
+        changed, same = map(human_bytes, (pushed.changed_bytes, pushed.unchanged_bytes))
+        click.echo(f"{pushed.page}\nfiles that changed: {changed}; that were there: {same}")

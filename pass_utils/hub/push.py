@@ -159,10 +159,14 @@ class Pushed(NamedTuple):
     Attributes:
         page: The address of the repository's page, or of the pull request.
         rows: How many rows.
+        changed_bytes: Of files that were not there before.
+        unchanged_bytes: Of files that were, and are not sent again.
     """
 
     page: str
     rows: int
+    changed_bytes: int
+    unchanged_bytes: int
 
 
 def push(
@@ -274,7 +278,7 @@ def push(
             _our_files(folder, prefix, config_name),
             message=f"Push {contents.rows:,} images",
         )
-        return Pushed(page, contents.rows)
+        return Pushed(page, contents.rows, session.changed_bytes, session.unchanged_bytes)
 
 
 def compare(

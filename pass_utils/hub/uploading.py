@@ -21,12 +21,18 @@ class UploadSession:
         repository: Where to.
         head: The last commit, whose files are not uploaded again.
         work: A folder for downloads.
+
+    Attributes:
+        changed_bytes: Of files that the last commit does not have; a client with `hf_xet` sends
+            what is new in them.
+        unchanged_bytes: Of files that it has.
     """
 
     def __init__(self, repository: Repository, head: Head, work: Path) -> None:
         self._repository, self._head, self._work = repository, head, work
         self._uploads: list[Upload] = []
         self._unchanged: dict[str, str] = {}
+        self.changed_bytes = self.unchanged_bytes = 0
 
     @property
     def repo_id(self) -> str:
@@ -44,6 +50,7 @@ class UploadSession:
         known = self._head.files.get(path)
         if known is not None and known in (sha256, git_blob(file)):
             self._unchanged[path] = known
+            self.unchanged_bytes += file.stat().st_size
             file.unlink()
         else:
             self.upload_renamed_later(path, file, sha256)
@@ -61,6 +68,7 @@ class UploadSession:
         """
         upload = self._repository.upload(path, file, sha256)
         self._uploads.append(upload)
+        self.changed_bytes += file.stat().st_size
         file.unlink()
         return upload
 
