@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 HASH, CREATOR = "hash", "creator_username"
 NAMED = 5  # hashes that a message names
+_HASHES_AT_A_TIME = 1 << 18  # of a Dataset; 8 MB
 _ROWS_AT_A_TIME = 128  # of a stream; about four tables of images
 
 Mask = npt.NDArray[np.bool_]
@@ -120,8 +121,8 @@ def filter_keys(
         if isinstance(part, datasets.IterableDataset):
             return map_stream(part, _Filter(lists), part.features, rows=_ROWS_AT_A_TIME)
         keep = np.ones(len(part), np.bool_)
-        for chunk, stored, rows in stored_chunks(part, HASH):
-            keep[rows] = _keep(lists, chunk.take(pa.array(stored)))
+        for hashes, rows in _batches(part):
+            keep[rows] = _keep(lists, hashes)
         return select_rows(_without_names(part, lists), np.flatnonzero(keep))
 
     filtered = cast(AnyDataset, splits.map(filter_one))
@@ -134,9 +135,26 @@ def dataset_keys(dataset: datasets.Dataset) -> Keys:
     Args:
         dataset: With a column `hash`.
     """
-    chunks = (chunk.take(pa.array(rows)) for chunk, rows, _ in stored_chunks(dataset, HASH))
-    parts = [_keys(chunk)[1] for chunk in chunks]
+    parts = [_keys(hashes)[1] for hashes, _ in _batches(dataset)]
     return Keys.concat([Keys.of(pa.array([], pa.string())), *parts]).unique()
+
+
+def _batches(dataset: datasets.Dataset) -> Iterator[tuple[pa.Array, Rows]]:
+    """The hashes of a dataset and the rows that they are of, many at a time: a stored chunk has a
+    thousand as a rule, and each search costs something.
+    """
+    hashes: list[pa.Array] = []
+    numbers: list[Rows] = []
+    count = 0
+    for chunk, stored, rows in stored_chunks(dataset, HASH):
+        hashes.append(chunk.take(pa.array(stored)))
+        numbers.append(rows)
+        count += len(rows)
+        if count >= _HASHES_AT_A_TIME:
+            yield pa.concat_arrays(hashes), np.concatenate(numbers)
+            hashes, numbers, count = [], [], 0
+    if numbers:
+        yield pa.concat_arrays(hashes), np.concatenate(numbers)
 
 
 def has_hashes(features: datasets.Features) -> bool:
