@@ -38,7 +38,8 @@ LOADING_AND_EXPORT = tuple(
         *("attribution_writing", "attribution_yfcc"),
         *("export_groups", "export_imagefolder", "export_outputs", "export_parquet"),
         *("export_planning", "export_streams", "export_webdataset", "export_workers"),
-        *("export_writing", "hub_push", "hub_server"),
+        *("export_rewriting", "export_writing", "hub_push", "hub_server"),
+        *("images_resizing", "selection_creators"),
     )
 )
 TOOLS = ("pytest", "pytest-xdist", "hypothesis")
