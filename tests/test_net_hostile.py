@@ -292,6 +292,11 @@ class TestHeaders:
         assert read(server.url(NAME)) == DATA
         assert [request.headers.get("if-range") for request in server.requests] == [None, None]
 
+    def test_a_changed_etag_is_named_without_escapes(self, server):
+        changed = Fault(headers=(("ETag", 'W/"b\x1b[2J"'),))
+        server.faults = [Fault(cut=1000, etag='"a"'), changed]
+        fails(server.url(NAME), r'found another file of 100,000 bytes \(ETag W/"b\[2J"\)')
+
 
 class TestSecrets:
     def test_of_a_url_show_in_no_error_and_no_log(self, server, caplog):

@@ -22,7 +22,9 @@ def test_cache_dir_is_below_the_cache_of_datasets_or_the_one_given(cache, tmp_pa
     assert cache_dir(dataset=datasets.Dataset.from_dict({"a": [1]})) == cache / "pass"
 
 
-def test_metadata_and_sizes_are_kept_below_the_cache_dir_of_load_dataset(folder, cache, tmp_path):
+def test_members_metadata_and_sizes_are_kept_below_the_cache_dir_of_load_dataset(
+    folder, cache, tmp_path
+):
     mine = tmp_path / "mine"
     ds = datasets.load_dataset(
         "pass", data_dir=str(folder()), shards=[0, 1], split="train", cache_dir=str(mine)
@@ -30,7 +32,7 @@ def test_metadata_and_sizes_are_kept_below_the_cache_dir_of_load_dataset(folder,
     assert len(filter_resolution(ds.shuffle(seed=0), min_side=1)) == 5
     assert len(filter_resolution(ds.filter(lambda row: True), min_side=1)) == 5
     kept = sorted(path.name.split("-")[0] for path in (mine / "pass").glob("*.arrow"))
-    assert kept == ["metadata", "sizes", "sizes"]
+    assert kept == ["members", "members", "metadata", "sizes", "sizes"]
     assert list(cache.glob("pass/*.arrow")) == []
 
 
@@ -95,7 +97,7 @@ def test_the_bytes_of_a_cache_file_are_on_the_disk_before_it_has_its_name(tmp_pa
 
 
 @pytest.mark.parametrize("kind", ["bit", "page"])
-def test_damaged_caches_of_metadata_and_sizes_are_made_anew(folder, cache, tmp_path, kind):
+def test_damaged_caches_of_members_metadata_and_sizes_are_made_anew(folder, cache, tmp_path, kind):
     shards = folder([range(0, 300)])
     find = (
         "import sys, datasets, pass_utils; datasets.disable_progress_bars(); "
@@ -115,10 +117,12 @@ def test_damaged_caches_of_metadata_and_sizes_are_made_anew(folder, cache, tmp_p
 
     expected = run()
     kept = sorted((cache / "pass").glob("*.arrow"))
-    assert [path.name.split("-")[0] for path in kept] == ["metadata", "sizes"]
+    assert [path.name.split("-")[0] for path in kept] == ["members", "metadata", "sizes"]
     whole = [path.read_bytes() for path in kept]
     for path in kept:
         damage(path, kind, 3000)
-    shutil.rmtree(next((cache / "pass").glob("v2-*")))  # so that the metadata are wanted again
+    shutil.rmtree(
+        next((cache / "pass").glob("v2-*"))
+    )  # so that members and metadata are wanted again
     assert run() == expected
     assert [path.read_bytes() for path in kept] == whole
