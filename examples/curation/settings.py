@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tomllib
 from checks import CHECKS
 from errors import CurationError
 from steps import ROW_STEPS, SET_STEPS
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 KEYS = ("metadata", "images", "output", "seed", "processes", "connections", "steps")
 
