@@ -85,6 +85,7 @@ GOALS: dict[str, Goal] = {
     "filter by resolution, known: decoding": Goal(500),
     "filter by resolution, stream: without the filter": Goal(0.9),
     "credits as CSV: loop": Goal(4),
+    "drop withdrawn images: `ds.filter`": Goal(2),
     "split by creator: loop": Goal(1),
     "export to Parquet: cat and fsync": Goal(0.8),
     "export to Parquet: `to_parquet`": Goal(),

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+from goals import report
 from make_input import RELEASE_ROWS, image_hash, write_metadata
 
 import pass_utils
@@ -124,6 +125,7 @@ def main() -> None:
             f"| {options.rows:,} rows | rows left | seconds | open | parse the list | beyond, MB |"
         )
         print("|---|---|---|---|---|---|")
+        spent: dict[str, float] = {}
         for title in WAYS:
             here, there = context.Pipe()
             arguments = (title, folder, options.rows, options.withdrawn, there)
@@ -131,11 +133,14 @@ def main() -> None:
             process.start()
             count, opened, parsed, seconds, beyond = here.recv()
             process.join()
+            spent[title] = seconds
             print(
                 f"| {title} | {count:,} | {seconds:.1f} | {opened:.1f} | {parsed:.1f} | "
                 f"{beyond:.0f} |",
                 flush=True,
             )
+        loop, dropped, *_ = spent.values()
+        report("drop withdrawn images: `ds.filter`", loop / dropped)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Format: POSIX.1-2017 `pax`, "ustar Interchange Format" and "pax Interchange Form
 from __future__ import annotations
 
 from typing import NamedTuple
+from zlib import adler32
 
 from .._util.text import plain_line
 from ..errors import ShardError
@@ -178,7 +179,14 @@ def parse_header(block: bytes) -> Header | None:
 def _has_checksum(block: bytes) -> bool:
     """Whether it is a full block with the checksum of a header, of any format."""
     checksum = _number(block[148:156]) if len(block) == BLOCK else None
-    return checksum == sum(block) - sum(block[148:156]) + 8 * 0x20
+    return checksum == _sum(block) - sum(block[148:156]) + 8 * 0x20
+
+
+def _sum(block: bytes) -> int:
+    """The sum of the bytes of a block, in a tenth of the time of `sum`: the lower half of Adler-32
+    is one and the sum of the bytes, modulo 65,521, which 256 bytes do not reach.
+    """
+    return (adler32(block[:256]) & 0xFFFF) + (adler32(block[256:]) & 0xFFFF) - 2
 
 
 def _number(field: bytes) -> int | None:

@@ -111,6 +111,8 @@ class ShardFile:
         Returns:
             How many were read: all, but where the file ends.
         """
+        if not len(buffer):
+            return 0
         count = filled = _read_at(self._file.fileno(), buffer, offset)
         while count and filled < len(buffer):
             count = _read_at(self._file.fileno(), buffer[filled:], offset + filled)
