@@ -120,10 +120,10 @@ class Stream:
         workers: int,
     ) -> Iterator[Batch]:
         """Yields a rank's batches, from the state on that was loaded."""
-        left = last - step
         from datasets.distributed import split_dataset_by_node
         from torchdata.stateful_dataloader import StatefulDataLoader
 
+        left = last - step
         while left > 0:
             # a buffer of one row mixes the ranges, and can be resumed
             stream = self.source.open(streaming=True, range_size=self.source.range_size)
