@@ -122,7 +122,7 @@ def evaluate_labels(options: argparse.Namespace, each: Candidate) -> dict[str, l
     tests = Transformed(data.test, choose(len(data.test), options.test_images, 0), transform)
     values: dict[str, list[float]] = {"top-1": [], **({"top-5": []} if classes > 5 else {})}
     features = _Cache(each.baseline is not None)  # those of a random network change with the seed
-    for seed in range(options.seeds):
+    for seed in options.seeds:
         network: Any = each.network(seed).to(options.device)
         indices = choose(len(data.train), options.train_images, seed)
         blocks = PROTOCOLS[each.protocol].blocks if each.protocol in PROTOCOLS else 1
@@ -167,7 +167,7 @@ def evaluate_keypoints(options: argparse.Namespace, each: Candidate) -> dict[str
     )
     values: dict[str, list[float]] = {"PCK@0.1": [], "PCK@0.2": []}
     features = _Cache(each.baseline is not None)
-    for seed in range(options.seeds):
+    for seed in options.seeds:
         if people is None:
             train: Any = Figures(options.train_images, seed=seed, resolution=side)
             test: Any = Figures(options.test_images, seed=TEST_SEED, resolution=side)
@@ -267,14 +267,14 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     run = evaluate_keypoints if options.task == "keypoints" else evaluate_labels
     scores = []
     for each in candidates(options):
-        print(f"{each.name}: {each.weights.network}, {options.seeds} seeds", file=sys.stderr)
+        print(f"{each.name}: {each.weights.network}, {len(options.seeds)} seeds", file=sys.stderr)
         protocol = _protocol(options, each.protocol)
         sha256 = None if each.baseline is None else each.weights.sha256
         values = run(options, each)
         baseline = each.baseline if options.random else None
         scores.append(Score(each.name, each.weights.network, sha256, protocol, values, baseline))
-    title = f"{options.task} on {options.data}, {options.seeds} seeds"
-    document = to_json(scores, task=options.task, data=options.data, seeds=options.seeds)
+    title = f"{options.task} on {options.data}, {len(options.seeds)} seeds"
+    document = to_json(scores, task=options.task, data=options.data, seeds=len(options.seeds))
     print(f"{title}; mean and 95% interval over seeds\n\n{table(scores)}")
     if options.task == "keypoints" and options.data == "figures":
         print("\nDrawn figures: no comparison with the pose results of the paper.")
@@ -333,6 +333,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     run("--workers", type=int, default=0, help="processes that read images; default: 0")
     run("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args(arguments)
+    options.seeds = range(options.seeds)
     train, test = SMALL[options.task]
     options.train_images, options.test_images = (
         options.train_images or train,

@@ -108,6 +108,7 @@ def test_keypoints_of_figures_are_scored_and_plotted(runs, tmp_path, capsys):
     assert Image.open(tmp_path / "plot.png").size[0] > 1000
     first, random = json.loads((tmp_path / "scores.json").read_text())["results"]
     assert first["values"].keys() == random["values"].keys() == {"PCK@0.1", "PCK@0.2"}
+    assert first["values"] != random["values"]
     for low, high in zip(*first["values"].values(), strict=True):
         assert 0 <= low <= high <= 100
     again = run(capsys, "keypoints", "--weights", runs / "first", "--data", "figures", *options)

@@ -24,6 +24,7 @@ def test_an_export_opens_in_timm_and_torchvision_with_equal_features(case, tmp_p
     out = tmp_path / "out"
     assert export.main([str(tmp_path / "checkpoint.pth.tar"), str(out)]) == 0
     opened = timm.create_model(f"local-dir:{out}", pretrained=True).eval()
+    assert tuple(opened.pretrained_cfg["mean"]) == (0.485, 0.456, 0.406)
     assert opened.pretrained_cfg["interpolation"] == ("bicubic" if case == "DINO" else "bilinear")
     with torch.no_grad():
         wanted = made(IMAGES)

@@ -46,9 +46,10 @@ def test_the_probe_finds_a_bright_cell_and_leaves_out_what_is_not_visible():
     maps[torch.arange(256), 0, cells[:, 1], cells[:, 0]] = 1.0
     points = (cells[:, None].float() + 0.5) * 16
     visible = torch.ones(256, 1, dtype=torch.bool)
-    points[::2], visible[::2] = 1.0, False
-    predict = train_heatmaps(maps, points, visible, resolution=64, seed=0, epochs=20, lr=0.05)
-    error = (predict(maps[1::2]) - points[1::2]).norm(dim=-1)
+    hidden = torch.arange(256) % 4 > 0
+    points[hidden], visible[hidden] = 1.0, False  # most of them say something else
+    predict = train_heatmaps(maps, points, visible, resolution=64, seed=0, epochs=40, lr=0.05)
+    error = (predict(maps[~hidden]) - points[~hidden]).norm(dim=-1)
     assert float(error.max()) < 6.4
 
 
