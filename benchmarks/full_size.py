@@ -26,7 +26,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from goals import report
+from goals import DEFAULT, RESULTS, report
 from make_full_size import FOLDER, make_full_size
 
 DROP = Path("/proc/sys/vm/drop_caches")
@@ -282,6 +282,7 @@ def main() -> None:
     if options.measure:
         measure(options.measure, options.folder, options.cache)
         return
+    os.environ.setdefault(RESULTS, str(DEFAULT))
     folder = make_full_size(options.folder)
     seconds: dict[str, float] = {}
     peaks: dict[str, float] = {}

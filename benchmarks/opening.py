@@ -152,7 +152,7 @@ def main() -> None:
             )
             if title == "in place, first time":
                 report("open in place, first time", figures.seconds)
-                report("open in place, written of the tars", rows_only / tars)
+                report("open in place, written of the tars", 100 * rows_only / tars)
             elif title == "in place, from the cache":
                 report("open in place, again", figures.seconds)
             print(

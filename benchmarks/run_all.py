@@ -27,7 +27,7 @@ SCRIPTS = (  # the most wanted first
     "crediting.py",
     "splitting.py",
     "selecting.py",
-    "resizing.py",
+    "resizing.py --repeat 1",
     "fetching.py",
     "downloading.py",
     "pushing.py",
