@@ -641,6 +641,16 @@ def test_a_damaged_pax_record_is_refused(record):
     assert (info.value.shard, info.value.offset) == ("PASS.7.tar", 1536)
 
 
+def test_the_name_of_a_member_is_in_messages_without_escapes(monkeypatch):
+    name = "\x1b[2Jimage\u202e.jpg".encode()
+    with pytest.raises(ShardError, match=r"bytes of \[2Jimage\.jpg at 2,048, found the end"):
+        members(between(make_header(name, 0o77777777777)))
+    monkeypatch.setattr(shards, "LOOKBACK", 4096)
+    data = between(make_header(name, len(BULK)) + pad(BULK))
+    with pytest.raises(ShardError, match=r"found a header at byte .* in \[2Jimage\.jpg: "):
+        members(data, 0, len(data) - 512)
+
+
 def test_a_size_beyond_the_file_is_a_tar_cut_short():
     for header in (
         make_header(b"huge.jpg", 0o77777777777),
