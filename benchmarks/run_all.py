@@ -12,6 +12,7 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -26,8 +27,8 @@ SCRIPTS = (  # the most wanted first
     "resolution.py",
     "crediting.py",
     "splitting.py",
-    "selecting.py",
-    "resizing.py --repeat 1",
+    "selecting.py --rows 300000",
+    f"resizing.py --repeat 1 --images 100 --folder {tempfile.gettempdir()}/pass-benchmark-100",
     "fetching.py",
     "downloading.py",
     "pushing.py",
