@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 import multiprocessing
+import os
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from checks import Candidate, Check
 from settings import Step
@@ -80,7 +82,15 @@ def _pool(stage: Sequence[Step], processes: int) -> ProcessPoolExecutor | _Here:
 
 
 def _start(steps: Sequence[tuple[object, dict[str, object]]]) -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:  # a worker, which would outlive a parent that was killed
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _checks[:] = [factory(**options) for factory, options in steps]  # type: ignore[operator]
+
+
+def _end_with(parent: Any) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _check_all(

@@ -51,6 +51,18 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process started, on Linux."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def packed(folder: Path) -> dict[str, bytes]:
     with tarfile.open(folder / "PASS.subset.tar") as tar:
         return {Path(each.name).stem: tar.extractfile(each).read() for each in tar}
@@ -124,8 +136,11 @@ def test_a_run_that_was_killed_ends_with_the_same_set(made, done, chunks):
     while not list(work.glob(pattern)):
         assert run.poll() is None
         time.sleep(0.005)
+    workers = children(run.pid)
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
+    while any(map(is_running, workers)):  # or they would idle for ever
+        time.sleep(0.02)
     assert not (made.folder / name / "PASS.subset.json").exists()
     kept = {path: path.stat().st_mtime_ns for path in work.glob(pattern)}
     result = CliRunner().invoke(main, [command[-1]])
