@@ -30,7 +30,7 @@ from yfcc100m import SCHEMA, read_yfcc
 from pass_utils._util.atomic import atomic_write
 from pass_utils._util.files import hash_file
 from pass_utils._util.lock import LockedError, file_lock
-from pass_utils.releases import METADATA_FILE
+from pass_utils.releases import METADATA_FILE, WITHHELD_USERNAME
 from pass_utils.selection.manifest import read_subset
 from pass_utils.selection.record import Selection
 from pass_utils.transfer.journal import Journal
@@ -256,7 +256,8 @@ def _pack(config: Config, rows: Path, source: Source) -> None:
             columns = [table.column(name).to_pylist() for name in _CSV_HEADER[1:]]
             creators, listed = columns[0], columns[3]
             columns[0] = [
-                "" if hash in unnamed else name for name, hash in zip(creators, listed, strict=True)
+                WITHHELD_USERNAME if hash in unnamed else name
+                for name, hash in zip(creators, listed, strict=True)
             ]
             writer.writerows(zip(itertools.repeat(""), *columns))
             hashes += listed

@@ -121,7 +121,8 @@ def credit_batch(
     sources = pc.binary_join_element_wise(SOURCE_URL, first, "/", second, "/", hashes, ".jpg", "")
     nulls = pa.nulls(len(hashes), pa.string())
     if pages is not None:  # the address of a page has the name or number of a user
-        pages = pc.if_else(pc.equal(usernames, WITHHELD_USERNAME), None, pages)
+        withheld = pc.fill_null(pc.equal(usernames, WITHHELD_USERNAME), False)
+        pages = pc.if_else(withheld, None, pages)
     columns = [hashes, creators, encode_hidden(usernames), sources, titles or nulls, pages or nulls]
     return pa.RecordBatch.from_arrays(columns, schema=COLUMNS)
 

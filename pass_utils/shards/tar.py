@@ -60,6 +60,9 @@ def read_members(source: Source, start: int = 0, end: int | None = None) -> Iter
 def check_end(source: Source, position: int) -> None:
     """Require members, and after them what ends a tar: two blocks of zeros, and no more than fill
     a record. More of them are what an interrupted download into a preallocated file leaves.
+
+    Raises:
+        ShardError: the tar ends otherwise.
     """
     zeros = source.pread(position, _LONGEST_END)
     after = len(zeros) - len(zeros.lstrip(b"\0"))
