@@ -14,7 +14,7 @@ from support.browser import DESKTOP, PHONE
 from support.hostile import known_names, raw_names, read_names
 
 from pass_utils.attribution.credit import credit_batch
-from pass_utils.attribution.html import write_html
+from pass_utils.attribution.html import FORMATS, write_html
 from pass_utils.attribution.options import ListOptions
 from pass_utils.attribution.order import ImageTable
 from pass_utils.attribution.writing import write_attribution
@@ -323,6 +323,14 @@ def test_the_size_of_many_pages_is_reported_before_they_are_written(tmp_path, mo
         "C.html: 4 credits make 2 pages of 0 MB in all. So many are better searched in one file: "
         ".csv or .parquet."
     ]
+
+
+def test_more_than_50_000_credits_are_better_in_one_file():
+    note = next(form.note for form in FORMATS if form.name == "html")
+    assert note(50_000, 160) == ""
+    advice = "in all. So many are better searched in one file: .csv or .parquet."
+    assert note(50_001, None) == f"50,001 credits make 26 pages of 25 MB {advice}"
+    assert note(1_439_588, 160) == f"1,439,588 credits make 720 pages of 13,004 MB {advice}"
 
 
 def test_a_browser_runs_nothing_and_shows_every_name(browser, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from support.bucket import Fault
@@ -102,3 +103,13 @@ def test_an_image_is_shown_with_its_credit_and_written(run, tmp_path):
     ended = run("show", "f" * 20, "--data-dir", FOLDER)
     assert (ended.code, ended.out) == (1, "")
     assert f"expected image {'f' * 20}, found none such among 24 images" in ended.err
+
+
+def test_a_shown_image_brings_no_terminal_escape(run, tmp_path):
+    folder = shutil.copytree(FOLDER, tmp_path / "pass")
+    csv = folder / "pass_metadata.csv"
+    csv.write_text(csv.read_text().replace("north+ridge", "north\x1b[31m\u202e+ridge"))
+    ended = run("show", "17adb3efa1542a240867fa5f8c185db", "--data-dir", folder)
+    assert ended.code == 0
+    assert "  creator_username  north[31m+ridge\n" in ended.out
+    assert ended.out.replace("\n", "").isprintable()

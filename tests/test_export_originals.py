@@ -141,15 +141,16 @@ def pass_rows(path: str, hash: str) -> Dataset:
 
 @pytest.mark.parametrize("prefix", ["", "file://", "zip://a.jpg::"])
 def test_export_refuses_rows_of_pass_that_name_a_local_file(ds, tmp_path, prefix):
-    secret = tmp_path / "secret.jpg"
+    secret = tmp_path / "\x1b[31m\u202esecret.jpg"
     secret.write_bytes(jpeg("secret"))
     row = pass_rows(f"{prefix}{secret}", image_hash(1))
     known = Dataset(row.data, info=ds.info)
     for dataset in (row, known, known.to_iterable_dataset()):
         with pytest.raises(
             ExportError, match=r"expected images of PASS in its shards, found a file.*secret\.jpg"
-        ):
+        ) as raised:
             write_parquet(dataset, tmp_path / "out", changes="cropped")
+        assert str(raised.value).isprintable()
     assert list(tmp_path.rglob("*.parquet")) == []
 
 
@@ -177,6 +178,18 @@ def test_export_refuses_files_that_are_no_images(tmp_path, content):
     assert list(tmp_path.rglob("*.parquet")) == []
     assert local_folders(single) == [f"{tmp_path}/"]
     assert local_folders(single.select([])) == []
+
+
+def test_names_of_files_and_folders_bring_no_terminal_escape(tmp_path):
+    folder = tmp_path / "a\x1b[31m\u202eb"
+    folder.mkdir()
+    (folder / "c\u202e.jpg").write_bytes(b"no image")
+    paths = [{"bytes": None, "path": str(folder / "c\u202e.jpg")}]
+    ds = Dataset.from_dict({"image": paths}, features=Features({"image": Image()}))
+    assert local_folders(ds) == [f"{tmp_path}/a[31mb/"]
+    with pytest.raises(ExportError, match=r"a\[31mb/c\.jpg: expected an image") as raised:
+        write_parquet(ds, tmp_path / "out")
+    assert str(raised.value).isprintable()
 
 
 def test_datasets_opened_in_place_read_no_local_folders(ds):

@@ -98,8 +98,9 @@ def test_a_selection_is_shown_as_text(selection, shown):
     ],
 )
 def test_read_card_refuses_what_the_hub_would_not_take(content, match):
-    with pytest.raises(RemoteError, match=f"README.md: .*{match}"):
+    with pytest.raises(RemoteError, match=f"README.md: .*{match}") as raised:
         read_card(content)
+    assert str(raised.value).isprintable()
 
 
 def test_a_card_with_a_byte_order_mark_keeps_its_yaml():

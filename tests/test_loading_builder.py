@@ -267,7 +267,13 @@ class TestBadInput:
         self.fails(shards, streaming, ReleaseError, "pass_metadata.csv")
 
     def test_missing_folder(self, tmp_path, streaming):
-        self.fails(tmp_path / "nowhere", streaming, ReleaseError, "nowhere")
+        self.fails(
+            tmp_path / "nowhere",
+            streaming,
+            ReleaseError,
+            r"nowhere: expected a folder .*, found none\. Check the path, or try the bundled "
+            r"miniature: data_dir=pass_utils\.dummy_folder\(\)\.$",
+        )
 
     def test_unknown_release(self, folder, streaming):
         self.fails(folder(), streaming, ReleaseError, "v2, v3, found 'v9'", name="v9")

@@ -116,6 +116,7 @@ NO_URLS = {
     "no name": "pass://512-931-ab/PASS.0.tar/",
     "an offset of 5000 digits": f"pass://{'1' * 5000}-931-ab/PASS.0.tar/a.jpg",
     "an offset that no file has": "pass://9999999999999999999-931-ab/PASS.0.tar/a.jpg",
+    "escapes of terminals": "pass://512-931\x1b[31m\u202e/PASS.0.tar/a.jpg",
     "other digits": "pass://٥١٢-931-ab/PASS.0.tar/a.jpg",
 }
 

@@ -1060,6 +1060,12 @@ def test_what_is_no_regular_file_is_refused(tmp_path):
             ShardFile(path)
 
 
+def test_the_path_of_a_shard_is_in_messages_without_escapes(tmp_path):
+    with pytest.raises(ShardError, match=r"a\[31mb\.tar: expected a shard here") as raised:
+        ShardFile(tmp_path / "a\x1b[31m\u202eb.tar")
+    assert str(raised.value).isprintable()
+
+
 def test_the_name_is_the_path_as_given(tmp_path, monkeypatch):
     write(tmp_path / "a.tar")
     monkeypatch.chdir(tmp_path)

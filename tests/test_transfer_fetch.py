@@ -43,7 +43,7 @@ from pass_utils._util import retry as retries
 from pass_utils.releases import FEATURES
 from pass_utils.transfer.folder import FileState
 from pass_utils.transfer.planning import State, Task, plan, plan_download
-from pass_utils.transfer.state import LOCK_FILE, STATE_FILE, lock_folder
+from pass_utils.transfer.state import LOCK_FILE, STATE_FILE, lock_folder, write_state
 
 CSV, ZERO, ONE, TWO = "pass_metadata.csv", "PASS.0.tar", "PASS.1.tar", "PASS.2.tar"
 SIZES = {CSV: 3_000, ZERO: 400_000, ONE: 500_000, TWO: 300_000}
@@ -637,6 +637,10 @@ def test_a_second_download_is_told_who_holds_the_folder(fetch, server, mine):
         ):
             fetch()
         assert snapshot(mine) == before
+        write_state(mine, holder="a\x1b[31m\u202e\nb")
+        with pytest.raises(DownloadError, match=r"found a\[31m b doing so") as raised:
+            fetch()
+        assert str(raised.value).isprintable()
     assert server.requests == []
     fetch()
 
