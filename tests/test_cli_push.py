@@ -41,6 +41,8 @@ def test_it_pushes_what_the_options_choose_and_the_card_says_so(push, hub):
         "--private",
         "--config-name",
         "large",
+        "--changes",
+        "cropped",
     ]
     code, out, err = push(dummy_folder("v3"), "me/pass", *options)
     assert (code, err) == (0, "")
@@ -51,6 +53,10 @@ def test_it_pushes_what_the_options_choose_and_the_card_says_so(push, hub):
     assert (
         "They were chosen: from shards 0, 3, 4 and 5; shorter side at least 200 pixels.\n" in card
     )
+    assert "The images were changed: cropped.\n" in card
+    _, *others = hub.files("me/pass")["large/CREDITS.csv"].decode().splitlines()
+    assert others
+    assert all("cropped" in line for line in others)
     assert "release v3 of 2022-04-07" in card
     assert "large/train-00000-of-00001.parquet" in hub.files("me/pass")
     assert hub.repositories["me/pass"].private
