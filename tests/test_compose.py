@@ -365,6 +365,8 @@ def test_features_of_a_mapped_stream_are_those_of_pass_and_of_the_new_columns():
         return {**known_features(ds), "image": datasets.Image()}
 
     assert types(stream().map(add_letter)) == wider("letter")
+    nowhere = stream().filter(lambda row: row["gps_latitude"] is None)
+    assert types(nowhere.map(add_letter)) == wider("letter")  # also without any coordinate
     assert types(stream().map(late, with_indices=True)) == {
         **FEATURES,
         "late": datasets.Value("float64"),
