@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
@@ -340,6 +341,19 @@ def test_values_of_another_type_than_the_first_are_one_error(tmp_path):
     ):
         with pytest.raises(DatasetError, match=r"expected rows of its features, .*stream.cast"):
             call(fresh(ds))
+
+
+@pytest.mark.skipif(
+    int(datasets.__version__.partition(".")[0]) < 4, reason="datasets 2 and 3 stream no tables"
+)
+def test_tables_of_another_type_than_the_first_are_one_error():
+    def odd(table: pa.Table) -> pa.Table:
+        number = int(table["creator_username"][0].as_py().removeprefix("user+"))
+        return table.append_column("odd", pa.array([1 if number < 20 else "text"] * len(table)))
+
+    tables = stream().with_format("arrow").map(odd, batched=True, batch_size=4)
+    with pytest.raises(DatasetError, match=r"expected rows of its features, .*stream.cast"):
+        list(stream_tables(open_splits(tables).parts["train"], rows=4))
 
 
 def test_saved_datasets_and_splits_are_what_they_were(tmp_path):

@@ -525,8 +525,9 @@ def test_push_refuses_a_dataset_without_images(hub):
     [
         lambda ds: ds.filter(lambda hash: hash > "8", input_columns="hash"),
         lambda ds: ds.rename_column("gps_latitude", "latitude").remove_columns("date_taken"),
+        lambda ds: ds.map(lambda hash: {"letter": hash[0]}, input_columns="hash"),
     ],
-    ids=["filter", "rename and remove columns"],
+    ids=["filter", "rename and remove columns", "map"],
 )
 def test_composed_streams_are_pushed_with_their_rows(hub, compose):
     options = {"data_dir": str(dummy_folder("v2")), "split": "train"}
