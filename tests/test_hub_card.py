@@ -80,8 +80,11 @@ def test_a_selection_cannot_leave_its_line(selection):
         ("me@example.org", "me&#64;example.org"),
     ],
 )
-def test_a_selection_is_shown_as_text(selection, shown):
+def test_selection_and_changes_are_shown_as_text(selection, shown):
     assert f"They were chosen: {shown}.\n" in write(selection=selection)
+    changed = write(changes=selection)
+    assert f"The images were changed: {shown}.\n" in changed
+    assert f"; changed: {shown}\n" in changed  # in the changelog
 
 
 @pytest.mark.parametrize(

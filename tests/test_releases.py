@@ -18,7 +18,7 @@ import pytest
 from pass_utils import DownloadError, ReleaseError, download, verify, write_attribution
 from pass_utils import releases as facts
 from pass_utils.cli import _options
-from pass_utils.releases import METADATA_FILE, RELEASES, find_release, script
+from pass_utils.releases import METADATA_FILE, RELEASES, dummy_folder, find_release, script
 from pass_utils.transfer.folder import release_in
 from pass_utils.transfer.planning import plan_download
 from pass_utils.transfer.state import STATE_FILE, read_state
@@ -250,6 +250,12 @@ def test_the_repr_of_a_release_is_short_and_its_html_has_a_link():
         "<b>PASS v3</b> of 2022-04-07: 1,439,588 images, 179.6 GB, "
         f'<a href="https://doi.org/{doi}">doi {doi}</a>'
     )
+
+
+def test_the_miniature_is_found_from_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in RELEASES:
+        assert (dummy_folder(name) / METADATA_FILE).is_file()
 
 
 @pytest.mark.parametrize("copied", [False, True])

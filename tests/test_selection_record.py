@@ -11,6 +11,7 @@ from pass_utils import SelectionError
 from pass_utils.selection.bounds import Bounds
 from pass_utils.selection.lists import read_hashes
 from pass_utils.selection.record import Selection
+from pass_utils.selection.selected import selection_steps
 
 HASH = "ffd3eb12a16cb83138f26e6f36dec967"
 LISTED = read_hashes([HASH])
@@ -28,6 +29,10 @@ EVERYTHING = Selection(
     test_size=0.05,
     seed=51,
 )
+
+
+def test_a_selection_in_the_user_s_words_is_one_line_without_escapes():
+    assert selection_steps(None, " a\x1b[31m\u202e\n# b ").words == "a[31m # b"
 
 
 def test_a_selection_is_described_for_people():
