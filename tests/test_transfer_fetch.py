@@ -361,7 +361,7 @@ def test_a_smaller_file_that_is_complete_in_itself_is_set_aside_untouched(
     assert contents(mine) == {**contents(served), f"{name}.bad": mine_own}
 
 
-@pytest.mark.parametrize("kind", ["link", "pipe"])
+@pytest.mark.parametrize("kind", ["link", "pipe", "pipe with a reader"])
 def test_a_part_that_is_no_regular_file_is_refused_and_not_followed(
     fetch, server, mine, tmp_path, kind
 ):
@@ -369,8 +369,11 @@ def test_a_part_that_is_no_regular_file_is_refused_and_not_followed(
     other.write_bytes(b"mine")
     mine.mkdir()
     part.symlink_to(other) if kind == "link" else os.mkfifo(part)
-    with pytest.raises(DownloadError, match="not a regular file"):
-        fetch(shards=[0])
+    with contextlib.ExitStack() as stack:
+        if kind == "pipe with a reader":
+            stack.callback(os.close, os.open(part, os.O_RDONLY | os.O_NONBLOCK))
+        with pytest.raises(DownloadError, match="not a regular file"):
+            fetch(shards=[0])
     assert other.read_bytes() == b"mine"
 
 
