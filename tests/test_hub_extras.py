@@ -140,7 +140,12 @@ def test_a_stream_brings_the_same_beside_its_images(hub, ds):
     once = hub.files(ID)
     hub.repositories.clear()
     push(load_dataset("pass", "v3", data_dir=FOLDER, split="train", streaming=True))
-    assert hub.files(ID) == once
+    found = hub.files(ID)
+    # bytes in memory count the offsets of each batch, and batches differ on datasets 2.21
+    sizes = re.compile(rb"(num_bytes|dataset_size): \d+")
+    cards = [sizes.sub(rb"\1", files.pop("README.md")) for files in (found, once)]
+    assert cards[0] == cards[1]
+    assert found == once
 
 
 @pytest.mark.usefixtures("small_samples")

@@ -67,6 +67,7 @@ def is_transient(err: BaseException) -> bool:
         TimeoutError,
         requests.ConnectionError,
         requests.Timeout,
+        requests.exceptions.ChunkedEncodingError,  # a body that was cut
         *transport,
         json.JSONDecodeError,
     )
