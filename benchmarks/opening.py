@@ -128,7 +128,7 @@ def main() -> None:
     print(f"{options.shards} shards, {tars / 1e6:,.0f} MB, CSV of {options.rows:,} rows\n")
     print(f"{'':<28}{'seconds':>9}{'rows':>9}{'peak MB':>9}{'written MB':>12}{'of the tars':>13}")
     cache = Path(tempfile.mkdtemp(prefix="pass-cache-"))
-    for file in folder.iterdir():  # so that every way finds the bytes in memory
+    for file in filter(Path.is_file, folder.iterdir()):  # so that all find the bytes in memory
         with file.open("rb") as opened:
             while opened.read(1 << 20):
                 pass
